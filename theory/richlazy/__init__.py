@@ -1,0 +1,90 @@
+"""Rich and lazy learning: exact theory of how the initial weights decide.
+
+>>> import numpy as np
+>>> import richlazy as rl
+>>> round(rl.expect(rl.spectrum.flat(rank=5), inputs=100).kernel_alignment.mean, 4)
+0.2363
+
+Names resolve on first use, so that `import richlazy` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from richlazy import curves, errors, limits, low_rank, spectrum
+    from richlazy.laziness import (
+        Laziness,
+        kernel_alignment,
+        relative_weight_change,
+        representation_alignment,
+        sign_similarity,
+        weight_change,
+    )
+    from richlazy.matrices import Thin
+    from richlazy.network import Network
+    from richlazy.prediction import Expected, expect, predict
+    from richlazy.solution import Solution
+    from richlazy.solvers import solve
+    from richlazy.task import Task
+
+_MODULES = ("curves", "errors", "limits", "low_rank", "spectrum")
+_NAMES = {
+    "Expected": "prediction",
+    "Laziness": "laziness",
+    "Network": "network",
+    "Solution": "solution",
+    "Task": "task",
+    "Thin": "matrices",
+    "expect": "prediction",
+    "kernel_alignment": "laziness",
+    "predict": "prediction",
+    "relative_weight_change": "laziness",
+    "representation_alignment": "laziness",
+    "sign_similarity": "laziness",
+    "solve": "solvers",
+    "weight_change": "laziness",
+}
+
+__all__ = [
+    "Expected",
+    "Laziness",
+    "Network",
+    "Solution",
+    "Task",
+    "Thin",
+    "curves",
+    "errors",
+    "expect",
+    "kernel_alignment",
+    "limits",
+    "low_rank",
+    "predict",
+    "relative_weight_change",
+    "representation_alignment",
+    "sign_similarity",
+    "solve",
+    "spectrum",
+    "weight_change",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("richlazy")
+    if name in _NAMES:
+        value = getattr(import_module(f"richlazy.{_NAMES[name]}"), name)
+    elif name in _MODULES:
+        value = import_module(f"richlazy.{name}")
+    else:
+        raise AttributeError(f"module 'richlazy' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,122 @@
+"""The named errors and the argument checks that every other module uses.
+
+Messages say which argument was wrong, what it was, what it must be and, where one
+exists, the remedy. Every class here is a ``ValueError``: catch that one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "AssumptionError",
+    "ConvergenceError",
+    "FileError",
+    "UndefinedError",
+    "integer",
+    "nonnegative",
+    "positive",
+    "real_array",
+    "times",
+    "unit_interval",
+]
+
+Array = NDArray[np.float64]
+
+
+class AssumptionError(ValueError):
+    """A solver was asked for something outside its assumptions; the message gives the number."""
+
+
+class ConvergenceError(ValueError):
+    """An integration or an expansion did not reach its tolerance within its budget."""
+
+
+class FileError(ValueError):
+    """A file could not be read as what it was said to be, or may not be written."""
+
+
+class UndefinedError(ValueError):
+    """A measure is 0/0 at the given state, such as the alignment of a zero representation."""
+
+
+def real_array(value: ArrayLike, name: str, *, ndim: int | tuple[int, ...] | None = None) -> Array:
+    """Return `value` as a finite float64 array; integers and booleans are converted.
+
+    Raises ValueError for complex, object, text, ragged or non-finite values, and for a
+    number of dimensions not in `ndim`.
+    """
+    array = _numeric(value, name)
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} must be finite; it has {_count_nonfinite(array)} NaN or infinite")
+    if ndim is not None:
+        allowed = (ndim,) if isinstance(ndim, int) else ndim
+        if array.ndim not in allowed:
+            wanted = " or ".join(str(n) for n in allowed)
+            raise ValueError(f"{name} must have {wanted} dimensions; its shape is {array.shape}")
+    return array
+
+
+def times(value: ArrayLike, name: str = "t") -> Array:
+    """Return times (learning rate x steps) as float64; infinity is allowed, negative is not."""
+    array = _numeric(value, name)
+    if np.any(np.isnan(array)) or np.any(array < 0):
+        raise ValueError(f"{name} must be >= 0 and not NaN (infinity is allowed)")
+    return array
+
+
+def positive(value: ArrayLike, name: str) -> Array:
+    """Return `value` as a finite, strictly positive float64 array."""
+    array = real_array(value, name)
+    if np.any(array <= 0):
+        raise ValueError(f"{name} must be > 0; its smallest value is {array.min():g}")
+    return array
+
+
+def nonnegative(value: ArrayLike, name: str) -> Array:
+    """Return `value` as a finite float64 array without negative entries."""
+    array = real_array(value, name)
+    if np.any(array < 0):
+        raise ValueError(f"{name} must be >= 0; its smallest value is {array.min():g}")
+    return array
+
+
+def unit_interval(value: ArrayLike, name: str) -> Array:
+    """Return `value` as a float64 array with every entry in [0, 1]."""
+    array = real_array(value, name)
+    if np.any((array < 0) | (array > 1)):
+        bad = array[(array < 0) | (array > 1)].flat[0]
+        raise ValueError(f"{name} must lie in [0, 1]; it is {bad:g}")
+    return array
+
+
+def integer(value: Any, name: str, *, least: int = 1) -> int:
+    """Return `value` as an int of at least `least`; 3.0 is welcome, 3.5 and True are not."""
+    number = np.asarray(value)
+    if number.ndim != 0 or number.dtype.kind not in "iuf" or number != np.floor(number):
+        raise ValueError(f"{name} must be an integer; it is {value!r}")
+    if number < least or not np.isfinite(number):
+        raise ValueError(f"{name} must be at least {least}; it is {value!r}")
+    return int(number)
+
+
+def _numeric(value: ArrayLike, name: str) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be a rectangular array of numbers; its rows differ"
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold real numbers; its dtype is {array.dtype}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty; its shape is {array.shape}")
+    return array.astype(np.float64)
+
+
+def _count_nonfinite(array: Array) -> str:
+    count = int(np.count_nonzero(~np.isfinite(array)))
+    return f"{count} of {array.size} values"

@@ -1,0 +1,255 @@
+"""T11: gradient flow of two-layer linear networks, integrated however stiff it is.
+
+    dW1/dt = W2' E,   dW2/dt = E W1',   E = cov_yx - W2 W1 cov_xx.
+
+The weight *change* is integrated, so that lazy starts keep their digits, by an
+extrapolation method: linearly implicit Euler steps H/1, H/2, ..., H/8, extrapolated to
+order 8. Its implicit part is the Gauss-Newton part of the Jacobian, -J'J cov_xx, whose
+inverse needs only an eigendecomposition of R = W1'W1 and of B = W2 W2' once per step (the
+tangent kernel is R (x) I + I (x) B): the rates ||W||^2 of a large start cost nothing, and
+steps grow without bound on the way to t = infinity. What the Jacobian leaves out is of
+size E and only affects the error that extrapolation removes.
+
+Within a step W1 changes by W2(l)' C(l), thin factors over the substeps l, so a step costs
+products with W1 and one eigendecomposition, never a Jacobian of the whole state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.errors import ConvergenceError
+
+__all__ = ["Change", "Problem", "integrate"]
+
+Array = NDArray[np.float64]
+
+_ORDER = 8
+_STEPS = np.arange(1, _ORDER + 1)
+_MAX_STEPS = 20_000
+_LANES = 64  # requested times evaluated together
+_NOISE = 1e-14
+
+
+class Problem(NamedTuple):
+    """A stack of n networks, to be integrated with common time steps.
+
+    first (n, h, d), readout (n, m, h), cov_yx (n, m, d); root, the symmetric square root of
+    cov_xx (d, d), or None for white inputs.
+    """
+
+    first: Array
+    readout: Array
+    cov_yx: Array
+    root: Array | None
+
+
+class Change(NamedTuple):
+    """Weight changes at one time: first (n, h, d), readout (n, m, h), and whether they rest."""
+
+    first: Array
+    readout: Array
+    stationary: NDArray[np.bool_]
+
+
+def _coefficients(steps: NDArray[np.int64]) -> Array:
+    """Weights of polynomial extrapolation in 1/n to 0."""
+    ratio = steps[None, :] / steps[:, None]
+    np.fill_diagonal(ratio, 0.0)
+    return np.asarray(np.prod(1.0 / (1.0 - ratio), axis=1))
+
+
+_VALUE = _coefficients(_STEPS)
+_ERROR = _VALUE - np.concatenate([[0.0], _coefficients(_STEPS[1:])])
+
+
+class _Frozen:
+    """One point of the flow with everything a step from it needs."""
+
+    def __init__(self, problem: Problem, change: tuple[Array, Array]) -> None:
+        self.root = problem.root
+        self.w1 = problem.first + change[0]
+        self.w2 = problem.readout + change[1]
+        self.error = problem.cov_yx - self._right(self.w2 @ self.w1)
+        moment = _t(self.w1) @ self.w1
+        beta, self.u = np.linalg.eigh(self.w2 @ _t(self.w2))
+        if self.root is None:
+            rho, q = np.linalg.eigh(moment)
+            self.rates = np.maximum(rho, 0.0)[:, None, :] + np.maximum(beta, 0.0)[:, :, None]
+            self.q = q[:, None]
+        else:
+            cov = self.root @ self.root
+            moment = self.root @ moment @ self.root
+            rates, self.q = np.linalg.eigh(
+                moment[:, None] + np.maximum(beta, 0.0)[:, :, None, None] * cov
+            )
+            self.rates = np.maximum(rates, 0.0)
+
+    def _right(self, x: Array) -> Array:
+        """x cov_xx."""
+        return x if self.root is None else x @ self.root @ self.root
+
+    def _modes(self, x: Array) -> Array:
+        """Rotate lanes (n, l, m, d) so that the implicit operator is diagonal."""
+        rotated: Array = _t(self.u)[:, None] @ x
+        if self.root is None:
+            return np.asarray(rotated @ self.q)
+        # a basis of its own for each output mode: (n, m, d, d)
+        return np.asarray(np.einsum("nlmd,nmde->nlme", rotated, self.q))
+
+    def _back(self, x: Array) -> Array:
+        if self.root is None:
+            rotated: Array = x @ _t(self.q)
+        else:
+            rotated = np.asarray(np.einsum("nlme,nmde->nlmd", x, self.q))
+        return np.asarray(self.u[:, None] @ rotated)
+
+    def implicit(self, x: Array, h: Array) -> Array:
+        """Z with Z + h (Z R + B Z) cov_xx = x cov_xx, lanes (n, l, m, d)."""
+        scaled = x if self.root is None else x @ self.root
+        modes = self._modes(scaled) / (1.0 + h[:, None, None] * self.rates[:, None])
+        z = self._back(modes)
+        return z if self.root is None else z @ self.root
+
+    def gradient(self) -> tuple[Array, Array]:
+        """Norms over the stack of dW/dt and of the Gauss-Newton step still to go."""
+        error = self.error if self.root is None else self.error @ np.linalg.pinv(self.root)
+        modes = self._modes(error[:, None])[:, 0] ** 2
+        speed = np.sqrt(np.sum(modes * self.rates, axis=(1, 2)))
+        moving = modes > 0
+        with np.errstate(over="ignore"):  # an unreachable direction is infinitely far
+            left = np.where(moving, modes / np.maximum(self.rates, 1e-290), 0.0)
+        return speed, np.sqrt(np.sum(left, axis=(1, 2)))
+
+    def scale(self) -> Array:
+        weights = np.hypot(_norm(self.w1), _norm(self.w2))
+        return np.asarray(weights * _norm(self.error))
+
+
+def _t(x: Array) -> Array:
+    return np.swapaxes(x, -1, -2)
+
+
+def _norm(x: Array) -> Array:
+    return np.asarray(np.sqrt(np.sum(x * x, axis=(-2, -1))))
+
+
+class _Step:
+    """All Euler sequences from one point over one or several lengths, before extrapolation."""
+
+    def __init__(self, point: _Frozen, lengths: Array) -> None:
+        self.lanes = lengths.size
+        n, m, h = point.w2.shape
+        d = point.w1.shape[2]
+        total = _ORDER * self.lanes  # lane = sequence * lanes + length
+        step = np.tile(lengths, _ORDER) / np.repeat(_STEPS, self.lanes)
+        self.readouts = np.zeros((n, total, _ORDER, m, h))
+        self.coefficients = np.zeros((n, total, _ORDER, m, d))
+        self.change2 = np.zeros((n, total, m, h))
+        w1, w2 = point.w1, point.w2
+        for i in range(_ORDER):
+            on = slice(i * self.lanes, total)  # sequences with more than i substeps
+            live = total - i * self.lanes
+            k = step[on][:, None, None]
+            y = self.change2[:, on]
+            now = w2[:, None] + y
+            self.readouts[:, on, i] = now
+            past2 = self.readouts[:, on, :i].reshape(n, live, i * m, h)
+            past1 = self.coefficients[:, on, :i].reshape(n, live, i * m, d)
+            moved = _dot(y, w1) + (now @ _t(past2)) @ past1
+            error = point.error[:, None] - point._right(moved)
+            gain = _dot(error, _t(w1)) + (error @ _t(past1)) @ past2  # E W1'
+            force = _dot(gain, w1) + (w2[:, None] @ _t(now)) @ error  # change of W2 W1
+            z = point.implicit(k * force, step[on])
+            self.change2[:, on] = y + k * (gain - _dot(z, _t(w1)))
+            self.coefficients[:, on, i] = k * error
+            self.coefficients[:, on, 0] -= k * z
+
+    def extrapolate(self, weights: Array) -> tuple[Array, Array]:
+        """Weighted sum over sequences: (n, lanes, h, d) and (n, lanes, m, h)."""
+        n, _, _, m, h = self.readouts.shape
+        each = np.repeat(weights, self.lanes)[:, None, None]
+        change2 = (self.change2 * each).reshape(n, _ORDER, self.lanes, m, h).sum(axis=1)
+
+        def rows(x: Array) -> Array:
+            split = x.reshape(n, _ORDER, self.lanes, _ORDER * m, x.shape[-1])
+            return split.transpose(0, 2, 1, 3, 4).reshape(n, self.lanes, -1, x.shape[-1])
+
+        scaled = self.coefficients * each[..., None]
+        return _t(rows(self.readouts)) @ rows(scaled), change2
+
+
+def _dot(x: Array, w: Array) -> Array:
+    """x (n, l, m, a) times w (n, a, b), as one product per network."""
+    n, lanes, m, a = x.shape
+    return (x.reshape(n, lanes * m, a) @ w).reshape(n, lanes, m, -1)
+
+
+def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int, Change]]:
+    """Yield (index into times, change) for ascending times, infinity allowed.
+
+    Steps are common to the stack; the local error of every network is kept under `rtol`
+    times its own weight change. t = infinity is reached when, for every network, the
+    Gauss-Newton step still to go is below rtol times its weight change, or dW/dt is
+    rounding noise (a saddle, where the flow rests for ever in exact arithmetic).
+
+    Raises
+    ------
+    ConvergenceError
+        If the flow does not settle in `_MAX_STEPS` steps.
+    """
+    change = (np.zeros_like(problem.first), np.zeros_like(problem.readout))
+    t, index = 0.0, 0
+    point = _Frozen(problem, change)
+    length = 0.1 / max(float(point.rates.max()), float(_norm(point.error).max()))
+    resting = np.zeros(problem.first.shape[0], dtype=bool)
+    for _ in range(_MAX_STEPS):
+        while index < times.size and times[index] <= t:
+            yield index, Change(*change, resting)
+            index += 1
+        if index == times.size:
+            return
+        speed, left = point.gradient()
+        size = np.hypot(_norm(change[0]), _norm(change[1]))
+        resting = (left <= rtol * size) | (speed <= _NOISE * point.scale())
+        if np.all(resting):
+            for rest in range(index, times.size):
+                yield rest, Change(*change, resting)
+            return
+        step = _Step(point, np.array([length]))
+        added = [x[:, 0] for x in step.extrapolate(_VALUE)]
+        missed = [x[:, 0] for x in step.extrapolate(_ERROR)]
+        new = (change[0] + added[0], change[1] + added[1])
+        error = np.hypot(_norm(missed[0]), _norm(missed[1]))
+        allowed = rtol * np.hypot(_norm(new[0]), _norm(new[1]))
+        moving = error > 0
+        worst = float(np.max(np.where(moving, error / np.where(moving, allowed, 1.0), 0.0)))
+        if not np.isfinite(worst):
+            length *= 0.1
+            continue
+        factor = 0.9 * max(worst, 1e-8) ** (-1.0 / _ORDER)
+        if worst > 1.0:
+            length *= max(factor, 0.2)
+            continue
+        inside = np.arange(index, index + int(np.sum(times[index:] < t + length)))
+        for part in np.array_split(inside, max(1, -(-inside.size // _LANES))):
+            if part.size:
+                later = _Step(point, times[part] - t).extrapolate(_VALUE)
+                for lane, k in enumerate(part):
+                    yield (
+                        int(k),
+                        Change(
+                            change[0] + later[0][:, lane], change[1] + later[1][:, lane], resting
+                        ),
+                    )
+        index += inside.size
+        t, change = t + length, new
+        point = _Frozen(problem, change)
+        length *= min(factor, 6.0)
+    raise ConvergenceError(
+        f"the flow did not settle in {_MAX_STEPS} steps (t = {t:.3g}); ask for a finite time"
+    )

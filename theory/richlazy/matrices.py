@@ -1,0 +1,263 @@
+"""One face for the first layers people have: dense, sparse, thin factors, LinearOperator.
+
+Only products with the matrix and its transpose are asked of it, so that a connectome of a
+million neurons is never made dense.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from richlazy.errors import real_array
+
+__all__ = [
+    "DENSE_LIMIT",
+    "Estimate",
+    "MatrixLike",
+    "Moments",
+    "Thin",
+    "adjoint",
+    "as_matrix",
+    "forward",
+    "rescaled",
+    "second_moments",
+    "singular_values",
+    "svd",
+]
+
+Array = NDArray[np.float64]
+#: ndarray, scipy.sparse array or matrix, `Thin`, or scipy.sparse.linalg.LinearOperator.
+MatrixLike: TypeAlias = Any
+
+#: The smaller dimension above which sparse matrices and operators are not made dense.
+DENSE_LIMIT = 4096
+
+_EXACT_PRODUCT_LIMIT = 4e9  # multiplications for ||W'W||_F, about a minute and a half
+_PROBES = 64
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and the standard error it is known to (0 where it is exact)."""
+
+    value: float
+    standard_error: float = 0.0
+
+    def __float__(self) -> float:
+        return self.value
+
+
+class Moments:
+    """tr R and tr R^2 of R = W'W, each an `Estimate`."""
+
+    def __init__(self, trace: Estimate, trace_square: Estimate) -> None:
+        self.trace = trace
+        self.trace_square = trace_square
+
+    @property
+    def exact(self) -> bool:
+        """Whether neither was sampled."""
+        return self.trace.standard_error == 0.0 and self.trace_square.standard_error == 0.0
+
+
+@dataclass(frozen=True)
+class Thin:
+    """W = left diag(values) right', with orthonormal columns: a thin singular value decomposition.
+
+    Make one with `Thin.from_factors`; `richlazy.Network.from_spectrum` hands them out too.
+    """
+
+    left: Array
+    values: Array
+    right: Array
+
+    @classmethod
+    def from_factors(cls, left: ArrayLike, right: ArrayLike) -> Thin:
+        """W = left @ right.T from factors of shape (h, r) and (d, r), at a cost of O((h + d) r^2).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Thin.from_factors(np.eye(4, 2), 3 * np.eye(5, 2)).values
+        array([3., 3.])
+        """
+        a, b = real_array(left, "left", ndim=2), real_array(right, "right", ndim=2)
+        if a.shape[1] != b.shape[1]:
+            raise ValueError(
+                f"left (h, r) and right (d, r) must share r; they are {a.shape} and {b.shape}"
+            )
+        (qa, ra), (qb, rb) = np.linalg.qr(a), np.linalg.qr(b)
+        u, values, vt = np.linalg.svd(ra @ rb.T, full_matrices=False)
+        keep = values > values[0] * max(a.shape[0], b.shape[0]) * np.finfo(float).eps
+        return cls(qa @ u[:, keep], values[keep], qb @ vt[keep].T)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(hidden, inputs)."""
+        return self.left.shape[0], self.right.shape[0]
+
+    def toarray(self) -> Array:
+        """The dense matrix."""
+        return (self.left * self.values) @ self.right.T
+
+
+def _is_sparse(matrix: MatrixLike) -> bool:
+    return hasattr(matrix, "tocsr")
+
+
+def _is_operator(matrix: MatrixLike) -> bool:
+    return hasattr(matrix, "rmatvec") and not isinstance(matrix, np.ndarray)
+
+
+def as_matrix(matrix: MatrixLike, name: str) -> MatrixLike:
+    """Check a first layer (hidden x inputs) and return it in float64, its kind unchanged."""
+    if isinstance(matrix, Thin):
+        return matrix
+    if _is_sparse(matrix):
+        csr = matrix.tocsr()
+        if csr.ndim != 2 or 0 in csr.shape:
+            raise ValueError(f"{name} must be a non-empty matrix; its shape is {csr.shape}")
+        if csr.nnz:
+            data = real_array(csr.data, name)
+            csr = csr if csr.dtype == np.float64 else csr.astype(np.float64)
+            _check_scale(data, name)
+        return csr
+    if _is_operator(matrix):
+        if np.dtype(matrix.dtype or np.float64).kind not in "biuf":
+            raise ValueError(f"{name} must be real; its dtype is {matrix.dtype}")
+        return matrix
+    dense = real_array(matrix, name, ndim=2)
+    _check_scale(dense, name)
+    return dense
+
+
+def _check_scale(values: Array, name: str) -> None:
+    largest = float(np.abs(values).max())
+    if largest > 0 and not 1e-75 < largest < 1e75:
+        raise ValueError(
+            f"{name} has entries up to {largest:g}, whose fourth powers leave the range of "
+            "float64; rescale it"
+        )
+
+
+def forward(matrix: MatrixLike, x: Array) -> Array:
+    """W @ x for x of shape (d, n)."""
+    if isinstance(matrix, Thin):
+        return matrix.left @ (matrix.values[:, None] * (matrix.right.T @ x))
+    return np.asarray(matrix @ x)
+
+
+def adjoint(matrix: MatrixLike, x: Array) -> Array:
+    """W' @ x for x of shape (h, n)."""
+    if isinstance(matrix, Thin):
+        return matrix.right @ (matrix.values[:, None] * (matrix.left.T @ x))
+    if _is_operator(matrix):
+        return np.asarray(matrix.rmatmat(x))
+    return np.asarray(matrix.T @ x)
+
+
+def _dense(matrix: MatrixLike, name: str = "the matrix") -> Array:
+    if isinstance(matrix, np.ndarray):
+        return matrix
+    if min(matrix.shape) > DENSE_LIMIT:
+        raise ValueError(
+            f"{name} of shape {matrix.shape} is too large to make dense (smaller dimension over "
+            f"{DENSE_LIMIT}); use the participation ratio or the stable rank, which need products "
+            "only"
+        )
+    if _is_sparse(matrix):
+        return np.asarray(matrix.toarray(), dtype=np.float64)
+    if matrix.shape[0] < matrix.shape[1]:
+        return adjoint(matrix, np.eye(matrix.shape[0])).T
+    return forward(matrix, np.eye(matrix.shape[1]))
+
+
+def svd(matrix: MatrixLike) -> Thin:
+    """Thin singular value decomposition, zero singular values dropped."""
+    if isinstance(matrix, Thin):
+        return matrix
+    u, values, vt = np.linalg.svd(_dense(matrix), full_matrices=False)
+    keep = values > values[0] * max(matrix.shape) * np.finfo(float).eps
+    return Thin(u[:, keep], values[keep], vt[keep].T)
+
+
+def singular_values(matrix: MatrixLike) -> Array:
+    """All min(h, d) singular values, descending; makes the matrix dense up to `DENSE_LIMIT`."""
+    if isinstance(matrix, Thin):
+        return np.concatenate([matrix.values, np.zeros(min(matrix.shape) - matrix.values.size)])
+    return np.asarray(np.linalg.svd(_dense(matrix), compute_uv=False), dtype=np.float64)
+
+
+def second_moments(matrix: MatrixLike, rng: np.random.Generator | None = None) -> Moments:
+    """tr R and tr R^2 of R = W'W: exact for dense, thin and all but the densest sparse matrices.
+
+    Sparse: ||W'W||_F^2 block by block, so that the product never sits in memory whole.
+    Otherwise Rademacher probes z give E ||W z||^2 = tr R and E ||W'W z||^2 = tr R^2, with
+    the standard error of `_PROBES` probes (`rng` defaults to a fixed seed).
+    """
+    if isinstance(matrix, Thin):
+        squares = matrix.values**2
+        return Moments(Estimate(float(squares.sum())), Estimate(float((squares**2).sum())))
+    if isinstance(matrix, np.ndarray):
+        gram = matrix @ matrix.T if matrix.shape[0] < matrix.shape[1] else matrix.T @ matrix
+        return Moments(Estimate(float(np.trace(gram))), Estimate(float(np.sum(gram * gram))))
+    if _is_sparse(matrix):
+        by_rows = float(np.sum(np.diff(matrix.indptr).astype(np.float64) ** 2))
+        by_columns = float(np.sum(np.bincount(matrix.indices).astype(np.float64) ** 2))
+        trace = Estimate(float(np.sum(matrix.data**2)))
+        if min(by_rows, by_columns) <= _EXACT_PRODUCT_LIMIT:
+            a, b = (matrix.T.tocsr(), matrix) if by_rows < by_columns else (matrix, matrix.T)
+            return Moments(trace, Estimate(_gram_norm_squared(a, b, min(by_rows, by_columns))))
+        return Moments(trace, _probe(matrix, rng).trace_square)
+    if min(matrix.shape) <= DENSE_LIMIT // 4:
+        return second_moments(_dense(matrix))
+    return _probe(matrix, rng)
+
+
+def _gram_norm_squared(a: MatrixLike, b: MatrixLike, work: float) -> float:
+    """||a b||_F^2 by blocks of rows of a, each block's product under about 2e7 entries."""
+    blocks = int(np.clip(np.ceil(work / 2e7), 1, a.shape[0]))
+    edges = np.linspace(0, a.shape[0], blocks + 1).astype(int)
+    total = 0.0
+    for start, stop in pairwise(edges):
+        total += float(np.sum((a[start:stop] @ b).data ** 2))
+    return total
+
+
+def _probe(matrix: MatrixLike, rng: np.random.Generator | None) -> Moments:
+    rng = np.random.default_rng(0) if rng is None else rng
+    first, second = np.empty(_PROBES), np.empty(_PROBES)
+    for i in range(_PROBES):
+        z = rng.choice([-1.0, 1.0], size=(matrix.shape[1], 1))
+        wz = forward(matrix, z)
+        first[i], second[i] = np.sum(wz**2), np.sum(adjoint(matrix, wz) ** 2)
+
+    def estimate(samples: Array) -> Estimate:
+        return Estimate(float(samples.mean()), float(samples.std(ddof=1) / np.sqrt(_PROBES)))
+
+    return Moments(estimate(first), estimate(second))
+
+
+def rescaled(matrix: MatrixLike, norm: float, rng: np.random.Generator | None = None) -> MatrixLike:
+    """The matrix times the factor that makes its Frobenius norm `norm`."""
+    current = np.sqrt(second_moments_trace(matrix, rng))
+    if not current > 0:
+        raise ValueError("a zero matrix cannot be rescaled to a norm; give it a non-zero entry")
+    factor = norm / current
+    if isinstance(matrix, Thin):
+        return Thin(matrix.left, matrix.values * factor, matrix.right)
+    return matrix * factor
+
+
+def second_moments_trace(matrix: MatrixLike, rng: np.random.Generator | None = None) -> float:
+    """||W||_F^2, without the cost of ||W'W||_F where the entries are at hand."""
+    if isinstance(matrix, np.ndarray):
+        return float(np.sum(matrix**2))
+    if _is_sparse(matrix):
+        return float(np.sum(matrix.data**2))
+    return second_moments(matrix, rng).trace.value

@@ -1,0 +1,206 @@
+"""A trajectory and the questions it answers, whichever solver found it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from richlazy import matrices
+from richlazy.errors import UndefinedError, times
+from richlazy.flow import Change
+from richlazy.krylov import Reduced
+from richlazy.laziness import Laziness, Measures
+from richlazy.network import Network
+from richlazy.task import Task
+
+__all__ = ["Route", "Solution", "State"]
+
+Array = NDArray[np.float64]
+
+_DENSE_SIZE = 5000
+
+
+class Route(Protocol):
+    """How one solver answers: what it is called, and the weight change or measures at times."""
+
+    @property
+    def method(self) -> str:
+        """Name of the solver, with its T-id."""
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What it needed."""
+
+    @property
+    def accuracy(self) -> str:
+        """How far its numbers can be trusted."""
+
+    @property
+    def reduced(self) -> Reduced:
+        """The small network whose flow it follows."""
+
+    def changes(self, at: Array) -> list[Change]:
+        """Weight changes of the small network at ascending times."""
+
+    def measures(self, at: Array) -> Measures:
+        """Measures of the large network at ascending times."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Weights at one time: W1(t) = start.first + left @ right.T, W2(t) = readout.
+
+    left (h, k) and right (d, k) are thin, so that a large start is never copied.
+    """
+
+    start: Network
+    time: float
+    left: Array
+    right: Array
+    readout: Array
+
+    def first(self) -> Array:
+        """W1(t) as a dense array (hidden, inputs), for the sizes where that is sensible."""
+        _check_dense(self.start.hidden, self.start.inputs)
+        return matrices.forward(self.start.first, np.eye(self.start.inputs)) + (
+            self.left @ self.right.T
+        )
+
+
+class Solution:
+    """The trajectory of one network on one task, from `solve`.
+
+    Every measure takes t, a number or an array, infinity allowed, and has the shape of t
+    (time = learning rate x steps).
+    """
+
+    def __init__(self, start: Network, task: Task, route: Route) -> None:
+        self.start, self.task = start, task
+        self._route = route
+        self._cache: dict[bytes, Measures] = {}
+
+    @property
+    def method(self) -> str:
+        """Which solver answered, with its T-id; a Krylov order is the largest needed so far."""
+        return self._route.method
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the method needed, and what else a reader should know."""
+        return self._route.assumptions
+
+    @property
+    def accuracy(self) -> str:
+        """How far the numbers given so far can be trusted."""
+        return self._route.accuracy
+
+    def measures(self, t: ArrayLike = np.inf) -> Measures:
+        """Every measure at t; an undefined alignment is NaN here, an error from its own method."""
+        time = times(t)
+        key = time.tobytes() + repr(time.shape).encode()
+        if key not in self._cache:
+            distinct = np.unique(time)
+            found = self._route.measures(distinct)
+            place = np.searchsorted(distinct, time)
+            if len(self._cache) > 16:
+                self._cache.clear()
+            self._cache[key] = Measures(*(v[place] for v in found))
+        return self._cache[key]
+
+    def loss(self, t: ArrayLike = np.inf) -> Array:
+        """Excess loss 1/2 E ||(W* - W2 W1) x||^2."""
+        return self.measures(t).loss
+
+    def weight_change(self, t: ArrayLike = np.inf) -> Array:
+        """||dW||_F of both layers together."""
+        return self.measures(t).weight_change
+
+    def representation_alignment(self, t: ArrayLike = np.inf) -> Array:
+        """RA between 0 and t; UndefinedError where it is 0/0."""
+        return _no_nan(self.measures(t).representation_alignment, "representation alignment")
+
+    def kernel_alignment(self, t: ArrayLike = np.inf) -> Array:
+        """KA between 0 and t; UndefinedError where it is 0/0."""
+        return _no_nan(self.measures(t).kernel_alignment, "kernel alignment")
+
+    def at(self, t: float) -> State:
+        """Weights at one time, as thin factors."""
+        time = times(t)
+        if time.ndim:
+            raise ValueError("at takes one time; call it once for each")
+        (change,) = self._route.changes(time[None])
+        reduced = self._route.reduced
+        left, right = reduced.left, reduced.right
+        assert left is not None
+        assert right is not None
+        readout = (reduced.problem.readout + change.readout)[0] @ left.T
+        return State(self.start, float(time), left @ change.first[0], right, readout)
+
+    def representation(self, t: float) -> Array:
+        """R(t) = W1'W1 (d, d), dense."""
+        w1 = self.at(t).first()
+        return w1.T @ w1
+
+    def readout(self, t: float) -> Array:
+        """B(t) = W2 W2' (m, m)."""
+        w2 = self.at(t).readout
+        return w2 @ w2.T
+
+    def function(self, t: float) -> Array:
+        """W2(t) W1(t) (m, d)."""
+        state = self.at(t)
+        product = matrices.adjoint(self.start.first, state.readout.T).T
+        return product + (state.readout @ state.left) @ state.right.T
+
+    def drift(self, t: float = np.inf) -> float:
+        """Change of D = W2'W2 - W1 W1' relative to ||W||^2 (T1).
+
+        A necessary sign of accuracy only: any error of W* conserves D as well.
+        """
+        (change,) = self._route.changes(times(t)[None])
+        first, readout = (x[0] for x in self._route.reduced.problem[:2])
+        w1, w2 = first + change.first[0], readout + change.readout[0]
+        moved = (w2.T @ w2 - w1 @ w1.T) - (readout.T @ readout - first @ first.T)
+        return float(np.linalg.norm(moved) / (np.sum(w1**2) + np.sum(w2**2)))
+
+    def laziness(self, t: float = np.inf) -> Laziness:
+        """All measures at t in one record, None where one is 0/0."""
+        m = self.measures(t)
+        size1 = matrices.second_moments_trace(self.start.first)
+        size = size1 + (0.0 if self.start.readout is None else float(np.sum(self.start.readout**2)))
+        total, change1 = float(m.weight_change), float(m.weight_change_input)
+        return Laziness(
+            weight_change=total,
+            weight_change_input=change1,
+            weight_change_readout=float(m.weight_change_readout),
+            relative_weight_change=total / np.sqrt(size) if size > 0 else None,
+            relative_weight_change_input=change1 / np.sqrt(size1) if size1 > 0 else None,
+            representation_alignment=_or_none(m.representation_alignment),
+            kernel_alignment=_or_none(m.kernel_alignment),
+            loss=float(m.loss),
+            time=float(t),
+            method=self.method,
+            assumptions=self.assumptions,
+            accuracy=self.accuracy,
+        )
+
+
+def _no_nan(values: Array, what: str) -> Array:
+    if np.any(np.isnan(values)):
+        raise UndefinedError(f"{what} is 0/0: the representation or kernel is zero at some time")
+    return values
+
+
+def _or_none(value: Array) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _check_dense(hidden: int, inputs: int) -> None:
+    if max(hidden, inputs) > _DENSE_SIZE:
+        raise ValueError(
+            f"a dense {hidden} x {inputs} result is refused (over {_DENSE_SIZE}); "
+            "use the thin factors of sol.at(t)"
+        )

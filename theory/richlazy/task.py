@@ -1,0 +1,211 @@
+"""A linear regression task: what the network sees of it are two covariances.
+
+Inputs x (d), targets y (m); cov_yx = E[y x'] (m x d), cov_xx = E[x x'] (d x d). The excess
+loss of f(x) = W2 W1 x is L = 1/2 E ||(W* - W2 W1) x||^2, W* the least-squares map.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from richlazy.errors import integer, positive, real_array
+
+__all__ = ["Modes", "Task", "random_directions"]
+
+Array = NDArray[np.float64]
+
+_ROUNDING = 1e-12  # relative; covariances from data carry sums of many roundings
+
+
+class Modes(NamedTuple):
+    """cov_yx = left diag(strengths) right', strengths descending, zero ones dropped."""
+
+    left: Array
+    strengths: Array
+    right: Array
+
+
+class Task:
+    """Covariances of a linear task.
+
+    Parameters
+    ----------
+    cov_yx
+        Input-output covariance E[y x'], (m, d); a vector (d,) is one output.
+    cov_xx
+        Input covariance E[x x'], (d, d), symmetric and positive semidefinite. None means
+        white inputs (the identity), which every closed form needs.
+
+    Raises
+    ------
+    ValueError
+        If the task is zero (nothing to learn), shapes do not fit, cov_xx is not a
+        covariance, or cov_yx has a component where the inputs have no variance.
+    """
+
+    def __init__(self, cov_yx: ArrayLike, cov_xx: ArrayLike | None = None) -> None:
+        self.cov_yx = np.atleast_2d(real_array(cov_yx, "cov_yx", ndim=(1, 2)))
+        if not np.any(self.cov_yx):
+            raise ValueError("cov_yx is zero: there is nothing to learn; give a non-zero task")
+        self.cov_xx = None if cov_xx is None else _covariance(cov_xx, self.inputs)
+        if self.cov_xx is not None:
+            explained = self.cov_yx @ self._whitener @ self._root
+            if np.linalg.norm(explained - self.cov_yx) > 1e-6 * np.linalg.norm(self.cov_yx):
+                raise ValueError(
+                    "cov_yx has a component in directions where cov_xx is zero; "
+                    "no data can give that: check that both come from the same inputs"
+                )
+
+    @classmethod
+    def teacher(cls, weights: ArrayLike, cov_xx: ArrayLike | None = None) -> Task:
+        """Targets y = weights @ x: weights (d,) for one output or (m, d).
+
+        Examples
+        --------
+        >>> Task.teacher([3.0, 4.0]).strength
+        5.0
+        """
+        w = np.atleast_2d(real_array(weights, "weights", ndim=(1, 2)))
+        if cov_xx is None:
+            return cls(w)
+        cov = _covariance(cov_xx, w.shape[1])
+        return cls(w if cov is None else w @ cov, cov)
+
+    @classmethod
+    def from_data(cls, x: ArrayLike, y: ArrayLike) -> Task:
+        """Covariances of data: x (samples, d), y (samples,) or (samples, m); not centred.
+
+        Inputs white to rounding are recognised, so that the closed forms apply.
+        """
+        inputs = real_array(x, "x", ndim=2)
+        targets = real_array(y, "y", ndim=(1, 2))
+        targets = targets[:, None] if targets.ndim == 1 else targets
+        if len(inputs) != len(targets):
+            raise ValueError(
+                f"x and y must have one row per sample; they have {len(inputs)} and {len(targets)}"
+            )
+        return cls(targets.T @ inputs / len(inputs), inputs.T @ inputs / len(inputs))
+
+    @classmethod
+    def random(
+        cls, inputs: int, outputs: int = 1, strength: float = 1.0, *, rng: np.random.Generator
+    ) -> Task:
+        """White inputs; `outputs` equal modes in random directions, ||cov_yx||_F = strength.
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(1)
+        >>> Task.random(100, 4, rng=rng).modes.strengths
+        array([0.5, 0.5, 0.5, 0.5])
+        """
+        d, m = integer(inputs, "inputs"), integer(outputs, "outputs")
+        if m > d:
+            raise ValueError(
+                f"outputs must be at most inputs, or modes cannot be equal; they are {m} and {d}"
+            )
+        g = float(positive(strength, "strength"))
+        right = random_directions(d, m, rng)
+        left = random_directions(m, m, rng)
+        task = cls(left @ right.T * (g / np.sqrt(m)))
+        task.modes = Modes(left, np.full(m, g / np.sqrt(m)), right)
+        return task
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs, d."""
+        return int(self.cov_yx.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs, m."""
+        return int(self.cov_yx.shape[0])
+
+    @property
+    def white(self) -> bool:
+        """Whether cov_xx is the identity."""
+        return self.cov_xx is None
+
+    @cached_property
+    def strength(self) -> float:
+        """||cov_yx||_F, the length of the task vector of one output."""
+        return float(np.linalg.norm(self.cov_yx))
+
+    @cached_property
+    def modes(self) -> Modes:
+        """Singular value decomposition of cov_yx, the modes the network learns one by one."""
+        u, s, vt = np.linalg.svd(self.cov_yx, full_matrices=False)
+        keep = s > s[0] * max(self.cov_yx.shape) * np.finfo(float).eps
+        return Modes(u[:, keep], s[keep], vt[keep].T)
+
+    def alignment(self, basis: ArrayLike) -> Array:
+        """Task alignment c of each mode with the span of `basis` (d, r), orthonormal columns.
+
+        c_i = ||basis' v_i||^2 is the share of the squared mode inside the span (T6).
+
+        Examples
+        --------
+        >>> Task.teacher([3.0, 4.0]).alignment([[1.0], [0.0]])
+        array([0.36])
+        """
+        v = real_array(basis, "basis", ndim=2)
+        if v.shape[0] != self.inputs:
+            raise ValueError(f"basis must have {self.inputs} rows; its shape is {v.shape}")
+        if np.max(np.abs(v.T @ v - np.eye(v.shape[1]))) > 1e-8:
+            raise ValueError("basis must have orthonormal columns; take np.linalg.qr(basis)[0]")
+        cosines = v.T @ self.modes.right
+        return np.asarray(np.minimum(np.sum(cosines**2, axis=0), 1.0))
+
+    @cached_property
+    def _eigen(self) -> tuple[Array, Array]:
+        assert self.cov_xx is not None
+        values, vectors = np.linalg.eigh(self.cov_xx)
+        return np.where(values > values[-1] * self.inputs * 1e-15, values, 0.0), vectors
+
+    @cached_property
+    def _root(self) -> Array:
+        values, vectors = self._eigen
+        return (vectors * np.sqrt(values)) @ vectors.T
+
+    @cached_property
+    def _whitener(self) -> Array:
+        values, vectors = self._eigen
+        inverse = np.where(values > 0, 1.0 / np.sqrt(np.where(values > 0, values, 1.0)), 0.0)
+        return (vectors * inverse) @ vectors.T
+
+    @property
+    def root(self) -> Array | None:
+        """Symmetric square root of cov_xx; None for white inputs."""
+        return None if self.cov_xx is None else self._root
+
+    @property
+    def whitened(self) -> Array:
+        """W* cov_xx^(1/2) (m, d): the least-squares map seen by whitened inputs."""
+        return self.cov_yx if self.cov_xx is None else self.cov_yx @ self._whitener
+
+
+def random_directions(size: int, count: int, rng: np.random.Generator) -> Array:
+    """`count` orthonormal columns, uniformly distributed (QR of a Gaussian, signs made fair)."""
+    q, r = np.linalg.qr(rng.standard_normal((size, count)))
+    return q * np.where(np.diag(r) < 0, -1.0, 1.0)
+
+
+def _covariance(value: ArrayLike, inputs: int) -> Array | None:
+    cov = real_array(value, "cov_xx", ndim=2)
+    if cov.shape != (inputs, inputs):
+        raise ValueError(f"cov_xx must be ({inputs}, {inputs}); its shape is {cov.shape}")
+    size = float(np.abs(cov).max())
+    if np.abs(cov - cov.T).max() > 1e-8 * size:
+        raise ValueError("cov_xx must be symmetric; pass 0.5 * (cov_xx + cov_xx.T)")
+    if np.abs(cov - np.eye(inputs)).max() <= _ROUNDING:
+        return None
+    cov = 0.5 * (cov + cov.T)
+    lowest = float(np.linalg.eigvalsh(cov)[0])
+    if lowest < -1e-8 * size or size == 0:
+        raise ValueError(
+            f"cov_xx must be a non-zero positive semidefinite matrix; it has eigenvalue {lowest:g}"
+        )
+    return cov
