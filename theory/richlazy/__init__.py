@@ -3,7 +3,7 @@
 >>> import numpy as np
 >>> import richlazy as rl
 >>> round(rl.expect(rl.spectrum.flat(rank=5), inputs=100).kernel_alignment.mean, 4)
-0.2363
+0.2584
 
 Names resolve on first use, so that `import richlazy` costs nothing.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from richlazy import curves, errors, limits, low_rank, spectrum
+    from richlazy.averages import Expected
     from richlazy.laziness import (
         Laziness,
         kernel_alignment,
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
     )
     from richlazy.matrices import Thin
     from richlazy.network import Network
-    from richlazy.prediction import Expected, expect, predict
+    from richlazy.prediction import expect, predict
     from richlazy.solution import Solution
     from richlazy.solvers import solve
     from richlazy.task import Task
 
 _MODULES = ("curves", "errors", "limits", "low_rank", "spectrum")
 _NAMES = {
-    "Expected": "prediction",
+    "Expected": "averages",
     "Laziness": "laziness",
     "Network": "network",
     "Solution": "solution",

@@ -55,38 +55,42 @@ def real_array(value: ArrayLike, name: str, *, ndim: int | tuple[int, ...] | Non
     if ndim is not None:
         allowed = (ndim,) if isinstance(ndim, int) else ndim
         if array.ndim not in allowed:
+            if allowed == (0,):
+                raise ValueError(f"{name} must be one number; its shape is {array.shape}")
             wanted = " or ".join(str(n) for n in allowed)
             raise ValueError(f"{name} must have {wanted} dimensions; its shape is {array.shape}")
     return array
 
 
-def times(value: ArrayLike, name: str = "t") -> Array:
+def times(value: ArrayLike, name: str = "t", *, ndim: int | None = None) -> Array:
     """Return times (learning rate x steps) as float64; infinity is allowed, negative is not."""
     array = _numeric(value, name)
+    if ndim == 0 and array.ndim:
+        raise ValueError(f"{name} must be one number; its shape is {array.shape}")
     if np.any(np.isnan(array)) or np.any(array < 0):
         raise ValueError(f"{name} must be >= 0 and not NaN (infinity is allowed)")
     return array
 
 
-def positive(value: ArrayLike, name: str) -> Array:
-    """Return `value` as a finite, strictly positive float64 array."""
-    array = real_array(value, name)
+def positive(value: ArrayLike, name: str, *, ndim: int | None = None) -> Array:
+    """Return `value` as a finite, strictly positive float64 array; ndim=0 asks for one number."""
+    array = real_array(value, name, ndim=ndim)
     if np.any(array <= 0):
         raise ValueError(f"{name} must be > 0; its smallest value is {array.min():g}")
     return array
 
 
-def nonnegative(value: ArrayLike, name: str) -> Array:
-    """Return `value` as a finite float64 array without negative entries."""
-    array = real_array(value, name)
+def nonnegative(value: ArrayLike, name: str, *, ndim: int | None = None) -> Array:
+    """Return `value` as a finite float64 array without negative entries; ndim as in `positive`."""
+    array = real_array(value, name, ndim=ndim)
     if np.any(array < 0):
         raise ValueError(f"{name} must be >= 0; its smallest value is {array.min():g}")
     return array
 
 
-def unit_interval(value: ArrayLike, name: str) -> Array:
-    """Return `value` as a float64 array with every entry in [0, 1]."""
-    array = real_array(value, name)
+def unit_interval(value: ArrayLike, name: str, *, ndim: int | None = None) -> Array:
+    """Return `value` as a float64 array with every entry in [0, 1]; ndim as in `positive`."""
+    array = real_array(value, name, ndim=ndim)
     if np.any((array < 0) | (array > 1)):
         bad = array[(array < 0) | (array > 1)].flat[0]
         raise ValueError(f"{name} must lie in [0, 1]; it is {bad:g}")
@@ -95,10 +99,11 @@ def unit_interval(value: ArrayLike, name: str) -> Array:
 
 def integer(value: Any, name: str, *, least: int = 1) -> int:
     """Return `value` as an int of at least `least`; 3.0 is welcome, 3.5 and True are not."""
-    number = np.asarray(value)
-    if number.ndim != 0 or number.dtype.kind not in "iuf" or number != np.floor(number):
+    number = np.asarray(None if isinstance(value, (list, tuple)) else value)
+    whole = number.ndim == 0 and number.dtype.kind in "iuf" and np.isfinite(number)
+    if not whole or number != np.floor(number):
         raise ValueError(f"{name} must be an integer; it is {value!r}")
-    if number < least or not np.isfinite(number):
+    if number < least:
         raise ValueError(f"{name} must be at least {least}; it is {value!r}")
     return int(number)
 

@@ -22,9 +22,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.errors import ConvergenceError
+from richlazy.errors import AssumptionError, ConvergenceError
 
-__all__ = ["Change", "Problem", "integrate"]
+__all__ = ["Change", "Problem", "integrate", "inverse_root"]
 
 Array = NDArray[np.float64]
 
@@ -33,6 +33,8 @@ _STEPS = np.arange(1, _ORDER + 1)
 _MAX_STEPS = 20_000
 _LANES = 64  # requested times evaluated together
 _NOISE = 1e-14
+_ROUNDING = 1e-15
+_LARGEST = 1e37  # eighth powers
 
 
 class Problem(NamedTuple):
@@ -67,6 +69,11 @@ _VALUE = _coefficients(_STEPS)
 _ERROR = _VALUE - np.concatenate([[0.0], _coefficients(_STEPS[1:])])
 
 
+def inverse_root(root: Array) -> Array:
+    """Pseudoinverse of cov_xx^(1/2), whose least eigenvalues are the root of rounding noise."""
+    return np.asarray(np.linalg.pinv(root, rcond=1e-8, hermitian=True))
+
+
 class _Frozen:
     """One point of the flow with everything a step from it needs."""
 
@@ -74,20 +81,23 @@ class _Frozen:
         self.root = problem.root
         self.w1 = problem.first + change[0]
         self.w2 = problem.readout + change[1]
-        self.error = problem.cov_yx - self._right(self.w2 @ self.w1)
-        moment = _t(self.w1) @ self.w1
-        beta, self.u = np.linalg.eigh(self.w2 @ _t(self.w2))
+        product = self._right(self.w2 @ self.w1)
+        self.error = problem.cov_yx - product
+        self.rounding = _ROUNDING * (_norm(problem.cov_yx) + _norm(product))
+        # rates not from eigh's values, which leave eps * ||W||^2 of a zero one, but its square
+        self.u = np.linalg.eigh(self.w2 @ _t(self.w2))[1]
+        beta = np.sum((_t(self.w2) @ self.u) ** 2, axis=-2)[:, :, None]
+        moment, seen = _t(self.w1) @ self.w1, self.w1[:, None]
         if self.root is None:
-            rho, q = np.linalg.eigh(moment)
-            self.rates = np.maximum(rho, 0.0)[:, None, :] + np.maximum(beta, 0.0)[:, :, None]
-            self.q = q[:, None]
+            self.q = np.linalg.eigh(moment)[1][:, None]
+            weight = np.ones(1)
         else:
             cov = self.root @ self.root
             moment = self.root @ moment @ self.root
-            rates, self.q = np.linalg.eigh(
-                moment[:, None] + np.maximum(beta, 0.0)[:, :, None, None] * cov
-            )
-            self.rates = np.maximum(rates, 0.0)
+            self.q = np.linalg.eigh(moment[:, None] + beta[..., None] * cov)[1]
+            seen = seen @ self.root
+            weight = np.sum((self.root @ self.q) ** 2, axis=-2)
+        self.rates = np.sum((seen @ self.q) ** 2, axis=-2) + beta * weight
 
     def _right(self, x: Array) -> Array:
         """x cov_xx."""
@@ -115,19 +125,47 @@ class _Frozen:
         z = self._back(modes)
         return z if self.root is None else z @ self.root
 
-    def gradient(self) -> tuple[Array, Array]:
-        """Norms over the stack of dW/dt and of the Gauss-Newton step still to go."""
-        error = self.error if self.root is None else self.error @ np.linalg.pinv(self.root)
-        modes = self._modes(error[:, None])[:, 0] ** 2
-        speed = np.sqrt(np.sum(modes * self.rates, axis=(1, 2)))
-        moving = modes > 0
-        with np.errstate(over="ignore"):  # an unreachable direction is infinitely far
-            left = np.where(moving, modes / np.maximum(self.rates, 1e-290), 0.0)
-        return speed, np.sqrt(np.sum(left, axis=(1, 2)))
+    def resting(
+        self, size: Array, rtol: float, inverse: Array | None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether each network, its weights changed by `size`, is at rest, or about to be.
 
-    def scale(self) -> Array:
-        weights = np.hypot(_norm(self.w1), _norm(self.w2))
-        return np.asarray(weights * _norm(self.error))
+        At rest: the Gauss-Newton step still to go is below rtol * size, and the error left is
+        rounding or out of reach (a minimum to second order). Or dW/dt is rounding noise (a
+        saddle). About to be: such a minimum is within 100 rtol * size.
+        """
+        error = self.error if inverse is None else self.error @ inverse
+        modes = self._modes(error[:, None])[:, 0] ** 2
+        movable = self.rates > _ROUNDING**2 * 100.0 * self.rates.max(axis=(1, 2), keepdims=True)
+        left = np.sum(np.where(movable, modes, 0.0) / np.where(movable, self.rates, 1.0), (1, 2))
+        left = np.sqrt(left)
+        stuck = np.any(~movable & (modes > (self.rounding**2)[:, None, None]), axis=(1, 2))
+        rest = ~stuck & (left <= rtol * size)
+        noise = _NOISE * _norm(self.error)
+        rest |= (_norm(_t(self.w2) @ self.error) <= noise * _norm(self.w2)) & (
+            _norm(self.error @ _t(self.w1)) <= noise * _norm(self.w1)
+        )
+        close = ~rest & stuck & (left <= 100.0 * rtol * size)
+        if np.any(close):
+            close &= self._minimum(error)
+        return rest | (close & (left <= rtol * size)), close
+
+    def _minimum(self, error: Array) -> NDArray[np.bool_]:
+        """Whether the loss curves upwards at a critical point with errors u s v' left in it.
+
+        Moves p v' of W1 and u q' of W2 change it by |W2 p|^2/2 + |W1' q|^2/2 - s p'q, s the
+        largest; all others by sums of squares.
+        """
+        seen = self.w1 if self.root is None else self.w1 @ self.root
+        sizes = _norm(self.w2)[:, None, None], _norm(seen)[:, None, None]
+        ratio = sizes[1] / np.where(sizes[0] > 0, sizes[0], 1.0)  # p, q in comparable units
+        ratio = np.where(ratio > 0, ratio, 1.0)
+        s = np.linalg.norm(error, 2, axis=(-2, -1))[:, None, None]
+        coupling = -s * np.eye(self.w1.shape[1])
+        blocks = _t(self.w2) @ self.w2 * ratio, seen @ _t(seen) / ratio
+        hessian = np.block([[blocks[0], coupling], [coupling, blocks[1]]])
+        values = np.linalg.eigvalsh(hessian)
+        return np.asarray(values[:, 0] >= -_ROUNDING * 100.0 * values[:, -1])
 
 
 def _t(x: Array) -> Array:
@@ -199,13 +237,23 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
 
     Raises
     ------
+    AssumptionError
+        If weights or the root of cov_yx are so large that their powers overflow.
     ConvergenceError
         If the flow does not settle in `_MAX_STEPS` steps.
     """
+    weights = max(float(np.abs(w).max(initial=0.0)) for w in (problem.first, problem.readout))
+    largest = max(weights, float(np.sqrt(np.abs(problem.cov_yx).max())))
+    if largest > _LARGEST:
+        raise AssumptionError(
+            f"W1, W2 and the root of cov_yx must be below {_LARGEST:g}, or their powers leave the "
+            f"range of float64; they reach {largest:g}: rescale both by a common factor"
+        )
     change = (np.zeros_like(problem.first), np.zeros_like(problem.readout))
+    inverse = None if problem.root is None else inverse_root(problem.root)
     t, index = 0.0, 0
     point = _Frozen(problem, change)
-    length = 0.1 / max(float(point.rates.max()), float(_norm(point.error).max()))
+    length = 0.1 / (max(float(point.rates.max()), float(_norm(point.error).max())) or 1.0)
     resting = np.zeros(problem.first.shape[0], dtype=bool)
     for _ in range(_MAX_STEPS):
         while index < times.size and times[index] <= t:
@@ -213,9 +261,8 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
             index += 1
         if index == times.size:
             return
-        speed, left = point.gradient()
         size = np.hypot(_norm(change[0]), _norm(change[1]))
-        resting = (left <= rtol * size) | (speed <= _NOISE * point.scale())
+        resting, close = point.resting(size, rtol, inverse)
         if np.all(resting):
             for rest in range(index, times.size):
                 yield rest, Change(*change, resting)
@@ -225,7 +272,8 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
         missed = [x[:, 0] for x in step.extrapolate(_ERROR)]
         new = (change[0] + added[0], change[1] + added[1])
         error = np.hypot(_norm(missed[0]), _norm(missed[1]))
-        allowed = rtol * np.hypot(_norm(new[0]), _norm(new[1]))
+        # the longest stable step would wobble about a minimum that error is left in
+        allowed = np.where(close, 0.01, 1.0) * rtol * np.hypot(_norm(new[0]), _norm(new[1]))
         moving = error > 0
         worst = float(np.max(np.where(moving, error / np.where(moving, allowed, 1.0), 0.0)))
         if not np.isfinite(worst):

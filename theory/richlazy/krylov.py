@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import laziness, matrices
-from richlazy.flow import Change, Problem
+from richlazy.flow import Change, Problem, inverse_root
 from richlazy.laziness import Measures, Traces
 from richlazy.matrices import MatrixLike, Moments
 from richlazy.network import Network
@@ -46,6 +46,8 @@ class Reduced:
         Bases (h, h') and (d, d') of the first network of the stack, None if not kept.
     complete
         Whether the reduction is exact.
+    out_of_reach
+        Excess loss of task modes that the start is orthogonal to, left out of cov_yx.
     """
 
     problem: Problem
@@ -56,6 +58,7 @@ class Reduced:
     left: Array | None
     right: Array | None
     complete: bool
+    out_of_reach: float = 0.0
 
     def measures(self, change: Change) -> Measures:
         """Every measure at one change, arrays (n,)."""
@@ -73,16 +76,16 @@ class Reduced:
             rt_rt=outside[1] + _gram(seen, seen) + 2.0 * grown,
             r0=outside[0] + r0 if root is None else r0,
             rt=outside[0] + rt if root is None else rt,
-            b0_bt=_square(readout @ _t(w2)),
+            b0_bt=np.sum((readout @ _t(readout)) * (w2 @ _t(w2)), axis=(-2, -1)),
             b0_b0=_square(readout @ _t(readout)),
             bt_bt=_square(w2 @ _t(w2)),
             b0=_square(readout),
             bt=_square(w2),
         )
         ra, ka = laziness.from_traces(traces, self.inputs, readout.shape[1])
-        target = cov_yx if root is None else cov_yx @ np.linalg.pinv(root)
+        target = cov_yx if root is None else cov_yx @ inverse_root(root)
         change1, change2 = np.sqrt(_square(change.first)), np.sqrt(_square(change.readout))
-        loss = 0.5 * _square(target - w2 @ seen)
+        loss = 0.5 * _square(target - w2 @ seen) + self.out_of_reach
         return Measures(np.hypot(change1, change2), change1, change2, ra, ka, loss)
 
 
@@ -135,7 +138,9 @@ class Bidiagonal:
         self.alpha: list[Array] = []  # diagonal of B
         self.beta: list[Array] = []  # superdiagonal
         self.alive = np.ones(n, dtype=bool)
-        self.scale = np.zeros(n)
+        # at most the largest singular value; the chain of a task outside the row space must end
+        size = np.sqrt(moments.trace_square.value / max(moments.trace.value, 1e-300))
+        self.scale = np.full(n, size)
         self._next_left()
 
     @property
@@ -212,9 +217,11 @@ def invariant_subspace(start: Network, task: Task) -> Reduced:
     """T11: the same flow on the directions that can move.
 
     Hidden units: range of W1 plus row space of W2. Inputs, when white: row space of W1
-    plus row space of cov_yx; otherwise all of them.
+    plus row space of cov_yx; otherwise all of them. When white, task modes that the start is
+    orthogonal to are left out: they stay as they are, and rounding must not wake them.
     """
     thin = start.factors
+    cov_yx = _reachable(start, task) if task.white else task.cov_yx
     rows = thin.left if start.silent else _span(thin.left, _rows(start.readout))
     columns = _span(thin.right, task.modes.right) if task.white else np.eye(task.inputs)
     first = (rows.T @ thin.left * thin.values) @ (thin.right.T @ columns)
@@ -223,7 +230,7 @@ def invariant_subspace(start: Network, task: Task) -> Reduced:
     root = task.root
     seen = first if root is None else first @ root
     return Reduced(
-        problem=Problem(first[None], readout[None], (task.cov_yx @ columns)[None], root),
+        problem=Problem(first[None], readout[None], (cov_yx @ columns)[None], root),
         inputs=float(task.inputs) if root is None else float(np.sum((root @ root) ** 2)),
         trace=float(_square(seen)),
         trace_square=float(_gram(seen, seen)),
@@ -231,7 +238,32 @@ def invariant_subspace(start: Network, task: Task) -> Reduced:
         left=rows,
         right=columns,
         complete=True,
+        out_of_reach=0.5 * float(np.sum((task.cov_yx - cov_yx) ** 2)),
     )
+
+
+def _reachable(start: Network, task: Task) -> Array:
+    """cov_yx without the modes u s v' that have W1 v = 0 and W2'u = 0, and so keep it.
+
+    Among modes of equal strength any combination may be one.
+    """
+    left, strengths, right = task.modes
+    touched = start.factors.values[:, None] * (start.factors.right.T @ right)
+    touched = touched / max(1e-300, float(np.max(start.factors.values, initial=0.0)))
+    if start.readout is not None:
+        touched = np.concatenate(
+            [touched, start.readout.T @ left / np.linalg.norm(start.readout, 2)]
+        )
+    kept = np.zeros_like(task.cov_yx)
+    equal = np.cumsum(np.r_[False, -np.diff(strengths) > 1e-12 * strengths[0]])
+    for group in range(int(equal[-1]) + 1):
+        among = equal == group
+        _, size, mix = np.linalg.svd(touched[:, among], full_matrices=False)
+        mix = mix[size > _BREAKDOWN]
+        kept += (left[:, among] * strengths[among]) @ mix.T @ mix @ right[:, among].T
+    # untouched where nothing falls away, to the last bit
+    lost = np.linalg.norm(task.cov_yx - kept)
+    return kept if lost > _BREAKDOWN * task.strength else task.cov_yx
 
 
 def _rows(readout: Array | None) -> Array:

@@ -172,8 +172,8 @@ def representation_alignment(initial: ArrayLike, final: ArrayLike) -> float:
 
     Examples
     --------
-    >>> representation_alignment([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [0.0, 2.0]])
-    1.0
+    >>> round(representation_alignment([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [0.0, 0.0]]), 6)
+    0.707107
     """
     h0, ht = real_array(initial, "initial", ndim=2), real_array(final, "final", ndim=2)
     if h0.shape[0] != ht.shape[0]:
@@ -181,6 +181,7 @@ def representation_alignment(initial: ArrayLike, final: ArrayLike) -> float:
             f"initial and final must have one row per sample each; their shapes are {h0.shape} "
             f"and {ht.shape}"
         )
+    h0, ht = _unit(h0), _unit(ht)
     if h0.shape[0] < min(h0.shape[1], ht.shape[1]):  # the smaller of two equal products
         g0, gt = h0 @ h0.T, ht @ ht.T
         return _defined(np.sum(g0 * gt), np.sum(g0 * g0), np.sum(gt * gt), "representation")
@@ -209,6 +210,7 @@ def kernel_alignment(initial: ArrayLike, final: ArrayLike) -> float:
     for name, kernel in (("initial", k0), ("final", kt)):
         if np.abs(kernel - kernel.T).max() > 1e-6 * np.abs(kernel).max():
             raise ValueError(f"{name} must be a symmetric kernel; pass H @ H.T, not activations")
+    k0, kt = _unit(k0), _unit(kt)
     return _defined(np.sum(k0 * kt), np.sum(k0 * k0), np.sum(kt * kt), "kernel")
 
 
@@ -218,6 +220,12 @@ def sign_similarity(initial: ArrayLike, final: ArrayLike) -> float:
     if h0.shape != ht.shape:
         raise ValueError(f"initial and final must have one shape: {h0.shape} and {ht.shape}")
     return float(np.mean(np.sign(h0) == np.sign(ht)))
+
+
+def _unit(array: Array) -> Array:
+    """The array over its largest entry, so that products of its entries stay in range."""
+    size = np.abs(array).max()
+    return array / size if size > 0 else array
 
 
 def _defined(inner: float, square0: float, square_t: float, what: str) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy import low_rank
-from richlazy.errors import integer, nonnegative, positive, real_array, unit_interval
+from richlazy.errors import nonnegative, positive, real_array, unit_interval
 
 __all__ = ["law", "rich_limit", "rich_limit_mean"]
 
@@ -59,6 +59,7 @@ def rich_limit_mean(
     s = np.atleast_1d(nonnegative(strengths, "strengths"))
     if s.ndim != 1 or not np.any(s):
         raise ValueError("strengths must be a vector with a non-zero entry")
+    s = s / s.max()
     m, total, squares = s.size, float(np.sum(s)), float(np.sum(s**2))
     bottom = np.sqrt(m * ((m + d) * squares + 2.0 * total**2))
     return np.asarray(np.sqrt(pr) * (1.0 + m / d) * total / bottom)
@@ -90,10 +91,12 @@ def law(
 
 def _ratios(participation_ratio: ArrayLike, inputs: ArrayLike) -> tuple[Array, Array]:
     pr, d = real_array(participation_ratio, "participation_ratio"), real_array(inputs, "inputs")
-    for value in d.ravel():
-        integer(value, "inputs")
+    if np.any(d != np.floor(d)):
+        raise ValueError(f"inputs must be whole numbers; one is {d[d != np.floor(d)].flat[0]:g}")
     pr = np.where((pr > d) & (pr < d * (1 + 1e-12)), d, pr)  # rounding of a flat spectrum
     pr = np.where((pr < 1) & (pr > 1 - 1e-12), 1.0, pr)
-    if np.any((pr < 1) | (pr > d)):
-        raise ValueError(f"participation_ratio must lie in [1, inputs]; it reaches {pr.max():g}")
+    outside = (pr < 1) | (pr > d)
+    if np.any(outside):
+        bad = np.broadcast_to(pr, outside.shape)[outside].flat[0]
+        raise ValueError(f"participation_ratio must lie in [1, inputs]; it is {bad:g}")
     return pr, d

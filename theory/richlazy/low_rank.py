@@ -50,7 +50,7 @@ def measures(
     Returns
     -------
     Measures
-        Arrays of the broadcast shape; relative error of each below 1e-13.
+        Arrays of the broadcast shape; relative error of each below 1e-12.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def measures(
     --------
     >>> m = measures(5, 100, alignment=0.3)
     >>> [round(float(v), 6) for v in (m.weight_change, m.kernel_alignment)]
-    [1.297303, 0.337654]
+    [1.301923, 0.271628]
     """
     r, d = _ranks(rank, inputs)
     c = unit_interval(alignment, "alignment")
@@ -117,12 +117,13 @@ def expected(
     At t = infinity RA and KA are linear in c, so their moments are exact:
     E c = r/d, Var c = 2 r (d-r) / (d^2 (d+2)). The rest is integrated over the Beta law by
     the trapezoidal rule in log(c/(1-c)), where the integrand is analytic and decays
-    exponentially both ways, to rounding.
+    exponentially both ways, to rounding; a mean loss to 1e-16 of its start, since late in
+    training it hangs on the rare tasks that have hardly begun.
 
     Examples
     --------
     >>> round(float(expected(5, 100, norm=1.0).mean.kernel_alignment), 4)
-    0.2363
+    0.2584
     """
     r, d = _ranks(rank, inputs)
     sigma, g = positive(norm, "norm"), positive(strength, "strength")
@@ -242,26 +243,25 @@ def quantile(
     the Beta law. At finite t they are not monotone: there the law of the measure is read
     off 4001 equally likely values of c, exact to 1/4001 in probability.
     """
-    from scipy.special import betaincinv
+    from scipy.special import betainccinv, betaincinv
 
-    p = unit_interval(q, "q")
+    p, time = unit_interval(q, "q"), times(t, ndim=0)
+    for name, value in (("rank", rank), ("inputs", inputs), ("norm", norm), ("strength", strength)):
+        real_array(value, name, ndim=0)
     r, d = _ranks(rank, inputs)
+
+    def at(alignment: ArrayLike) -> Measures:
+        # at c = 0 itself, of probability 0, nothing is ever learned
+        c = np.maximum(alignment, np.finfo(float).tiny)
+        return measures(r, d, alignment=c, norm=norm, strength=strength, t=time)
+
     if r == d:
-        levels, grid = np.array([0.5]), np.array([1.0])
-    else:
-        final = np.isinf(times(t))
-        levels = (
-            np.unique(np.r_[p.ravel(), 1.0 - p.ravel()])
-            if final
-            else (np.arange(4001) + 0.5) / 4001
-        )
-        grid = np.asarray(betaincinv(0.5 * r, 0.5 * (d - r), levels))
-    values = measures(r, d, alignment=grid, norm=norm, strength=strength, t=t)
-    if r == d:
-        return Measures(*(np.broadcast_to(v, p.shape).copy() for v in values))
-    if np.isinf(times(t)):
-        # sorted values at levels closed under q -> 1 - q are the quantiles, rising or falling
-        return Measures(*(np.interp(p, levels, np.sort(v)) for v in values))
+        return at(np.ones(p.shape))
+    a, b = 0.5 * r, 0.5 * (d - r)
+    if np.isinf(time):
+        rising, falling = at(betaincinv(a, b, p)), at(betainccinv(a, b, p))
+        return Measures(*falling[:3], *rising[3:])
+    values = at(betaincinv(a, b, (np.arange(4001) + 0.5) / 4001))
     return Measures(*(np.quantile(v, p) for v in values))
 
 
@@ -302,28 +302,37 @@ def lazy_limit(rank: ArrayLike, alignment: ArrayLike) -> tuple[Array, Array]:
     >>> [float(v) for v in lazy_limit(4, 1.0)]
     [1.0, 0.0]
     """
-    r, c = positive(rank, "rank"), unit_interval(alignment, "alignment")
+    r, c = _rank(rank), unit_interval(alignment, "alignment")
     away = (1.0 - c) / (1.0 + np.sqrt(c))
     return 1.0 - (1.0 - c) / r, np.sqrt(2.0 * away) + 0.0 * r
 
 
-def _ranks(rank: ArrayLike, inputs: ArrayLike) -> tuple[Array, Array]:
-    r, d = real_array(rank, "rank"), real_array(inputs, "inputs")
+def _rank(rank: ArrayLike) -> Array:
+    r = real_array(rank, "rank")
     if np.any(r < 1):
         raise ValueError(f"rank must be >= 1; its smallest value is {r.min():g}")
+    return r
+
+
+def _ranks(rank: ArrayLike, inputs: ArrayLike) -> tuple[Array, Array]:
+    r, d = _rank(rank), real_array(inputs, "inputs")
     if np.any(r > d):
         raise ValueError(f"rank must be at most inputs; it is up to {r.max():g} of {d.min():g}")
     return r, d
 
 
 def _check_scale(sigma: Array, g: Array, r: Array) -> None:
-    ratio = sigma / np.sqrt(g) * (sigma / np.sqrt(g) / r)
-    low, high = neuron.SCALE_RANGE
-    if np.any((ratio < low) | (ratio > high)) or np.any((g < low) | (g > high)):
-        raise AssumptionError(
-            f"norm^2 / (rank * strength) and strength must lie in [{low:g}, {high:g}], the range "
-            f"in which float64 holds its powers; norm^2/(rank * strength) reaches {ratio.max():g}"
-        )
+    low, high = np.log10(neuron.SCALE_RANGE)
+    for name, exponent in (
+        ("strength", np.log10(g)),
+        ("norm^2 / (rank * strength)", 2 * np.log10(sigma) - np.log10(r) - np.log10(g)),
+    ):
+        outside = (exponent < low) | (exponent > high)
+        if np.any(outside):
+            raise AssumptionError(
+                f"{name} must lie in [1e{low:.0f}, 1e{high:.0f}], the range in which float64 holds "
+                f"its powers; it is about 1e{exponent[outside].flat[0]:.0f}; rescale"
+            )
 
 
 def _blocked(

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import real_array
+from richlazy.errors import positive, real_array
 
 __all__ = [
     "DENSE_LIMIT",
@@ -91,8 +91,11 @@ class Thin:
             raise ValueError(
                 f"left (h, r) and right (d, r) must share r; they are {a.shape} and {b.shape}"
             )
+        _check_scale(a, "left")
+        _check_scale(b, "right")
         (qa, ra), (qb, rb) = np.linalg.qr(a), np.linalg.qr(b)
         u, values, vt = np.linalg.svd(ra @ rb.T, full_matrices=False)
+        _check_scale(values, "left @ right.T")
         keep = values > values[0] * max(a.shape[0], b.shape[0]) * np.finfo(float).eps
         return cls(qa @ u[:, keep], values[keep], qb @ vt[keep].T)
 
@@ -122,10 +125,14 @@ def as_matrix(matrix: MatrixLike, name: str) -> MatrixLike:
         csr = matrix.tocsr()
         if csr.ndim != 2 or 0 in csr.shape:
             raise ValueError(f"{name} must be a non-empty matrix; its shape is {csr.shape}")
+        if csr.dtype.kind not in "biuf":
+            raise ValueError(f"{name} must hold real numbers; its dtype is {csr.dtype}")
+        csr = csr.astype(np.float64, copy=False)
+        if not csr.has_canonical_format:  # entries stored in parts would be squared in parts
+            csr = csr.copy()
+            csr.sum_duplicates()
         if csr.nnz:
-            data = real_array(csr.data, name)
-            csr = csr if csr.dtype == np.float64 else csr.astype(np.float64)
-            _check_scale(data, name)
+            _check_scale(real_array(csr.data, name), name)
         return csr
     if _is_operator(matrix):
         if np.dtype(matrix.dtype or np.float64).kind not in "biuf":
@@ -245,10 +252,11 @@ def _probe(matrix: MatrixLike, rng: np.random.Generator | None) -> Moments:
 
 def rescaled(matrix: MatrixLike, norm: float, rng: np.random.Generator | None = None) -> MatrixLike:
     """The matrix times the factor that makes its Frobenius norm `norm`."""
+    wanted = float(positive(norm, "norm", ndim=0))
     current = np.sqrt(second_moments_trace(matrix, rng))
     if not current > 0:
         raise ValueError("a zero matrix cannot be rescaled to a norm; give it a non-zero entry")
-    factor = norm / current
+    factor = wanted / current
     if isinstance(matrix, Thin):
         return Thin(matrix.left, matrix.values * factor, matrix.right)
     return matrix * factor

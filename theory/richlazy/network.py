@@ -99,7 +99,12 @@ class Network:
         if alignment is None:
             return cls(Thin(left, s, random_directions(d, r, rng)))
         modes = task.modes
-        c = np.broadcast_to(unit_interval(alignment, "alignment"), modes.strengths.shape)
+        c, m = unit_interval(alignment, "alignment"), modes.strengths.size
+        if c.shape not in ((), (m,)):
+            raise ValueError(
+                f"alignment must be one number or one for each of {m} modes; its shape is {c.shape}"
+            )
+        c = np.broadcast_to(c, (m,))
         return cls(Thin(left, s, _aligned_rows(modes, c, r, d, rng)))
 
     @property

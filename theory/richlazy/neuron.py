@@ -78,21 +78,21 @@ def trajectory(scale_squared: Array, alignment: Array, t: Array) -> Neuron:
 
     d1 = decay + 0.5 * theta * -np.expm1(-2.0 * x) + 0.5 * (theta * np.expm1(-x)) ** 2
     rest = 1.0 - alignment
-    d = alignment * d1 + rest * e * e
-    root = np.sqrt(d)
     cos, sin = np.sqrt(alignment), np.sqrt(rest)
+    root = np.hypot(cos * np.sqrt(d1), sin * e)  # sqrt(D): D itself leaves the range of float64
+    inside, outside = cos / root, sin * e / root
 
     change_n = rest * n_minus_e * (n + e) + alignment * s * s
     return Neuron(
-        parallel=cos * n / root,
-        orthogonal=sin * e / root,
-        readout=cos * s / root,
-        change_parallel=cos * change_n / (root * (n + root)),
-        change_orthogonal=-sin * alignment * v / (root * (e + root)),
-        norm_squared=(alignment * n * n + rest * e * e) / d,
-        overlap=(alignment * n + rest * e) / root,
-        residual_parallel=(alignment * decay + rest * e * e) / d,
-        residual_orthogonal=scale_squared * cos * sin * s * e / d,
+        parallel=inside * n,
+        orthogonal=outside,
+        readout=inside * s,
+        change_parallel=inside * change_n / (n + root),
+        change_orthogonal=-sin * inside * (cos * v) / (e + root),
+        norm_squared=(inside * n) ** 2 + outside**2,
+        overlap=cos * inside * n + sin * outside,
+        residual_parallel=inside**2 * decay + outside**2,
+        residual_orthogonal=scale_squared * inside * s * outside,
     )
 
 

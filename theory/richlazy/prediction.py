@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from richlazy import limits, low_rank, matrices, spectrum
+from richlazy.averages import UNIFORM, Expected, Statistic, record, sampled
 from richlazy.errors import AssumptionError, integer, positive, times, unit_interval
 from richlazy.krylov import Bidiagonal
-from richlazy.laziness import Laziness, Measures
+from richlazy.laziness import Laziness
 from richlazy.matrices import MatrixLike, Moments
 from richlazy.network import Network
 from richlazy.random_tasks import (
@@ -22,7 +23,7 @@ from richlazy.random_tasks import (
     grouped,
     typical_chain,
 )
-from richlazy.solvers import Method, certified, solve, spread_over_orders
+from richlazy.solvers import Method, certified, first_order, solve, spread_over_orders
 from richlazy.task import Task
 
 __all__ = ["Average", "Expected", "Statistic", "expect", "predict"]
@@ -31,6 +32,8 @@ Array = NDArray[np.float64]
 Average: TypeAlias = Literal["closed form", "law", "typical", "sample"]
 
 _LAW_DOMAIN = 0.02
+_TASKS, _FEWER, _COSTLY = 200, 20, 100
+_SAMPLING = 1e-8  # tolerance of sampled tasks, whose spread is orders above it
 _STACK = 400_000  # numbers in one vector of a stack of tasks
 
 
@@ -52,65 +55,13 @@ def predict(
     return solve(start, task, method).laziness(t)
 
 
-@dataclass(frozen=True)
-class Statistic:
-    """One measure over random tasks.
-
-    Attributes
-    ----------
-    mean
-        Expected value.
-    sd
-        Standard deviation from task to task; None where the method gives means only.
-    standard_error
-        Of the mean: 0 where exact, None for an approximation (see `Expected.accuracy`).
-    """
-
-    mean: float
-    sd: float | None
-    standard_error: float | None
-    _quantile: Callable[[Array], Array] | None = None
-
-    def quantile(self, q: ArrayLike) -> Array:
-        """Values below which a share q of tasks falls, shape of q.
-
-        Raises
-        ------
-        AssumptionError
-            If the method gives means only.
-        """
-        p = unit_interval(q, "q")
-        if self._quantile is None:
-            raise AssumptionError("this method gives means only; use method='sample' for quantiles")
-        return self._quantile(p)
-
-
-@dataclass(frozen=True)
-class Expected:
-    """Every measure over uniformly random tasks, and how it was found.
-
-    `tasks` is the number of sampled tasks, None where none were sampled.
-    """
-
-    weight_change: Statistic
-    weight_change_input: Statistic
-    weight_change_readout: Statistic
-    representation_alignment: Statistic
-    kernel_alignment: Statistic
-    loss: Statistic
-    time: float
-    method: str
-    assumptions: tuple[str, ...]
-    accuracy: str
-    tasks: int | None = None
-
-
 def expect(
     start: MatrixLike,
     inputs: int | None = None,
     *,
     outputs: int = 1,
     strength: float = 1.0,
+    alignment: float | None = None,
     t: float = np.inf,
     method: Average | None = None,
     tasks: int | None = None,
@@ -129,6 +80,9 @@ def expect(
         m. A task has m equal modes in uniformly random orthonormal directions.
     strength
         ||cov_yx||_F.
+    alignment
+        c: only tasks whose squared share inside the row space of W1 is c, their direction in
+        it uniform (one output). None: tasks uniform on the sphere.
     t
         Time, learning rate x steps; infinity allowed.
     method
@@ -136,7 +90,8 @@ def expect(
         "sample". "law" is the participation-ratio law (T15), "typical" the typical task
         (T14): both approximations of O(1/PR) for one output, whose accuracy is stated.
     tasks
-        Number of sampled tasks, by default 200 (20 for several outputs).
+        Number of sampled tasks, by default 200 (20 where one costs the full flow: over 100
+        distinct singular values with several outputs or a stiff start).
     rng
         Source of sampled tasks; by default a fixed seed, so that numbers repeat.
 
@@ -144,14 +99,14 @@ def expect(
     --------
     >>> found = expect(spectrum.flat(rank=5), inputs=100)
     >>> found.method, round(found.kernel_alignment.mean, 4)
-    ('closed form (T7)', 0.2363)
+    ('closed form (T7)', 0.2584)
     >>> found = expect(spectrum.power_law(64, exponent=0.5), inputs=64)
     >>> found.method
     'sample of 200 tasks by krylov (T15), k=6'
     """
-    g, m = float(positive(strength, "strength")), integer(outputs, "outputs")
-    time = float(times(t))
-    count = integer(tasks, "tasks", least=2) if tasks is not None else (200 if m == 1 else 20)
+    g, m = float(positive(strength, "strength", ndim=0)), integer(outputs, "outputs")
+    time = float(times(t, ndim=0))
+    count = None if tasks is None else integer(tasks, "tasks", least=2)
     rng = np.random.default_rng(0) if rng is None else rng
     if method not in (None, "closed form", "law", "typical", "sample"):
         raise ValueError(
@@ -159,21 +114,26 @@ def expect(
         )
     found, matrix = _understood(start, inputs)
     if found is None:
-        if m > 1 or method not in (None, "law", "sample"):
+        if m > 1 or alignment is not None or method not in (None, "law", "sample"):
             raise AssumptionError(
-                "this matrix is too large for its singular values: only one output and the "
-                "methods 'law' and 'sample' need products alone"
+                "this matrix is too large for its singular values: only one output, tasks of any "
+                "alignment and the methods 'law' and 'sample' need products alone"
             )
         if method == "law":
             ratio = spectrum.participation_ratio(matrix)
             return _law(
                 matrices.second_moments(matrix), ratio.value, matrix.shape[1], g, time, None
             )
-        return _sampled_by_products(matrix, g, time, count, rng)
+        return _sampled_by_products(matrix, g, time, count or _TASKS, rng)
+    if count is None:
+        costly = found.values.size > _COSTLY and (m > 1 or _stiff(found, g))
+        count = _FEWER if costly else _TASKS
     if m > found.inputs:
         raise ValueError(f"outputs must be at most inputs; they are {m} and {found.inputs}")
     if method in ("closed form", "law", "typical") and m > 1:
         raise AssumptionError(f"method {method!r} needs one output; it was asked for {m}")
+    if alignment is not None:
+        return _aligned(found, alignment, m, g, time, method, count, rng)
     if method == "closed form" and not found.flat:
         raise AssumptionError("method 'closed form' needs a flat spectrum; use 'sample'")
     if found.flat and m == 1 and method in (None, "closed form"):
@@ -217,31 +177,52 @@ def _understood(start: MatrixLike, inputs: int | None) -> tuple[GroupedSpectrum 
     return grouped(s, int(matrix.shape[1])), matrix
 
 
-def _record(
-    columns: list[Statistic],
-    time: float,
-    method: str,
-    assumptions: tuple[str, ...],
-    accuracy: str,
-    tasks: int | None = None,
-) -> Expected:
-    shared = ("silent readout", "white inputs", "task directions uniform on the sphere")
-    return Expected(
-        **dict(zip(Measures._fields, columns, strict=True)),
-        time=time,
-        method=method,
-        assumptions=(*shared, *assumptions),
-        accuracy=accuracy,
-        tasks=tasks,
-    )
-
-
 def _closed_form(s: GroupedSpectrum, g: float, t: float) -> Expected:
     rank, norm = s.counts[0], float(s.values[0] * np.sqrt(s.counts[0]))
     moments = low_rank.expected(rank, s.inputs, norm=norm, strength=g, t=t)
     columns = _by_law(moments, 0.0, rank, s.inputs, norm, g, t)
-    return _record(
+    return record(
         columns, t, "closed form (T7)", ("one output", f"flat spectrum of rank {rank:.0f}"), "exact"
+    )
+
+
+def _aligned(
+    s: GroupedSpectrum,
+    alignment: float,
+    outputs: int,
+    g: float,
+    t: float,
+    method: Average | None,
+    count: int,
+    rng: np.random.Generator,
+) -> Expected:
+    """Tasks of one alignment: T6 where the spectrum is flat, else sampled directions."""
+    c = float(unit_interval(alignment, "alignment", ndim=0))
+    if outputs > 1 or method not in (None, "closed form", "sample"):
+        raise AssumptionError("alignment needs one output and method 'closed form' or 'sample'")
+    if c < 1 and s.rank == s.inputs:
+        raise ValueError("alignment must be 1 where rank = inputs: no direction lies outside")
+    if s.flat and method != "sample":
+        norm = float(np.sqrt(s.moments.trace.value))
+        found = low_rank.measures(s.rank, s.inputs, alignment=c, norm=norm, strength=g, t=t)
+        columns = [Statistic.exactly(float(v)) for v in found]
+        return record(
+            columns,
+            t,
+            "closed form (T6)",
+            ("one output", f"flat spectrum of rank {s.rank}"),
+            "exact",
+            task=f"alignment {c:g}",
+        )
+    if method == "closed form":
+        raise AssumptionError("method 'closed form' needs a flat spectrum; use 'sample'")
+    some = _sample(lambda n: direction_chain(s, g, n, rng, c), s.values.size, t, count)
+    return replace(
+        some,
+        assumptions=tuple(
+            f"task directions of alignment {c:g}, else uniform" if a == UNIFORM else a
+            for a in some.assumptions
+        ),
     )
 
 
@@ -281,7 +262,7 @@ def _law(
         accuracy = (
             f"O(1/PR); orders k = 1 and k = 2 differ by {gap:.1%} in KA: {inside} the law's domain"
         )
-    return _record(
+    return record(
         columns,
         t,
         "participation-ratio law (T15)",
@@ -294,7 +275,7 @@ def _typical(s: GroupedSpectrum, g: float, t: float) -> Expected:
     chain = typical_chain(s, g)
     found, reduced, gap = spread_over_orders(chain, np.array([t]))
     columns = [Statistic(float(v[0, 0]), None, None) for v in found]
-    return _record(
+    return record(
         columns,
         t,
         f"typical task (T14) by krylov (T15), k={reduced.problem.first.shape[1]}",
@@ -306,22 +287,29 @@ def _typical(s: GroupedSpectrum, g: float, t: float) -> Expected:
 def _sampled(
     s: GroupedSpectrum, outputs: int, g: float, t: float, count: int, rng: np.random.Generator
 ) -> Expected:
-    if outputs == 1:
+    if outputs == 1 and not _stiff(s, g):
         return _sample(lambda n: direction_chain(s, g, n, rng), s.values.size, t, count)
     stack = max(1, min(count, 2_000_000 // (s.values.size * outputs) ** 2))
     parts, worst = [], 0.0
     for done in range(0, count, stack):
         reduced = block_tasks(s, outputs, g, min(stack, count - done), rng)
-        fine, gap = certified(reduced, np.array([t]))
+        fine, gap = certified(reduced, np.array([t]), _SAMPLING)
         parts.append(fine)
         worst = max(worst, gap)
-    return _statistics(parts, t, count, "flow (T11)", worst, outputs)
+    return sampled(parts, t, count, "flow (T11)", worst, outputs)
+
+
+def _stiff(s: GroupedSpectrum, g: float) -> bool:
+    """Whether Krylov chains would need to go on nearly to their end."""
+    return 3 * first_order(float(s.values[0]), g) > max(s.values.size, 30)
 
 
 def _sampled_by_products(
     matrix: MatrixLike, g: float, t: float, count: int, rng: np.random.Generator
 ) -> Expected:
     moments = matrices.second_moments(matrix)
+    if moments.trace.value == 0:
+        raise ValueError("the matrix is zero: it has no spectrum to predict from")
 
     def chain(n: int) -> Bidiagonal:
         direction = rng.standard_normal((n, matrix.shape[1]))
@@ -336,30 +324,7 @@ def _sample(make: Callable[[int], Bidiagonal], size: int, t: float, count: int) 
     parts, worst, order = [], 0.0, 0
     for done in range(0, count, stack):
         chain = make(min(stack, count - done))
-        found, reduced, gap = spread_over_orders(chain, np.array([t]))
+        found, reduced, gap = spread_over_orders(chain, np.array([t]), _SAMPLING)
         parts.append(found)
         worst, order = max(worst, gap), max(order, reduced.problem.first.shape[1])
-    return _statistics(parts, t, count, f"krylov (T15), k={order}", worst, 1)
-
-
-def _statistics(
-    parts: list[Measures], t: float, count: int, route: str, worst: float, outputs: int
-) -> Expected:
-    def statistic(values: Array) -> Statistic:
-        sd = float(np.std(values, ddof=1))
-        return Statistic(
-            float(np.mean(values)), sd, sd / float(np.sqrt(count)), lambda q: np.quantile(values, q)
-        )
-
-    columns = [
-        statistic(np.concatenate([part[k][0] for part in parts]))
-        for k in range(len(Measures._fields))
-    ]
-    return _record(
-        columns,
-        t,
-        f"sample of {count} tasks by {route}",
-        (f"{outputs} output{'s of equal strength' if outputs > 1 else ''}",),
-        f"standard errors from {count} tasks; numerical error {worst:.1e}",
-        count,
-    )
+    return sampled(parts, t, count, f"krylov (T15), k={order}", worst, 1)

@@ -39,6 +39,11 @@ class GroupedSpectrum:
         return Moments(Estimate(float(trace)), Estimate(float(square)))
 
     @property
+    def rank(self) -> int:
+        """Number of non-zero singular values."""
+        return int(self.counts[self.values > 0].sum())
+
+    @property
     def participation_ratio(self) -> float:
         """PR = (tr R_0)^2 / tr R_0^2."""
         squares = (self.values / self.values.max()) ** 2
@@ -66,11 +71,24 @@ def typical_chain(s: GroupedSpectrum, g: float) -> Bidiagonal:
     return Bidiagonal(s.values, task[None], s.moments, s.inputs)
 
 
-def direction_chain(s: GroupedSpectrum, g: float, n: int, rng: np.random.Generator) -> Bidiagonal:
-    """Uniform directions, one component for each distinct singular value."""
+def direction_chain(
+    s: GroupedSpectrum,
+    g: float,
+    n: int,
+    rng: np.random.Generator,
+    alignment: float | None = None,
+) -> Bidiagonal:
+    """Chains of n uniform directions, or of n uniform ones of a given alignment c."""
     squares = rng.chisquare(s.counts, size=(n, s.counts.size))
-    task = g * np.sqrt(squares / squares.sum(axis=1, keepdims=True))
-    return Bidiagonal(s.values, task, s.moments, s.inputs)
+    if alignment is None:
+        share = squares / squares.sum(axis=1, keepdims=True)
+    else:
+        inside = s.values > 0
+        share = np.zeros_like(squares)
+        share[:, inside] = squares[:, inside] * alignment
+        share[:, inside] /= squares[:, inside].sum(axis=1, keepdims=True)
+        share[:, ~inside] = 1.0 - alignment
+    return Bidiagonal(s.values, g * np.sqrt(share), s.moments, s.inputs)
 
 
 def block_tasks(

@@ -160,7 +160,7 @@ class Solution:
 
         A necessary sign of accuracy only: any error of W* conserves D as well.
         """
-        (change,) = self._route.changes(times(t)[None])
+        (change,) = self._route.changes(times(t, ndim=0)[None])
         first, readout = (x[0] for x in self._route.reduced.problem[:2])
         w1, w2 = first + change.first[0], readout + change.readout[0]
         moved = (w2.T @ w2 - w1 @ w1.T) - (readout.T @ readout - first @ first.T)
@@ -168,7 +168,7 @@ class Solution:
 
     def laziness(self, t: float = np.inf) -> Laziness:
         """All measures at t in one record, None where one is 0/0."""
-        m = self.measures(t)
+        m = self.measures(times(t, ndim=0))
         size1 = matrices.second_moments_trace(self.start.first)
         size = size1 + (0.0 if self.start.readout is None else float(np.sum(self.start.readout**2)))
         total, change1 = float(m.weight_change), float(m.weight_change_input)

@@ -37,6 +37,8 @@ __all__ = [
 Array = NDArray[np.float64]
 Kind: TypeAlias = Literal["participation", "stable", "entropy", "numerical"]
 
+_ZERO = "matrix is zero: it has no effective rank"
+
 
 def check(spectrum: ArrayLike, name: str = "spectrum") -> Array:
     """Return a spectrum as float64: 1-D, finite, nonnegative, descending and not all zero."""
@@ -62,7 +64,7 @@ def rescaled(spectrum: ArrayLike, norm: float) -> Array:
     """
     s = check(spectrum)
     unit = s / s[0]  # first, so that the squares stay in range
-    return np.asarray(unit * (float(positive(norm, "norm")) / np.linalg.norm(unit)))
+    return np.asarray(unit * (float(positive(norm, "norm", ndim=0)) / np.linalg.norm(unit)))
 
 
 def flat(rank: int, norm: float = 1.0) -> Array:
@@ -84,14 +86,14 @@ def power_law(count: int, exponent: float, norm: float = 1.0) -> Array:
     >>> float(round(effective_rank(power_law(100, exponent=1.0)), 2))
     2.47
     """
-    exponent = float(nonnegative(exponent, "exponent"))
+    exponent = float(nonnegative(exponent, "exponent", ndim=0))
     index = np.arange(1.0, integer(count, "count") + 1.0)
     return rescaled(index**-exponent, norm)
 
 
 def exponential(count: int, rate: float, norm: float = 1.0) -> Array:
     """s_i proportional to exp(-rate * (i - 1)), i = 1 ... count, rate >= 0."""
-    rate = float(nonnegative(rate, "rate"))
+    rate = float(nonnegative(rate, "rate", ndim=0))
     return rescaled(np.exp(-rate * np.arange(float(integer(count, "count")))), norm)
 
 
@@ -177,7 +179,7 @@ def participation_ratio(matrix: MatrixLike, rng: np.random.Generator | None = No
     moments = matrices.second_moments(matrices.as_matrix(matrix, "matrix"), rng)
     trace, square = moments.trace, moments.trace_square
     if not square.value > 0:
-        raise ValueError("matrix is zero: it has no effective rank")
+        raise ValueError(_ZERO)
     value = trace.value**2 / square.value
     relative = np.hypot(
         2 * trace.standard_error / trace.value, square.standard_error / square.value
@@ -211,14 +213,17 @@ def effective_rank(spectrum_or_matrix: MatrixLike, kind: Kind = "participation")
     if kind == "participation":
         return participation_ratio(matrix).value
     if kind == "stable" and not isinstance(matrix, (np.ndarray, matrices.Thin)):
-        return matrices.second_moments_trace(matrix) / _largest_singular_value(matrix) ** 2
+        trace = matrices.second_moments_trace(matrix)
+        if not trace > 0:
+            raise ValueError(_ZERO)
+        return trace / _largest_singular_value(matrix) ** 2
     return _effective_rank(check(of(matrix)), kind)
 
 
 def is_spectrum(value: MatrixLike) -> bool:
     """Whether a value is a vector of singular values rather than a matrix."""
     if isinstance(value, (list, tuple)):
-        return np.ndim(value) == 1
+        return all(np.ndim(entry) == 0 for entry in value)
     return bool(getattr(value, "ndim", 2) == 1)
 
 

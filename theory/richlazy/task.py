@@ -51,6 +51,12 @@ class Task:
         self.cov_yx = np.atleast_2d(real_array(cov_yx, "cov_yx", ndim=(1, 2)))
         if not np.any(self.cov_yx):
             raise ValueError("cov_yx is zero: there is nothing to learn; give a non-zero task")
+        largest = float(np.abs(self.cov_yx).max())
+        if not 1e-75 < largest < 1e75:
+            raise ValueError(
+                f"cov_yx has entries up to {largest:g}, whose fourth powers leave the range of "
+                "float64; rescale the targets"
+            )
         self.cov_xx = None if cov_xx is None else _covariance(cov_xx, self.inputs)
         if self.cov_xx is not None:
             explained = self.cov_yx @ self._whitener @ self._root
@@ -107,7 +113,7 @@ class Task:
             raise ValueError(
                 f"outputs must be at most inputs, or modes cannot be equal; they are {m} and {d}"
             )
-        g = float(positive(strength, "strength"))
+        g = float(positive(strength, "strength", ndim=0))
         right = random_directions(d, m, rng)
         left = random_directions(m, m, rng)
         task = cls(left @ right.T * (g / np.sqrt(m)))

@@ -1,0 +1,151 @@
+"""Checks of arguments: what passes, what comes back, and every message."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from richlazy import errors
+
+
+@pytest.mark.parametrize("name", ["AssumptionError", "ConvergenceError", "FileError"])
+def test_every_error_is_a_value_error(name):
+    assert issubclass(getattr(errors, name), ValueError)
+    assert issubclass(errors.UndefinedError, ValueError)
+
+
+@pytest.mark.parametrize(
+    "value", [3, True, np.int8(3), [1, 2], [[1.5], [2]], np.float32(0.5), np.arange(3, dtype="u2")]
+)
+def test_numbers_become_float64(value):
+    found = errors.real_array(value, "x")
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, value)
+
+
+def test_the_callers_array_is_not_shared():
+    mine = np.ones(3)
+    errors.real_array(mine, "x")[0] = 5
+    np.testing.assert_array_equal(mine, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([1j], "x must hold real numbers; its dtype is complex128"),
+        (["1", "2"], "x must hold real numbers; its dtype is <U1"),
+        (None, "x must hold real numbers; its dtype is object"),
+        ([{}], "x must hold real numbers; its dtype is object"),
+        ([[1, 2], [3]], "x must be a rectangular array of numbers; its rows differ"),
+        (10**400, "x must hold real numbers; its dtype is object"),
+        (scipy.sparse.eye_array(2), "x must hold real numbers; its dtype is object"),
+        (np.array(["2020-01-01"], "M8[D]"), "x must hold real numbers; its dtype is datetime64[D]"),
+        ([], "x must not be empty; its shape is (0,)"),
+        (np.ones((3, 0)), "x must not be empty; its shape is (3, 0)"),
+    ],
+)
+@pytest.mark.parametrize(
+    "check",
+    [errors.real_array, errors.times, errors.positive, errors.nonnegative, errors.unit_interval],
+)
+def test_what_is_no_array_of_real_numbers_is_refused(check, value, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        check(value, "x")
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "check", [errors.real_array, errors.positive, errors.nonnegative, errors.unit_interval]
+)
+def test_what_is_not_finite_is_refused(check):
+    with pytest.raises(ValueError, match=r"^x must be finite; it has 2 of 3 values NaN or inf"):
+        check([np.nan, 1.0, np.inf], "x")
+
+
+@pytest.mark.parametrize(
+    ("ndim", "value", "message"),
+    [
+        (1, [[1.0]], r"^x must have 1 dimensions; its shape is \(1, 1\)$"),
+        ((1, 2), 1.0, r"^x must have 1 or 2 dimensions; its shape is \(\)$"),
+        (0, [1.0, 2.0], r"^x must be one number; its shape is \(2,\)$"),
+    ],
+)
+def test_dimensions(ndim, value, message):
+    with pytest.raises(ValueError, match=message):
+        errors.real_array(value, "x", ndim=ndim)
+
+
+@pytest.mark.parametrize(("ndim", "value"), [(0, 2), (1, [2]), ((1, 2), [[2]]), (None, [[[2]]])])
+def test_dimensions_that_fit(ndim, value):
+    assert errors.real_array(value, "x", ndim=ndim).shape == np.shape(value)
+
+
+@pytest.mark.parametrize(
+    "check", [errors.positive, errors.nonnegative, errors.unit_interval, errors.times]
+)
+def test_one_number_may_be_asked_for(check):
+    assert check(1, "x", ndim=0) == 1
+    with pytest.raises(ValueError, match=r"^x must be one number; its shape is \(1,\)$"):
+        check([1.0], "x", ndim=0)
+
+
+def test_times():
+    np.testing.assert_array_equal(errors.times([0, 1, np.inf]), [0.0, 1.0, np.inf])
+    for bad in (-1.0, [1.0, np.nan], -np.inf):
+        with pytest.raises(ValueError, match=r"^t must be >= 0 and not NaN \(infinity is allowed"):
+            errors.times(bad)
+    with pytest.raises(ValueError, match=r"^when must be >= 0 and not NaN"):
+        errors.times(-1, "when")
+
+
+def test_signs():
+    assert errors.positive([1e-300], "x")[0] == 1e-300
+    assert errors.nonnegative(0, "x") == 0
+    with pytest.raises(ValueError, match=r"^x must be > 0; its smallest value is 0$"):
+        errors.positive([0, 2], "x")
+    with pytest.raises(ValueError, match=r"^x must be >= 0; its smallest value is -0.5$"):
+        errors.nonnegative([2, -0.5], "x")
+
+
+def test_unit_interval():
+    np.testing.assert_array_equal(errors.unit_interval([0, 0.5, 1], "x"), [0, 0.5, 1])
+    with pytest.raises(ValueError, match=r"^x must lie in \[0, 1\]; it is 1.5$"):
+        errors.unit_interval([0.1, 1.5, -1], "x")
+    with pytest.raises(ValueError, match=r"^x must lie in \[0, 1\]; it is -1e-12$"):
+        errors.unit_interval(-1e-12, "x")
+
+
+@pytest.mark.parametrize("value", [3, 3.0, np.int64(3), np.float32(3), np.array(3)])
+def test_integers(value):
+    found = errors.integer(value, "x")
+    assert found == 3
+    assert type(found) is int
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (3.5, "3.5"),
+        (True, "True"),
+        ("3", "'3'"),
+        (None, "None"),
+        (3j, "3j"),
+        ([3], "[3]"),
+        ([3, [4]], "[3, [4]]"),
+        (np.nan, "nan"),
+        (np.inf, "inf"),
+    ],
+)
+def test_what_is_no_integer_is_refused(value, shown):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        errors.integer(value, "x")
+    assert str(caught.value) == f"x must be an integer; it is {shown}"
+
+
+def test_integers_have_a_least_value():
+    assert errors.integer(0, "x", least=0) == 0
+    with pytest.raises(ValueError, match=r"^x must be at least 1; it is 0$"):
+        errors.integer(0, "x")
+    with pytest.raises(ValueError, match=r"^x must be at least 2; it is 1.0$"):
+        errors.integer(1.0, "x", least=2)

@@ -1,0 +1,77 @@
+"""What `import richlazy` gives: pinned, resolvable, and free of charge."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+import pytest
+
+import richlazy
+
+PUBLIC = [
+    "Expected",
+    "Laziness",
+    "Network",
+    "Solution",
+    "Task",
+    "Thin",
+    "__version__",
+    "curves",
+    "errors",
+    "expect",
+    "kernel_alignment",
+    "limits",
+    "low_rank",
+    "predict",
+    "relative_weight_change",
+    "representation_alignment",
+    "sign_similarity",
+    "solve",
+    "spectrum",
+    "weight_change",
+]
+MODULES = sorted(module.name for module in pkgutil.iter_modules(richlazy.__path__))
+
+
+def test_the_public_names_are_pinned():
+    assert dir(richlazy) == PUBLIC
+    assert sorted([*richlazy.__all__, "__version__"]) == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_resolves(name):
+    assert getattr(richlazy, name) is not None
+
+
+def test_the_version_is_the_installed_one():
+    assert richlazy.__version__ == version("richlazy")
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"^module 'richlazy' has no attribute 'krylow'$"):
+        richlazy.krylow  # noqa: B018
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_lists_what_it_gives(name):
+    module = import_module(f"richlazy.{name}")
+    assert len(set(module.__all__)) == len(module.__all__) > 0
+    assert [n for n in module.__all__ if n.startswith("_") or not hasattr(module, n)] == []
+    assert module.__doc__
+
+
+def test_import_costs_nothing():
+    """A fresh interpreter: no array library is loaded until a name is used."""
+    code = (
+        "import json, sys; before = set(sys.modules); import richlazy; dir(richlazy);"
+        "print(json.dumps(sorted({m.split('.')[0] for m in set(sys.modules) - before})))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(run.stdout))
+    assert "richlazy" in loaded
+    assert not loaded & {"numpy", "scipy", "matplotlib", "click", "rich"}

@@ -1,0 +1,332 @@
+"""Theory curves: laziness of flat low-rank starts along one named axis, with its provenance.
+
+Every function evaluates the closed forms of T6 and T7 (one output, silent readout, white
+inputs) and returns a `Curve`. With `alignment` the task is fixed and the curve is T6;
+without, it is the mean over random tasks and its standard deviation, T7.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from richlazy import files, low_rank
+from richlazy.errors import FileError, integer, positive, real_array, times
+from richlazy.laziness import Measures
+
+__all__ = ["AXES", "Axis", "Curve", "alignment", "from_csv", "from_json", "rank", "scale"]
+__all__ += ["strength", "time"]
+
+Array = NDArray[np.float64]
+Axis: TypeAlias = Literal["rank", "alignment", "scale", "strength", "time"]
+
+#: What each axis is, and its unit.
+AXES: dict[str, tuple[str, str]] = {
+    "rank": ("rank r of W1(0)", "directions"),
+    "alignment": ("task alignment c", "share of the squared task vector"),
+    "scale": ("norm of W1(0)", "Frobenius norm"),
+    "strength": ("task strength", "length of the task vector"),
+    "time": ("time t", "learning rate x steps"),
+}
+_POINTS = 81
+_MARK = "# richlazy curve "
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Values along one axis.
+
+    Attributes
+    ----------
+    axis
+        Key of `AXES`.
+    x
+        Axis values, (n,).
+    columns
+        Measures by name, (n,) each; `<measure>_sd` beside it is the standard deviation over
+        random tasks.
+    provenance
+        Formula ids, parameters and version: enough to make the curve again.
+    """
+
+    axis: str
+    x: Array
+    columns: dict[str, Array]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def to_csv(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> str:
+        """The curve as CSV text, provenance in its first line; written to `path` if given.
+
+        Numbers are written so that they read back exactly. An existing file is an error
+        without `force`.
+        """
+        label, unit = AXES[self.axis]
+        head = json.dumps({"axis": self.axis, "label": label, "unit": unit, **self.provenance})
+        rows = zip(self.x, *self.columns.values(), strict=True)
+        lines = [_MARK + head, ",".join([self.axis, *self.columns])]
+        lines += [",".join(repr(float(v)) for v in row) for row in rows]
+        return _written("\n".join(lines) + "\n", path, force)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> str:
+        """The curve as JSON text, infinities as the string "inf"; written to `path` if given."""
+        label, unit = AXES[self.axis]
+        return _written(
+            json.dumps(
+                {
+                    "axis": self.axis,
+                    "label": label,
+                    "unit": unit,
+                    "provenance": self.provenance,
+                    "x": [_plain(v) for v in self.x],
+                    "columns": {k: [_plain(v) for v in c] for k, c in self.columns.items()},
+                },
+                indent=1,
+            )
+            + "\n",
+            path,
+            force,
+        )
+
+    def plot(self) -> Any:
+        """Draw the curve; a matplotlib Figure."""
+        from richlazy.figures import draw_curve  # numbers do not import drawings until asked
+
+        return draw_curve(self)
+
+
+def _plain(value: float) -> float | str:
+    return float(value) if np.isfinite(value) else str(float(value))
+
+
+def _written(text: str, path: str | os.PathLike[str] | None, force: bool) -> str:
+    if path is not None:
+        files.write_text(files.output_file(path, force), text)
+    return text
+
+
+def from_json(text: str) -> Curve:
+    """Read what `Curve.to_json` wrote.
+
+    Raises
+    ------
+    FileError
+        If the text is not a curve.
+    """
+    try:
+        stored = json.loads(text)
+        columns = {str(k): np.array([float(v) for v in c]) for k, c in stored["columns"].items()}
+        x = np.array([float(v) for v in stored["x"]])
+        return _checked(Curve(stored["axis"], x, columns, dict(stored["provenance"])))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError(f"not a curve in JSON: {error}") from None
+
+
+def from_csv(text: str) -> Curve:
+    """Read what `Curve.to_csv` wrote.
+
+    Raises
+    ------
+    FileError
+        If the text is not a curve.
+    """
+    lines = text.splitlines()
+    if len(lines) < 3 or not lines[0].startswith(_MARK):
+        raise FileError(f"not a curve in CSV: its first line must start with {_MARK.strip()!r}")
+    try:
+        provenance = json.loads(lines[0][len(_MARK) :])
+        names = lines[1].split(",")
+        table = np.array([[float(v) for v in line.split(",")] for line in lines[2:]])
+        axis = provenance.pop("axis")
+        for key in ("label", "unit"):
+            provenance.pop(key)
+        columns = dict(zip(names[1:], table.T[1:].copy(), strict=True))
+        return _checked(Curve(axis, table[:, 0].copy(), columns, provenance))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise FileError(f"not a curve in CSV: {error}") from None
+
+
+def _checked(curve: Curve) -> Curve:
+    if curve.axis not in AXES:
+        raise ValueError(f"axis {curve.axis!r} is not one of {', '.join(AXES)}")
+    if any(c.shape != curve.x.shape for c in curve.columns.values()):
+        raise ValueError("columns differ in length")
+    return curve
+
+
+def rank(
+    inputs: int,
+    *,
+    norm: float = 1.0,
+    strength: float = 1.0,
+    ranks: ArrayLike | None = None,
+    alignment: float | None = None,
+    t: float = np.inf,
+) -> Curve:
+    """Laziness against the rank of a flat start, norm held fixed (T6, T7, T9).
+
+    `ranks` defaults to 1 ... inputs (81 of them, evenly spaced in the logarithm, above
+    1000 inputs). With an alignment below 1 the full rank is left out: no direction lies
+    outside its row space.
+
+    Examples
+    --------
+    >>> curve = rank(inputs=100, norm=1.0)
+    >>> curve.x.size, float(curve.columns["kernel_alignment"][4].round(4))
+    (100, 0.2363)
+    """
+    d = integer(inputs, "inputs")
+    if ranks is None:
+        x = np.arange(1.0, d + 1) if d <= 1000 else np.unique(np.rint(np.geomspace(1, d, _POINTS)))
+        x = x[x < d] if alignment is not None and alignment < 1 and d > 1 else x
+    else:
+        x = real_array(ranks, "ranks", ndim=1)
+    return _along("rank", x, x, d, norm, strength, alignment, t)
+
+
+def alignment(
+    rank: float,
+    inputs: int,
+    *,
+    norm: float = 1.0,
+    strength: float = 1.0,
+    alignments: ArrayLike | None = None,
+    t: float = np.inf,
+) -> Curve:
+    """Laziness against the share of the task inside the row space of the start (T6).
+
+    At alignment 0 nothing is ever learned: the default starts just above it.
+
+    Examples
+    --------
+    >>> curve = alignment(rank=5, inputs=100)
+    >>> bool(np.all(np.diff(curve.columns["kernel_alignment"]) > 0))
+    True
+    """
+    x = (
+        np.r_[1e-3, np.linspace(0.0, 1.0, _POINTS)[1:]]
+        if alignments is None
+        else real_array(alignments, "alignments", ndim=1)
+    )
+    return _along("alignment", x, rank, integer(inputs, "inputs"), norm, strength, x, t)
+
+
+def scale(
+    rank: float,
+    inputs: int,
+    *,
+    norms: ArrayLike | None = None,
+    strength: float = 1.0,
+    alignment: float | None = None,
+    t: float = np.inf,
+) -> Curve:
+    """Laziness against the norm of the start, from the rich limit (T8) to the lazy one (T9).
+
+    `norms` defaults to 81 values from 0.01 to 100 times the root of the strength.
+    """
+    g = float(positive(strength, "strength"))
+    x = np.geomspace(1e-2, 1e2, _POINTS) * np.sqrt(g) if norms is None else _vector(norms, "norms")
+    return _along("scale", x, rank, integer(inputs, "inputs"), x, g, alignment, t)
+
+
+def strength(
+    rank: float,
+    inputs: int,
+    *,
+    strengths: ArrayLike | None = None,
+    norm: float = 1.0,
+    alignment: float | None = None,
+    t: float = np.inf,
+) -> Curve:
+    """Laziness against the length of the task vector; stronger tasks are learned more richly.
+
+    `strengths` defaults to 81 values from 0.01 to 100 times the squared norm.
+    """
+    sigma = float(positive(norm, "norm"))
+    x = np.geomspace(1e-2, 1e2, _POINTS) * sigma**2 if strengths is None else strengths
+    x = _vector(x, "strengths")
+    return _along("strength", x, rank, integer(inputs, "inputs"), sigma, x, alignment, t)
+
+
+def time(
+    rank: float,
+    inputs: int,
+    *,
+    norm: float = 1.0,
+    strength: float = 1.0,
+    ts: ArrayLike | None = None,
+    alignment: float | None = None,
+) -> Curve:
+    """Laziness against time, learning rate x steps (T6 at finite t).
+
+    `ts` defaults to 81 values from 0.01 to 100 over the strength.
+    """
+    g = float(positive(strength, "strength"))
+    x = np.geomspace(1e-2, 1e2, _POINTS) / g if ts is None else np.atleast_1d(times(ts, "ts"))
+    return _along("time", x, rank, integer(inputs, "inputs"), norm, g, alignment, x)
+
+
+def _vector(values: ArrayLike, name: str) -> Array:
+    return real_array(values, name, ndim=1)
+
+
+def _along(
+    axis: Axis,
+    x: Array,
+    rank: ArrayLike,
+    inputs: int,
+    norm: ArrayLike,
+    strength: ArrayLike,
+    alignment: ArrayLike | None,
+    t: ArrayLike,
+) -> Curve:
+    columns: dict[str, Array] = {}
+    if alignment is None:
+        found = low_rank.expected(rank, inputs, norm=norm, strength=strength, t=t)
+        for name in Measures._fields:
+            columns[name] = np.broadcast_to(getattr(found.mean, name), x.shape).copy()
+            columns[f"{name}_sd"] = np.broadcast_to(getattr(found.sd, name), x.shape).copy()
+    else:
+        point = low_rank.measures(
+            rank, inputs, alignment=alignment, norm=norm, strength=strength, t=t
+        )
+        for name in Measures._fields:
+            columns[name] = np.broadcast_to(getattr(point, name), x.shape).copy()
+    from importlib.metadata import version
+
+    given: dict[str, Any] = {
+        "rank": rank,
+        "inputs": inputs,
+        "norm": norm,
+        "strength": strength,
+        "alignment": "random tasks" if alignment is None else alignment,
+        "t": t,
+    }
+    fixed = {
+        k: v if isinstance(v, str) else _number(v) for k, v in given.items() if np.ndim(v) == 0
+    }
+    provenance = {
+        "formula": "T7" if alignment is None else "T6",
+        "setting": "flat start, silent readout, white inputs, one output",
+        "parameters": fixed,
+        "version": version("richlazy"),
+    }
+    return Curve(axis, x, columns, provenance)
+
+
+def _number(value: Any) -> float | str:
+    return _plain(float(value))
+
+
+MAKERS: dict[str, Callable[..., Curve]] = {
+    "rank": rank,
+    "alignment": alignment,
+    "scale": scale,
+    "strength": strength,
+    "time": time,
+}

@@ -1,0 +1,111 @@
+"""Matplotlib drawings of curves and reports, in one style. Figures are made without pyplot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.curves import AXES, Curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "LABELS", "MARKERS", "draw_curve", "new_figure", "panel", "render", "style"]
+
+Array = NDArray[np.float64]
+
+LABELS = {
+    "kernel_alignment": "kernel alignment KA",
+    "representation_alignment": "representation alignment RA",
+    "weight_change": r"weight change $\|\Delta W\|$",
+    "loss": "excess loss",
+}
+#: Okabe & Ito: told apart by every kind of colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_LOGARITHMIC = ("rank", "scale", "strength", "time")
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The one style of every figure."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(
+        {
+            "font.size": 8.5,
+            "axes.titlesize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": "#e6e6e6",
+            "grid.linewidth": 0.6,
+            "lines.linewidth": 1.6,
+            "lines.markersize": 5.0,
+            "legend.frameon": False,
+            "svg.hashsalt": "richlazy",  # the same figure gives the same file
+            "savefig.dpi": 160,
+        }
+    ):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of the given inches that no window system knows of."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def panel(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
+    """One measure of a curve, with a band of one standard deviation over random tasks."""
+    values = curve.columns[measure]
+    keywords = {"color": COLOURS[0], **line}
+    axes.plot(curve.x, values, **keywords)
+    spread = curve.columns.get(f"{measure}_sd")
+    if spread is not None:
+        axes.fill_between(
+            curve.x, values - spread, values + spread, color=keywords["color"], alpha=0.18, lw=0
+        )
+    if curve.axis in _LOGARITHMIC and np.all(curve.x > 0) and curve.x.size > 1:
+        axes.set_xscale("log")
+    axes.set_xlabel(AXES[curve.axis][0])
+    axes.set_ylabel(LABELS[measure])
+    if measure.endswith("alignment"):
+        axes.set_ylim(-0.02, 1.05)
+
+
+def draw_curve(curve: Curve) -> Figure:
+    """KA, RA and weight change of a curve side by side; the loss too along time."""
+    measures = ["kernel_alignment", "representation_alignment", "weight_change"]
+    if curve.axis == "time":
+        measures.append("loss")
+    with style():
+        figure = new_figure(3.1 * len(measures), 2.9)
+        for axes, measure in zip(figure.subplots(1, len(measures)), measures, strict=True):
+            panel(axes, curve, measure)
+        fixed = curve.provenance.get("parameters", {})
+        shown = ", ".join(
+            f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in fixed.items()
+        )
+        figure.suptitle(f"flat start, {shown}  ({curve.provenance.get('formula', '')})", fontsize=9)
+    return figure
+
+
+def render(figure: Figure, suffix: str) -> bytes:
+    """The figure as png, svg or pdf bytes, without a date, so that the same figure repeats."""
+    kind = suffix.lstrip(".")
+    stamp: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
+    with style():
+        buffer = BytesIO()
+        figure.savefig(buffer, format=kind, metadata=stamp or None)
+    return buffer.getvalue()

@@ -1,0 +1,52 @@
+"""Times and accuracies that the project promises, each measured in a process of its own.
+
+``python -m validation bench`` runs them all; they are not part of the test suite.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from validation.benchmarks import predictions
+
+__all__ = ["BENCHMARKS", "Figure", "measure"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number beside what was promised (`limit`, an upper bound)."""
+
+    name: str
+    value: float
+    limit: float | None
+    unit: str
+
+
+#: Every benchmark by name; each returns rows (name, value, limit or None, unit).
+BENCHMARKS: dict[str, Callable[[], list[tuple[str, float, float | None, str]]]] = {
+    "rank-curve": predictions.rank_curve,
+    "thin": predictions.thin,
+    "sparse": predictions.sparse,
+    "sample": predictions.sample,
+    "stiff": predictions.stiff,
+    "krylov": predictions.krylov,
+}
+
+
+def measure(name: str) -> list[Figure]:
+    """Run one benchmark in a fresh process; its peak memory is the last figure."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        rows, peak = pool.apply(_inside, (name,))
+    limit = predictions.MEMORY.get(name)
+    return [Figure(*row) for row in rows] + [Figure("peak memory", peak, limit, "MB")]
+
+
+def _inside(name: str) -> tuple[list[tuple[str, float, float | None, str]], float]:
+    import resource
+
+    rows = BENCHMARKS[name]()
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return rows, size / (1e6 if sys.platform == "darwin" else 1e3)
