@@ -42,7 +42,12 @@ def rank_curve() -> list[Row]:
     integrated = (time.perf_counter() - begin) / len(ranks) * 1000
     return [
         ("1000 ranks, closed form", closed * 1e3, 20.0, "ms"),
-        (f"flow of 10 tasks a rank ({len(ranks)} ranks) / closed form", integrated / closed, None, "x"),
+        (
+            f"flow, 10 tasks at each of {len(ranks)} ranks, / closed form",
+            integrated / closed,
+            None,
+            "x",
+        ),
     ]
 
 

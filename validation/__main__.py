@@ -1,0 +1,25 @@
+"""Command line: ``python -m validation run STUDY|all``."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; say in one line if something it needs is not installed."""
+    try:
+        from validation.cli import cli
+
+        cli(prog_name="python -m validation")
+    except ModuleNotFoundError as error:
+        needed = (error.name or "").partition(".")[0]
+        if needed in ("", "validation"):
+            raise
+        print(f"validation needs {needed}: python -m pip install -e .", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
