@@ -299,5 +299,5 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
         point = _Frozen(problem, change)
         length *= min(factor, 6.0)
     raise ConvergenceError(
-        f"the flow did not settle in {_MAX_STEPS} steps (t = {t:.3g}); ask for a finite time"
+        f"the flow did not settle in {_MAX_STEPS} steps (t = {t:.3g}); ask for an earlier time"
     )

@@ -199,6 +199,7 @@ class Bidiagonal:
         index = np.arange(k)
         small[:, index, index] = np.stack(self.alpha[:k], axis=1)
         small[:, index, index + 1] = np.stack(self.beta[:k], axis=1)
+        small, turn = _without_rounding(small, max(self.left[0].shape[1], self.right[0].shape[1]))
         task = np.zeros((n, 1, k + 1))
         task[:, 0, 0] = self.lengths
         return Reduced(
@@ -207,10 +208,23 @@ class Bidiagonal:
             trace=self.moments.trace.value,
             trace_square=self.moments.trace_square.value,
             coupling=self.alpha[k] ** 2,
-            left=np.stack([v[0] for v in self.left[:k]], axis=1) if n == 1 else None,
+            left=np.stack([v[0] for v in self.left[:k]], axis=1) @ turn[0] if n == 1 else None,
             right=np.stack([v[0] for v in self.right[: k + 1]], axis=1) if n == 1 else None,
             complete=self.complete and k == self.order,
         )
+
+
+def _without_rounding(small: Array, size: int) -> tuple[Array, Array]:
+    """Small first layers with hidden units of rounding size set to zero, and the rotation to them.
+
+    Past the rank of W1 a chain may go on for a step on rounding. The unit it finds has a weight
+    of 1e-16 where exact arithmetic has none, and would grow exponentially while error is left.
+    """
+    u, s, vt = np.linalg.svd(small, full_matrices=False)
+    keep = s > s[:, :1] * size * np.finfo(float).eps
+    turned = ~keep.all(axis=1)[:, None, None]
+    rows = np.where(keep, s, 0.0)[..., None] * vt
+    return np.where(turned, rows, small), np.where(turned, u, np.eye(small.shape[1]))
 
 
 def invariant_subspace(start: Network, task: Task) -> Reduced:
