@@ -145,3 +145,15 @@ def rotation():
         return np.linalg.qr(rng.standard_normal((size, size)))[0]
 
     return make
+
+
+@pytest.fixture
+def put(tmp_path):
+    """(name, content) -> path of a new file with it."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write

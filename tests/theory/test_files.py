@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,52 +16,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from richlazy import files
 from richlazy.errors import FileError
+from tests.theory.reading import dense, message, npy, npz, stored
 
 NUMBERS = st.floats(-1e300, 1e300, allow_subnormal=True)
 TABLE = arrays(
     np.float64, array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=5), elements=NUMBERS
 )
 W = np.array([[1.5, 0.0, -2.0], [0.0, 0.25, 3e-7]])
-
-
-@pytest.fixture
-def put(tmp_path):
-    """Write a file and return its path."""
-
-    def write(name, content):
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
-
-
-def stored(save, *args, **kwargs):
-    buffer = io.BytesIO()
-    save(buffer, *args, **kwargs)
-    return buffer.getvalue()
-
-
-def npy(array):
-    return stored(np.save, array)
-
-
-def npz(**arrays):
-    return stored(np.savez, **arrays)
-
-
-def message(path, act=files.read):
-    """Return the one line of a FileError, the path shortened to the file's name."""
-    with pytest.raises(FileError) as caught:
-        act(path)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert str(path) in text
-    return text.replace(str(path), Path(path).name)
-
-
-def dense(values):
-    return values if isinstance(values, np.ndarray) else values.toarray()
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,48 +13,9 @@ from hypothesis import strategies as st
 
 from richlazy import files
 from richlazy.errors import FileError
+from tests.theory.reading import dense, message, npy, npz, stored
 
 W = np.array([[1.5, 0.0, -2.0], [0.0, 0.25, 3e-7]])
-
-
-@pytest.fixture
-def put(tmp_path):
-    """Write a file and return its path."""
-
-    def write(name, content):
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
-
-
-def stored(save, *args, **kwargs):
-    buffer = io.BytesIO()
-    save(buffer, *args, **kwargs)
-    return buffer.getvalue()
-
-
-def npy(array):
-    return stored(np.save, array)
-
-
-def npz(**arrays):
-    return stored(np.savez, **arrays)
-
-
-def message(path, act=files.read):
-    """Return the one line of a FileError, the path shortened to the file's name."""
-    with pytest.raises(FileError) as caught:
-        act(path)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert str(path) in text
-    return text.replace(str(path), Path(path).name)
-
-
-def dense(values):
-    return values if isinstance(values, np.ndarray) else values.toarray()
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,41 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from richlazy import files
-from richlazy.errors import FileError
+from tests.theory.reading import dense, message, stored
 
 HEAD = "%%MatrixMarket matrix"
-
-
-@pytest.fixture
-def put(tmp_path):
-    """Write a file and return its path."""
-
-    def write(name, content):
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
-
-
-def stored(save, *args, **kwargs):
-    buffer = io.BytesIO()
-    save(buffer, *args, **kwargs)
-    return buffer.getvalue()
-
-
-def message(path, act=files.read):
-    """Return the one line of a FileError, the path shortened to the file's name."""
-    with pytest.raises(FileError) as caught:
-        act(path)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert str(path) in text
-    return text.replace(str(path), Path(path).name)
-
-
-def dense(values):
-    return values if isinstance(values, np.ndarray) else values.toarray()
 
 
 def test_column_names_are_noted(put):

@@ -1,0 +1,34 @@
+"""Symbolic write-ups of the project's formulas, each line of them checked by SymPy.
+
+One module per statement, known by the same id (T1, T2, ...) in the docstrings of the numeric
+functions and in the tests. Nothing here imports the library: a check that shares its
+simplifications with what it checks proves nothing.
+
+``python -m derivations`` lists the statements, ``python -m derivations T6`` prints one.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from derivations.frame import Derivation
+
+__all__ = ["MODULES", "load"]
+
+MODULES = {
+    "T1": "t01_gradient_flow",
+    "T6": "t06_flat_low_rank",
+}
+
+
+def load(name: str) -> Derivation:
+    """Return the derivation with this id; imports SymPy and that one module.
+
+    Raises
+    ------
+    KeyError
+        If no derivation has this id; the known ones are the keys of ``MODULES``.
+    """
+    return import_module(f"derivations.{MODULES[name]}").DERIVATION
