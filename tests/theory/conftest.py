@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 
+from richlazy import spectrum
 from richlazy.laziness import Measures
 from richlazy.matrices import forward
 from richlazy.network import Network
@@ -117,6 +118,29 @@ def random_case():
         cov = None if white else x.T @ x / len(x)
         task = Task.teacher(rng.standard_normal((m, d)) / np.sqrt(m * d), cov)
         return Network(first, readout), task
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def route(random_case):
+    """(name, rng, ...) -> a start and a task that this route answers."""
+
+    def make(name, rng, scale=1.0):
+        if name == "closed form":
+            task = Task.random(6, 1, rng=rng)
+            s = spectrum.flat(3, scale)
+            return Network.from_spectrum(s, task=task, hidden=5, alignment=0.3, rng=rng), task
+        outputs = 1 if name == "krylov" else 2
+        return random_case(
+            rng,
+            scale,
+            white=name != "flow, not white",
+            silent=name in ("krylov", "flow"),
+            inputs=6,
+            hidden=5,
+            outputs=outputs,
+        )
 
     return make
 

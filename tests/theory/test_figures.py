@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from richlazy import curves, figures, matrices, report, report_figure
 from richlazy.curves import AXES, Curve
 from richlazy.sources import Source
+from tests.theory.reports import of, sparse_weights
 
 CURVES = {
     "rank": lambda c: curves.rank(12, alignment=c),
@@ -48,6 +49,7 @@ def test_a_curve_is_drawn_as_it_is(axis, alignment):
         assert panel.get_xscale() == ("linear" if axis == "alignment" else "log")
         assert len(panel.collections) == (f"{measure}_sd" in curve.columns)
     assert figure.get_suptitle() == curve.title
+    figure.draw_without_rendering()
 
 
 def test_the_band_is_one_standard_deviation_over_tasks():
@@ -59,18 +61,14 @@ def test_the_band_is_one_standard_deviation_over_tasks():
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-@pytest.mark.parametrize("axis", sorted(CURVES))
-def test_the_same_curve_is_the_same_file(axis, suffix):
-    first, again = (figures.render(CURVES[axis](None).plot(), suffix) for _ in range(2))
-    assert first == again
+def test_the_same_curve_is_the_same_file(suffix):
+    figure = curves.rank(12).plot()
+    first = figures.render(figure, suffix)
     assert first.startswith(START[suffix])
+    assert figures.render(figure, f".{suffix.upper()}") == first
+    assert figures.render(curves.rank(12).plot(), suffix) == first
     if suffix == "svg":
         ElementTree.fromstring(first)
-
-
-def test_a_suffix_is_read_as_file_names_have_it():
-    figure = curves.rank(3).plot()
-    assert figures.render(figure, ".PNG") == figures.render(figure, "png")
 
 
 def test_two_processes_draw_the_same_file(tmp_path):
@@ -94,10 +92,9 @@ def test_two_processes_draw_the_same_file(tmp_path):
         curves.scale(4, 12, norms=[1e-60, 1e60]),
     ],
 )
-@pytest.mark.parametrize("suffix", ["png", "svg"])
-def test_degenerate_curves_draw_without_warnings(curve, suffix):
+def test_degenerate_curves_draw_without_warnings(curve):
     figure = curve.plot()
-    assert figures.render(figure, suffix)
+    figure.draw_without_rendering()
     single = curve.x.size == 1
     assert all((p.get_lines()[0].get_marker() == "o") == single for p in figure.get_axes())
 
@@ -130,26 +127,23 @@ def test_colours_and_markers_tell_every_start_apart():
 # ---------------------------------------------------------------- the report
 
 
-def sparse_weights(shape, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.standard_normal(shape) * (rng.random(shape) < 0.4)
-
-
-def reported(values, name="w"):
-    return report.make(Source(name, values / np.linalg.norm(values)), 1.0, lambda _: None)
-
-
 @pytest.fixture(scope="module")
 def made():
     """A report on 8 x 10 weights with two replicates of each control."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "REPLICATES", 2)
-        return reported(sparse_weights((8, 10)))
+        return of(sparse_weights((8, 10)))
 
 
-def test_the_panels_of_a_report(made):
+@pytest.fixture(scope="module")
+def picture(made):
+    """The figure of that report and its panels, rows x columns."""
     figure = report_figure.draw(made)
-    panels = np.array(figure.get_axes()).reshape(3, 4)
+    return figure, np.array(figure.get_axes()).reshape(3, 4)
+
+
+def test_the_panels_of_a_report(picture):
+    figure, panels = picture
     labels = [figures.LABELS[m] for m in SHOWN]
     assert "w: 8 x 10 weights, norm 1" in figure.get_suptitle()
     assert panels[0, 0].get_ylabel() == "singular value"
@@ -161,8 +155,8 @@ def test_the_panels_of_a_report(made):
     assert {p.get_xlabel() for p in panels[2]} == {"time, learning rate x steps"}
 
 
-def test_the_spectrum_panel_marks_every_effective_rank(made):
-    panel = report_figure.draw(made).get_axes()[0]
+def test_the_spectrum_panel_marks_every_effective_rank(made, picture):
+    panel = picture[1][0, 0]
     np.testing.assert_array_equal(line(panel), [np.arange(1, 9), made.singular_values])
     marked = {float(drawn.get_xdata()[0]) for drawn in panel.get_lines()[1:]}
     assert marked == set(made.entries[0].ranks.values())
@@ -170,8 +164,8 @@ def test_the_spectrum_panel_marks_every_effective_rank(made):
 
 
 @pytest.mark.parametrize("column", [1, 2, 3])
-def test_on_the_rank_axis_every_start_sits_at_its_participation_ratio(made, column):
-    panel, measure = report_figure.draw(made).get_axes()[column], SHOWN[column - 1]
+def test_on_the_rank_axis_every_start_sits_at_its_participation_ratio(made, picture, column):
+    panel, measure = picture[1][0, column], SHOWN[column - 1]
     np.testing.assert_array_equal(line(panel), [made.by_rank.x, made.by_rank.columns[measure]])
     markers = panel.get_lines()[1:]
     assert len(markers) == len(made.starts) == 5
@@ -187,8 +181,8 @@ def test_on_the_rank_axis_every_start_sits_at_its_participation_ratio(made, colu
     assert markers[0].get_zorder() > max(drawn.get_zorder() for drawn in markers[1:])
 
 
-def test_the_alignment_and_time_panels(made):
-    panels = np.array(report_figure.draw(made).get_axes()).reshape(3, 4)
+def test_the_alignment_and_time_panels(made, picture):
+    panels = picture[1]
     for panel, measure in zip(panels[1, 1:], SHOWN, strict=True):
         curve = made.by_alignment
         np.testing.assert_array_equal(line(panel), [curve.x, curve.columns[measure]])
@@ -201,20 +195,21 @@ def test_the_alignment_and_time_panels(made):
         )
 
 
-def test_the_legend_names_what_is_drawn(made):
-    legend = report_figure.draw(made).get_axes()[4].get_legend()
+def test_the_legend_names_what_is_drawn(made, picture):
+    legend = picture[1][1, 0].get_legend()
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts[1:6] == made.starts
     assert texts[-1] == f"gradient descent, step {made.course.step:.2g}"
 
 
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-def test_the_same_report_is_the_same_picture(made, suffix):
-    first, again = (figures.render(report_figure.draw(made), suffix) for _ in range(2))
-    assert first == again
+def test_the_same_report_is_the_same_picture(made):
+    figure = report_figure.draw(made)
+    first = figures.render(figure, "svg")
+    assert figures.render(figure, "svg") == first
+    assert figures.render(report_figure.draw(made), "svg") == first
 
 
-@pytest.mark.parametrize("name", ["_hidden", r"$\frac{$", "a$b$c", "größe κ", "x_y^z", "[b]", "%"])
+@pytest.mark.parametrize("name", ["_hidden", r"$\frac{$", "a$b$c", "größe κ [b] %"])
 def test_any_name_is_drawn_as_it_is_written(made, name):
     """Matplotlib reads dollars as mathematics and leaves labels with _ out of its legends."""
     source = Source(name, made.source.values)
@@ -226,24 +221,21 @@ def test_any_name_is_drawn_as_it_is_written(made, name):
     figure = report_figure.draw(renamed)
     texts = [text.get_text() for text in figure.get_axes()[4].get_legend().get_texts()]
     assert texts[1] == name.replace("$", r"\$")
-    assert figures.render(figure, "svg")
+    figure.draw_without_rendering()
 
 
 @pytest.mark.parametrize(
     "values",
     [
         np.ones((1, 1)),
-        np.ones((1, 5)),
-        np.ones((5, 1)),
-        np.ones((4, 6)),
+        np.ones((4, 1)),
         np.eye(3),
-        np.array([1.0, 0.5]),
         np.array([1.0, 1e-12, 0.0]),
     ],
 )
 def test_degenerate_reports_draw_without_warnings(values, monkeypatch):
     monkeypatch.setattr(report, "REPLICATES", 1)
-    assert figures.render(report_figure.draw(reported(values)), "png")
+    report_figure.draw(of(values)).draw_without_rendering()
 
 
 def test_a_report_without_spectrum_or_descent(monkeypatch):

@@ -119,6 +119,19 @@ def test_infinity_waits_for_the_slow_rotation_of_a_large_misaligned_start(larges
     assert found.loss[1] < 1e-16
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1e-8, 1e-20])
+def test_infinity_waits_for_the_weaker_mode_of_a_tiny_start(scale, rotation):
+    # between the two modes the flow all but rests: weights of 1e-20 in growing directions
+    rng = np.random.default_rng(0)
+    task = Task((rotation(2, rng) * [2.0, 0.3]) @ rotation(5, rng)[:, :2].T)
+    start = Network(scale * rng.standard_normal((4, 5)), scale * rng.standard_normal((2, 4)))
+    solution = by_flow(start, task)
+    plateau = 4.0 * np.log(1.0 / scale) / 2.0
+    assert solution.loss(plateau) > 0.9 * 0.5 * 0.3**2
+    assert solution.loss() < 1e-16
+    assert not saddle_note(solution)
+
+
 @pytest.mark.parametrize("shape", ["flat", "power law"])
 def test_a_start_orthogonal_to_the_task_rests_at_the_saddle(shape):
     rng = np.random.default_rng(0)

@@ -6,20 +6,23 @@ Imports are inside the commands, so that `richlazy --help` costs click alone.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from richlazy.averages import Expected
     from richlazy.curves import Curve
     from richlazy.laziness import Laziness
+    from richlazy.report import Report
     from richlazy.sources import Source
 
 __all__ = ["main"]
 
+_WIDEST = 500  # characters
 _KINDS = ("rank", "alignment", "scale", "strength", "time")
 _MEASURES = {
     "weight_change": "weight change ||dW||",
@@ -32,58 +35,67 @@ _MEASURES = {
 }
 
 
-def _plainly(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn what the caller got wrong into one line and exit status 2."""
+class _Plain(click.Group):
+    """Whatever the caller got wrong is one line on stderr and exit status 2."""
 
-    @wraps(command)
-    def run(*arguments: Any, **options: Any) -> None:
+    def main(self, *arguments: Any, **options: Any) -> Any:
         try:
-            command(*arguments, **options)
+            sys.exit(super().main(*arguments, **{**options, "standalone_mode": False}))
+        except click.ClickException as error:
+            context = getattr(error, "ctx", None)
+            remedy = "" if context is None else f" (see {context.command_path} --help)"
+            _fail(error.format_message().rstrip(".") + remedy)
+        except click.Abort:
+            click.echo("richlazy: interrupted", err=True)
+            sys.exit(130)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of our output has gone: click ends quietly
+            raise
         except (ValueError, OSError) as error:
-            click.echo(f"richlazy: {' '.join(str(error).split())}", err=True)
-            sys.exit(2)
+            _fail(str(error))
         except MemoryError:
-            click.echo("richlazy: out of memory; use a sparse file or a smaller start", err=True)
-            sys.exit(2)
-
-    return run
+            _fail("out of memory; use a sparse file or a smaller start")
 
 
-class _Norm(click.ParamType[Any]):
-    name = "NUMBER|keep"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> float | str:
-        if value == "keep" or isinstance(value, float):
-            return value  # type: ignore[no-any-return]
-        try:
-            return float(value)
-        except ValueError:
-            self.fail(f"norm must be a number > 0 or 'keep'; it is {value!r}", param, ctx)
+def _fail(message: str) -> NoReturn:
+    click.echo(f"richlazy: {' '.join(message.split())}", err=True)
+    sys.exit(2)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Plain,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="richlazy", prog_name="richlazy")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Theory of rich and lazy learning: how the initial weights decide."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @main.command()
 @click.argument("start", metavar="SPECTRUM-OR-WEIGHTS")
 @click.option("--inputs", type=int, help="Number of inputs d (needed with a spectrum).")
 @click.option("--hidden", type=int, help="Number of hidden units (at least the rank).")
-@click.option("--norm", type=_Norm(), help="Frobenius norm of a file; 'keep' leaves it.  [1.0]")
+@click.option(
+    "--norm", metavar="NUMBER|keep", help="Frobenius norm of a file; 'keep' leaves it.  [1.0]"
+)
 @click.option("--task", "task_file", help="File with cov_yx (outputs x inputs), or one vector.")
 @click.option("--alignment", type=float, help="Share of the squared task in the row space.")
 @click.option("--strength", type=float, help="Length of the task vector.  [1.0]")
 @click.option("--outputs", type=int, help="Number of outputs.  [1]")
 @click.option("--time", "t", type=float, default=float("inf"), help="Learning rate x steps.  [inf]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_plainly
 def predict(
     start: str,
     inputs: int | None,
     hidden: int | None,
-    norm: float | str | None,
+    norm: str | None,
     task_file: str | None,
     alignment: float | None,
     strength: float | None,
@@ -98,63 +110,92 @@ def predict(
     (celegans, mushroom_body_left, mushroom_body_right) or a family: flat:rank=5,norm=1,
     power_law:count=100,exponent=1, exponential:count=50,rate=0.1, gaussian:hidden=50,inputs=80.
     """
+    from rich.console import Console
+
+    from richlazy.errors import times
     from richlazy.prediction import expect
 
-    source = _source(start, norm, quiet=as_json)
-    _check_sizes(source, inputs, hidden, task_file)
+    times(t, "--time", ndim=0)
     if task_file is not None:
         for name, value in (("alignment", alignment), ("strength", strength), ("outputs", outputs)):
             if value is not None:
                 raise ValueError(f"--{name} and --task exclude each other: the file is the task")
-        _show(_on_task(source, task_file, hidden, t), as_json)
-        return
-    found = expect(
-        source.values,
-        inputs,
-        outputs=1 if outputs is None else outputs,
-        strength=1.0 if strength is None else strength,
-        alignment=alignment,
-        t=t,
-    )
-    _show(found, as_json)
+    source, given = _source(start, norm)
+    _check_sizes(source, inputs, hidden, task_file)
+    found: Expected | Laziness
+    notes = list(source.notes)
+    with Console(stderr=True).status("computing"):  # seen on a terminal only
+        if task_file is None:
+            found = expect(
+                source.values,
+                inputs,
+                outputs=1 if outputs is None else outputs,
+                strength=1.0 if strength is None else strength,
+                alignment=alignment,
+                t=t,
+            )
+        else:
+            found = _on_task(source, task_file, inputs, hidden, t)
+            if source.is_spectrum:
+                notes.append("singular vectors drawn at random, seed 0")
+    if as_json:
+        import json
+
+        about = {"start": source.name, "norm": source.norm, "given_norm": given, "notes": notes}
+        click.echo(json.dumps({**about, **found.to_dict()}, indent=1, allow_nan=False))
+    else:
+        _show(found)
+        _print_source(source, given, notes)
 
 
-def _source(text: str, norm: float | str | None, *, quiet: bool = False) -> Source:
+def _source(text: str, norm: str | None) -> tuple[Source, float]:
+    """The start at the norm wanted, and the norm it was given with."""
     from richlazy import sources
 
     source = sources.find(text)
-    family = ":" in text and source.name == text
-    wanted = (None if family else 1.0) if norm is None else (None if norm == "keep" else norm)
-    if family and "norm=" in text and norm is not None:
-        raise ValueError("--norm and norm= exclude each other: give one of them")
-    given = source.norm
-    source = sources.rescaled(source, wanted if wanted is None else float(wanted))
-    if not quiet:
-        for note in source.notes:
-            click.echo(f"note: {note}")
-        if wanted is not None and not family:
-            click.echo(f"norm: rescaled from {given:.6g} to {wanted:g} (--norm keep leaves it)")
-    return source
+    if norm is None:
+        wanted = None if source.family else 1.0
+    elif norm == "keep":
+        wanted = None
+    else:
+        try:
+            wanted = float(norm)
+        except ValueError:
+            raise ValueError(f"--norm must be a number > 0 or 'keep'; it is {norm!r}") from None
+        if source.family and "norm=" in text:
+            raise ValueError("--norm and norm= exclude each other: give one of them")
+    return sources.rescaled(source, wanted), source.norm
+
+
+def _print_source(source: Source, given: float, notes: Iterable[str]) -> None:
+    rescaled = f"{source.norm:.6g}" != f"{given:.6g}"
+    before = f" (as given {given:.6g}; --norm keep leaves it)" if rescaled else ""
+    click.echo(f"norm: {source.norm:.6g}{before}")
+    for note in notes:
+        click.echo(f"note: {note}")
 
 
 def _check_sizes(
     source: Source, inputs: int | None, hidden: int | None, task_file: str | None
 ) -> None:
-    import numpy as np
-
     if source.is_spectrum:
         if inputs is None and task_file is None:
             raise ValueError("--inputs is needed with a spectrum: the number of input directions")
-        rank = int(np.count_nonzero(source.values))
+        rank = int((source.values > 0).sum())
         if hidden is not None and hidden < rank:
             raise ValueError(f"--hidden must be at least the rank {rank}; it is {hidden}")
-    elif hidden is not None and hidden != source.values.shape[0]:
-        raise ValueError(
-            f"--hidden is {hidden}, but the weights have {source.values.shape[0]} rows"
-        )
+        return
+    for name, wanted, size, what in (
+        ("hidden", hidden, source.values.shape[0], "rows"),
+        ("inputs", inputs, source.values.shape[1], "columns"),
+    ):
+        if wanted is not None and wanted != size:
+            raise ValueError(f"--{name} is {wanted}, but the weights have {size} {what}")
 
 
-def _on_task(source: Source, task_file: str, hidden: int | None, t: float) -> Laziness:
+def _on_task(
+    source: Source, task_file: str, inputs: int | None, hidden: int | None, t: float
+) -> Laziness:
     import numpy as np
 
     from richlazy.files import read_vector_or_matrix
@@ -162,27 +203,21 @@ def _on_task(source: Source, task_file: str, hidden: int | None, t: float) -> La
     from richlazy.prediction import predict as predict_one
     from richlazy.task import Task
 
-    task = Task(read_vector_or_matrix(task_file, "task"))
-    if source.is_spectrum:
-        size = int(np.count_nonzero(source.values)) if hidden is None else hidden
-        rng = np.random.default_rng(0)
-        start = Network.from_spectrum(source.values, task=task, hidden=size, rng=rng)
-        click.echo("note: singular vectors drawn at random, seed 0", err=True)
-    else:
-        start = Network(source.values)
+    task = Task(read_vector_or_matrix(task_file, "--task"))
+    if inputs is not None and inputs != task.inputs:
+        raise ValueError(f"--inputs is {inputs}, but the task has {task.inputs}")
+    if not source.is_spectrum:
+        return predict_one(Network(source.values), task, t)
+    size = np.count_nonzero(source.values) if hidden is None else hidden
+    rng = np.random.default_rng(0)
+    start = Network.from_spectrum(source.values, task=task, hidden=int(size), rng=rng)
     return predict_one(start, task, t)
 
 
-def _show(found: Expected | Laziness, as_json: bool) -> None:
-    record = found.to_dict()
-    if as_json:
-        import json
-
-        click.echo(json.dumps(record, indent=1))
-        return
-    from rich.console import Console
+def _show(found: Expected | Laziness) -> None:
     from rich.table import Table
 
+    record = found.to_dict()
     table = Table(box=None, pad_edge=False)
     averaged = any(isinstance(v, dict) for v in record.values())
     table.add_column("measure")
@@ -193,19 +228,29 @@ def _show(found: Expected | Laziness, as_json: bool) -> None:
     for name, label in _MEASURES.items():
         value = record.get(name)
         if isinstance(value, dict):
-            table.add_row(label, *(_number(value[k]) for k in ("mean", "sd", "standard_error")))
+            spread = [_number(value[key]) for key in ("sd", "standard_error")]
+            table.add_row(label, _number(value["mean"], name), *spread)
         elif name in record:
-            table.add_row(label, _number(value))
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
-    console.print(f"method: {found.method}", markup=False)
-    console.print(f"accuracy: {found.accuracy}", markup=False)
-    console.print(f"assumptions: {'; '.join(found.assumptions)}", markup=False)
+            table.add_row(label, _number(value, name))
+    _print(table)
+    click.echo(f"method: {found.method}")
+    click.echo(f"accuracy: {found.accuracy}")
+    click.echo(f"assumptions: {'; '.join(found.assumptions)}")
 
 
-def _number(value: float | None) -> str:
+def _print(table: Table) -> None:
+    """Print a table as wide as it is: a terminal wraps what it cannot show, nothing is cut."""
+    from rich.console import Console
+
+    Console(width=_WIDEST, highlight=False, markup=False, emoji=False).print(table)
+
+
+def _number(value: float | None, measure: str = "") -> str:
+    """Six digits; of an alignment close to 1 they are those of its distance from 1."""
     if value is None:
         return "-"
+    if measure.endswith("alignment") and 0 < 1 - value < 1e-3:
+        return f"1 - {1 - value:.3g}"
     return "0" if value == 0 else f"{value:.6g}"
 
 
@@ -219,27 +264,25 @@ def _number(value: float | None) -> str:
 @click.option("--time", "t", type=float, help="Learning rate x steps.  [inf]")
 @click.option("--out", help="File to write: .png .svg .pdf .csv .json; default: print a table.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-@_plainly
 def curve(kind: str, inputs: int, out: str | None, force: bool, **given: float | None) -> None:
     """Theory curve of a flat start along rank, alignment, scale, strength or time."""
     from pathlib import Path
 
     from richlazy import curves, files
+    from richlazy.errors import times
 
-    own = {"rank": "rank", "alignment": "alignment", "scale": "norm", "strength": "strength"}
-    own["time"] = "t"
-    spelled = {"t": "time"}
     options = {name: value for name, value in given.items() if value is not None}
-    if own[kind] in options:
-        raise ValueError(
-            f"--{spelled.get(own[kind], own[kind])} is the axis of this curve; leave it out"
-        )
+    own = curves.PARAMETERS[kind]
+    if own in options:
+        option = "time" if own == "t" else own
+        raise ValueError(f"--{option} is the axis of this curve; leave it out")
     if kind != "rank" and "rank" not in options:
         raise ValueError(f"--rank is needed for a curve along {kind}")
-    suffix = Path(out).suffix.lower() if out else ""
-    if out and suffix not in (".png", ".svg", ".pdf", ".csv", ".json"):
+    times(options.get("t", 0.0), "--time", ndim=0)
+    suffix = "" if out is None else Path(out).suffix.lower()
+    if out is not None and suffix not in (".png", ".svg", ".pdf", ".csv", ".json"):
         raise ValueError(f"--out must end in .png, .svg, .pdf, .csv or .json; it is {out!r}")
-    path = files.output_file(out, force) if out else None
+    path = None if out is None else files.output_file(out, force)
     made = curves.MAKERS[kind](inputs=inputs, **options)
     if path is None:
         _print_curve(made)
@@ -256,7 +299,6 @@ def curve(kind: str, inputs: int, out: str | None, force: bool, **given: float |
 
 
 def _print_curve(made: Curve) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -265,17 +307,18 @@ def _print_curve(made: Curve) -> None:
     for name in shown:
         table.add_column(_MEASURES[name], justify="right")
     for index, x in enumerate(made.x):
-        table.add_row(_number(x), *(_number(made.columns[name][index]) for name in shown))
-    Console(highlight=False).print(table)
+        row = [_number(made.columns[name][index], name) for name in shown]
+        table.add_row(_number(x), *row)
+    _print(table)
+    click.echo(made.title)
 
 
 @main.command()
 @click.argument("start", metavar="[INPUT]", default="celegans")
-@click.option("--norm", type=_Norm(), help="Frobenius norm; 'keep' leaves it.  [1.0]")
+@click.option("--norm", metavar="NUMBER|keep", help="Frobenius norm; 'keep' leaves it.  [1.0]")
 @click.option("--out", default="richlazy-report", show_default=True, help="Folder to write.")
 @click.option("--force", is_flag=True, help="Write into an existing folder.")
-@_plainly
-def report(start: str, norm: float | str | None, out: str, force: bool) -> None:
+def report(start: str, norm: str | None, out: str, force: bool) -> None:
     """Expected laziness of INPUT beside its controls, with curves and a figure.
 
     INPUT is what `predict` takes; the default is the shipped C. elegans connectome.
@@ -283,52 +326,41 @@ def report(start: str, norm: float | str | None, out: str, force: bool) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from richlazy import files, sources
+    from richlazy import files, report_output
     from richlazy import report as report_module
 
-    given = sources.find(start).norm
-    source = _source(start, norm)
+    source, given = _source(start, norm)
     folder = files.output_folder(out, force)
-    console = Console(highlight=False, soft_wrap=True)
-    columns = (TextColumn("{task.description:24}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    name = TextColumn("{task.description:24}", markup=False)
+    columns = (name, BarColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    quiet = not console.is_terminal  # or an empty line would be left in a log
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         bar = progress.add_task("start", total=report_module.STEPS)
         made = report_module.make(
-            source, given, lambda name: progress.update(bar, advance=1, description=name)
+            source, given, lambda step: progress.update(bar, advance=1, description=step)
         )
-    from richlazy import report_output
-
     written = report_output.write(made, folder)
-    _print_report(made, console)
-    console.print("wrote " + ", ".join(str(path) for path in written), markup=False)
+    _print_report(made)
+    click.echo("wrote " + ", ".join(map(str, written)))
 
 
-def _print_report(made: Any, console: Any) -> None:
-    import numpy as np
+def _print_report(made: Report) -> None:
     from rich.table import Table
 
-    from richlazy.report import shown, spread
+    from richlazy.report import MEASURES
 
     mine = made.entries[0]
     known = [f"{kind} {rank:.4g}" for kind, rank in mine.ranks.items() if rank is not None]
-    console.print(f"{made.source.name}: {made.hidden} x {made.inputs}, norm {made.norm:.6g}")
-    console.print("effective ranks: " + ", ".join(known))
-    table = Table(
-        box=None, pad_edge=False, title="expected over random tasks", title_justify="left"
-    )
-    table.add_column("start", no_wrap=True)
-    table.add_column("PR", justify="right")
-    for label in ("KA", "RA", "||dW||"):
-        table.add_column(label, justify="right", no_wrap=True)
-    for name in made.starts:
-        group = made.group(name)
-        ratio = np.mean([entry.ranks["participation"] for entry in group])
-        cells = []
-        for measure in ("kernel_alignment", "representation_alignment", "weight_change"):
-            mean, sd = spread(group, measure)
-            cells.append(shown(mean, sd))
-        table.add_row(name, f"{ratio:.1f}", *cells)
-    console.print(table)
-    console.print(f"method: {mine.expected.method}; {mine.expected.accuracy}", markup=False)
-    for note in made.notes:
-        console.print(f"note: {note}", markup=False)
+    click.echo(f"{made.source.name}: {made.hidden} x {made.inputs}")
+    click.echo("effective ranks: " + ", ".join(known))
+    click.echo("expected over random tasks:")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("start")
+    for label in ("PR", *MEASURES.values()):
+        table.add_column(label, justify="right")
+    for row in made.table():
+        table.add_row(*row)
+    _print(table)
+    click.echo(f"method: {mine.expected.method}; {mine.expected.accuracy}")
+    _print_source(made.source, made.given_norm, made.notes)

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,8 +21,21 @@ from richlazy import files, low_rank
 from richlazy.errors import FileError, integer, positive, real_array, times
 from richlazy.laziness import Measures
 
-__all__ = ["AXES", "Axis", "Curve", "alignment", "from_csv", "from_json", "rank", "scale"]
-__all__ += ["strength", "time"]
+__all__ = [
+    "AXES",
+    "MAKERS",
+    "PARAMETERS",
+    "Axis",
+    "Curve",
+    "alignment",
+    "default_ranks",
+    "from_csv",
+    "from_json",
+    "rank",
+    "scale",
+    "strength",
+    "time",
+]
 
 Array = NDArray[np.float64]
 Axis: TypeAlias = Literal["rank", "alignment", "scale", "strength", "time"]
@@ -29,13 +43,23 @@ Axis: TypeAlias = Literal["rank", "alignment", "scale", "strength", "time"]
 #: What each axis is, and its unit.
 AXES: dict[str, tuple[str, str]] = {
     "rank": ("rank r of W1(0)", "directions"),
-    "alignment": ("task alignment c", "share of the squared task vector"),
-    "scale": ("norm of W1(0)", "Frobenius norm"),
+    "alignment": ("task alignment c", "squared share"),
+    "scale": ("scale of W1(0)", "Frobenius norm"),
     "strength": ("task strength", "length of the task vector"),
     "time": ("time t", "learning rate x steps"),
 }
+#: What the axis is called among the parameters of `low_rank`.
+PARAMETERS = {
+    "rank": "rank",
+    "alignment": "alignment",
+    "scale": "norm",
+    "strength": "strength",
+    "time": "t",
+}
 _POINTS = 81
 _MARK = "# richlazy curve "
+#: What a text that is no curve may raise on the way to one.
+_UNREADABLE = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +83,15 @@ class Curve:
     x: Array
     columns: dict[str, Array]
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.axis not in AXES:
+            raise ValueError(f"axis must be one of {', '.join(AXES)}; it is {self.axis!r}")
+        if self.x.ndim != 1 or any(c.shape != self.x.shape for c in self.columns.values()):
+            shapes = [c.shape for c in self.columns.values()]
+            raise ValueError(
+                f"x and columns must be vectors of one length; they are {self.x.shape} and {shapes}"
+            )
 
     def to_csv(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> str:
         """The curve as CSV text, provenance in its first line; written to `path` if given.
@@ -93,6 +126,13 @@ class Curve:
             force,
         )
 
+    @property
+    def title(self) -> str:
+        """What was held fixed, and the formula."""
+        fixed = self.provenance.get("parameters", {})
+        words = [f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in fixed.items()]
+        return f"flat start, {', '.join(words)} ({self.provenance.get('formula', 'unknown')})"
+
     def plot(self) -> Any:
         """Draw the curve; a matplotlib Figure."""
         from richlazy.figures import draw_curve  # numbers do not import drawings until asked
@@ -122,9 +162,9 @@ def from_json(text: str) -> Curve:
         stored = json.loads(text)
         columns = {str(k): np.array([float(v) for v in c]) for k, c in stored["columns"].items()}
         x = np.array([float(v) for v in stored["x"]])
-        return _checked(Curve(stored["axis"], x, columns, dict(stored["provenance"])))
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileError(f"not a curve in JSON: {error}") from None
+        return Curve(stored["axis"], x, columns, dict(stored["provenance"]))
+    except _UNREADABLE as error:
+        raise FileError(f"not a curve in JSON: {_reason(error)}") from None
 
 
 def from_csv(text: str) -> Curve:
@@ -136,8 +176,10 @@ def from_csv(text: str) -> Curve:
         If the text is not a curve.
     """
     lines = text.splitlines()
-    if len(lines) < 3 or not lines[0].startswith(_MARK):
+    if not lines or not lines[0].startswith(_MARK):
         raise FileError(f"not a curve in CSV: its first line must start with {_MARK.strip()!r}")
+    if len(lines) < 3:
+        raise FileError("not a curve in CSV: it holds no values")
     try:
         provenance = json.loads(lines[0][len(_MARK) :])
         names = lines[1].split(",")
@@ -146,17 +188,20 @@ def from_csv(text: str) -> Curve:
         for key in ("label", "unit"):
             provenance.pop(key)
         columns = dict(zip(names[1:], table.T[1:].copy(), strict=True))
-        return _checked(Curve(axis, table[:, 0].copy(), columns, provenance))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise FileError(f"not a curve in CSV: {error}") from None
+        return Curve(axis, table[:, 0].copy(), columns, provenance)
+    except _UNREADABLE as error:
+        raise FileError(f"not a curve in CSV: {_reason(error)}") from None
 
 
-def _checked(curve: Curve) -> Curve:
-    if curve.axis not in AXES:
-        raise ValueError(f"axis {curve.axis!r} is not one of {', '.join(AXES)}")
-    if any(c.shape != curve.x.shape for c in curve.columns.values()):
-        raise ValueError("columns differ in length")
-    return curve
+def _reason(error: Exception) -> str:
+    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def default_ranks(most: int) -> Array:
+    """1 ... most; above 1000, 81 of them evenly spaced in the logarithm."""
+    if most <= 1000:
+        return np.arange(1.0, most + 1)
+    return np.unique(np.rint(np.geomspace(1, most, _POINTS)))
 
 
 def rank(
@@ -170,23 +215,23 @@ def rank(
 ) -> Curve:
     """Laziness against the rank of a flat start, norm held fixed (T6, T7, T9).
 
-    `ranks` defaults to 1 ... inputs (81 of them, evenly spaced in the logarithm, above
-    1000 inputs). With an alignment below 1 the full rank is left out: no direction lies
-    outside its row space.
+    `ranks` defaults to `default_ranks` of the inputs. With an alignment below 1 the full
+    rank is left out: no direction lies outside its row space.
 
     Examples
     --------
     >>> curve = rank(inputs=100, norm=1.0)
     >>> curve.x.size, float(curve.columns["kernel_alignment"][4].round(4))
-    (100, 0.2363)
+    (100, 0.2584)
     """
     d = integer(inputs, "inputs")
     if ranks is None:
-        x = np.arange(1.0, d + 1) if d <= 1000 else np.unique(np.rint(np.geomspace(1, d, _POINTS)))
+        x = default_ranks(d)
         x = x[x < d] if alignment is not None and alignment < 1 and d > 1 else x
     else:
-        x = real_array(ranks, "ranks", ndim=1)
-    return _along("rank", x, x, d, norm, strength, alignment, t)
+        x = _vector(ranks, "ranks")
+    given = {"inputs": d, "norm": norm, "strength": strength, "alignment": alignment, "t": t}
+    return _along("rank", x, **given)
 
 
 def alignment(
@@ -200,7 +245,8 @@ def alignment(
 ) -> Curve:
     """Laziness against the share of the task inside the row space of the start (T6).
 
-    At alignment 0 nothing is ever learned: the default starts just above it.
+    At alignment 0 nothing is ever learned: the default starts just above it. At rank =
+    inputs it is alignment 1 alone: no direction lies outside the row space.
 
     Examples
     --------
@@ -208,12 +254,12 @@ def alignment(
     >>> bool(np.all(np.diff(curve.columns["kernel_alignment"]) > 0))
     True
     """
-    x = (
-        np.r_[1e-3, np.linspace(0.0, 1.0, _POINTS)[1:]]
-        if alignments is None
-        else real_array(alignments, "alignments", ndim=1)
-    )
-    return _along("alignment", x, rank, integer(inputs, "inputs"), norm, strength, x, t)
+    d = integer(inputs, "inputs")
+    if alignments is None:
+        x = np.ones(1) if rank == d else np.r_[1e-3, np.linspace(0.0, 1.0, _POINTS)[1:]]
+    else:
+        x = _vector(alignments, "alignments")
+    return _along("alignment", x, rank=rank, inputs=d, norm=norm, strength=strength, t=t)
 
 
 def scale(
@@ -229,9 +275,9 @@ def scale(
 
     `norms` defaults to 81 values from 0.01 to 100 times the root of the strength.
     """
-    g = float(positive(strength, "strength"))
+    d, g = integer(inputs, "inputs"), float(positive(strength, "strength", ndim=0))
     x = np.geomspace(1e-2, 1e2, _POINTS) * np.sqrt(g) if norms is None else _vector(norms, "norms")
-    return _along("scale", x, rank, integer(inputs, "inputs"), x, g, alignment, t)
+    return _along("scale", x, rank=rank, inputs=d, strength=g, alignment=alignment, t=t)
 
 
 def strength(
@@ -247,10 +293,11 @@ def strength(
 
     `strengths` defaults to 81 values from 0.01 to 100 times the squared norm.
     """
-    sigma = float(positive(norm, "norm"))
-    x = np.geomspace(1e-2, 1e2, _POINTS) * sigma**2 if strengths is None else strengths
-    x = _vector(x, "strengths")
-    return _along("strength", x, rank, integer(inputs, "inputs"), sigma, x, alignment, t)
+    d, sigma = integer(inputs, "inputs"), float(positive(norm, "norm", ndim=0))
+    if strengths is None:
+        strengths = np.geomspace(1e-2, 1e2, _POINTS) * (sigma * sigma)
+    x = _vector(strengths, "strengths")
+    return _along("strength", x, rank=rank, inputs=d, norm=sigma, alignment=alignment, t=t)
 
 
 def time(
@@ -266,63 +313,52 @@ def time(
 
     `ts` defaults to 81 values from 0.01 to 100 over the strength.
     """
-    g = float(positive(strength, "strength"))
-    x = np.geomspace(1e-2, 1e2, _POINTS) / g if ts is None else np.atleast_1d(times(ts, "ts"))
-    return _along("time", x, rank, integer(inputs, "inputs"), norm, g, alignment, x)
+    d, g = integer(inputs, "inputs"), float(positive(strength, "strength", ndim=0))
+    x = np.geomspace(1e-2, 1e2, _POINTS) / g if ts is None else times(ts, "ts")
+    return _along("time", x, rank=rank, inputs=d, norm=norm, strength=g, alignment=alignment)
 
 
 def _vector(values: ArrayLike, name: str) -> Array:
     return real_array(values, name, ndim=1)
 
 
-def _along(
-    axis: Axis,
-    x: Array,
-    rank: ArrayLike,
-    inputs: int,
-    norm: ArrayLike,
-    strength: ArrayLike,
-    alignment: ArrayLike | None,
-    t: ArrayLike,
-) -> Curve:
+def _along(axis: Axis, x: Array, **given: Any) -> Curve:
+    """The curve whose parameter of that axis is x and whose others are those given."""
+    for name, value in given.items():
+        if np.ndim(value):
+            raise ValueError(f"{name} must be one number; its shape is {np.shape(value)}")
+    if x.ndim != 1:
+        raise ValueError(f"{axis} must be a vector; its shape is {x.shape}")
+    point: dict[str, Any] = {**given, PARAMETERS[axis]: x}
     columns: dict[str, Array] = {}
-    if alignment is None:
-        found = low_rank.expected(rank, inputs, norm=norm, strength=strength, t=t)
+    if point["alignment"] is None:
+        point.pop("alignment")
+        found = low_rank.expected(**point)
         for name in Measures._fields:
             columns[name] = np.broadcast_to(getattr(found.mean, name), x.shape).copy()
             columns[f"{name}_sd"] = np.broadcast_to(getattr(found.sd, name), x.shape).copy()
+        formula = "T7"
     else:
-        point = low_rank.measures(
-            rank, inputs, alignment=alignment, norm=norm, strength=strength, t=t
-        )
+        found_at = low_rank.measures(**point)
         for name in Measures._fields:
-            columns[name] = np.broadcast_to(getattr(point, name), x.shape).copy()
-    from importlib.metadata import version
-
-    given: dict[str, Any] = {
-        "rank": rank,
-        "inputs": inputs,
-        "norm": norm,
-        "strength": strength,
-        "alignment": "random tasks" if alignment is None else alignment,
-        "t": t,
-    }
-    fixed = {
-        k: v if isinstance(v, str) else _number(v) for k, v in given.items() if np.ndim(v) == 0
-    }
+            columns[name] = np.broadcast_to(getattr(found_at, name), x.shape).copy()
+        formula = "T6"
     provenance = {
-        "formula": "T7" if alignment is None else "T6",
+        "formula": formula,
         "setting": "flat start, silent readout, white inputs, one output",
-        "parameters": fixed,
+        "parameters": {k: _stated(k, v) for k, v in given.items()},
         "version": version("richlazy"),
     }
     return Curve(axis, x, columns, provenance)
 
 
-def _number(value: Any) -> float | str:
-    return _plain(float(value))
+def _stated(name: str, value: Any) -> float | str:
+    if value is None:
+        return "random tasks"
+    return int(value) if name == "inputs" else _plain(float(value))
 
 
+#: The curve along each axis.
 MAKERS: dict[str, Callable[..., Curve]] = {
     "rank": rank,
     "alignment": alignment,

@@ -69,7 +69,7 @@ def new_figure(width: float, height: float) -> Figure:
 def panel(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
     """One measure of a curve, with a band of one standard deviation over random tasks."""
     values = curve.columns[measure]
-    keywords = {"color": COLOURS[0], **line}
+    keywords = {"color": COLOURS[0], "marker": "o" if curve.x.size == 1 else None, **line}
     axes.plot(curve.x, values, **keywords)
     spread = curve.columns.get(f"{measure}_sd")
     if spread is not None:
@@ -78,34 +78,42 @@ def panel(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
         )
     if curve.axis in _LOGARITHMIC and np.all(curve.x > 0) and curve.x.size > 1:
         axes.set_xscale("log")
-    axes.set_xlabel(AXES[curve.axis][0])
+    axes.set_xlabel("{} ({})".format(*AXES[curve.axis]))
     axes.set_ylabel(LABELS[measure])
     if measure.endswith("alignment"):
         axes.set_ylim(-0.02, 1.05)
 
 
 def draw_curve(curve: Curve) -> Figure:
-    """KA, RA and weight change of a curve side by side; the loss too along time."""
-    measures = ["kernel_alignment", "representation_alignment", "weight_change"]
-    if curve.axis == "time":
-        measures.append("loss")
+    """KA, RA and weight change of a curve side by side; the loss too along time.
+
+    Raises
+    ------
+    ValueError
+        If the curve has none of these.
+    """
+    measures = [m for m in LABELS if m in curve.columns and (m != "loss" or curve.axis == "time")]
+    if not measures:
+        raise ValueError(f"the curve must have one of {', '.join(LABELS)}; it has none of them")
     with style():
         figure = new_figure(3.1 * len(measures), 2.9)
-        for axes, measure in zip(figure.subplots(1, len(measures)), measures, strict=True):
+        grid = figure.subplots(1, len(measures), squeeze=False)
+        for axes, measure in zip(grid[0], measures, strict=True):
             panel(axes, curve, measure)
-        fixed = curve.provenance.get("parameters", {})
-        shown = ", ".join(
-            f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in fixed.items()
-        )
-        figure.suptitle(f"flat start, {shown}  ({curve.provenance.get('formula', '')})", fontsize=9)
+        figure.suptitle(curve.title, fontsize=9)
     return figure
 
 
 def render(figure: Figure, suffix: str) -> bytes:
-    """The figure as png, svg or pdf bytes, without a date, so that the same figure repeats."""
-    kind = suffix.lstrip(".")
+    """The figure as png, svg or pdf bytes, without a date, so that the same figure repeats.
+
+    Its layout is settled at the first call: drawn again, it would move by rounding.
+    """
+    kind = suffix.lstrip(".").lower()
     stamp: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
     with style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         buffer = BytesIO()
         figure.savefig(buffer, format=kind, metadata=stamp or None)
     return buffer.getvalue()

@@ -222,7 +222,7 @@ def _without_rounding(small: Array, size: int) -> tuple[Array, Array]:
     """
     u, s, vt = np.linalg.svd(small, full_matrices=False)
     keep = s > s[:, :1] * size * np.finfo(float).eps
-    turned = ~keep.all(axis=1)[:, None, None]
+    turned = ~np.all(keep, axis=1, keepdims=True)[..., None]
     rows = np.where(keep, s, 0.0)[..., None] * vt
     return np.where(turned, rows, small), np.where(turned, u, np.eye(small.shape[1]))
 

@@ -28,6 +28,8 @@ from richlazy.sources import Source
 from richlazy.task import Task
 
 __all__ = [
+    "MEASURES",
+    "RANKS",
     "REPLICATES",
     "SEED",
     "STEPS",
@@ -41,6 +43,14 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+#: What a report compares, and how its tables call it.
+MEASURES = {
+    "kernel_alignment": "KA",
+    "representation_alignment": "RA",
+    "weight_change": "||dW||",
+}
+#: Effective ranks; the last two need all singular values.
+RANKS: tuple[spectrum.Kind, ...] = ("participation", "stable", "entropy", "numerical")
 REPLICATES = 10
 #: Number of times `make` calls its `advance`: start, flat, replicates, curves, time course.
 STEPS = 2 + 3 * REPLICATES + 2
@@ -57,7 +67,7 @@ class Entry:
 
     start: str
     replicate: int
-    ranks: dict[str, float | None]
+    ranks: dict[spectrum.Kind, float | None]
     expected: Expected
 
     def mean(self, measure: str) -> float:
@@ -116,32 +126,42 @@ class Report:
         """Names of the starts, the one reported on first."""
         return list(dict.fromkeys(entry.start for entry in self.entries))
 
+    def table(self) -> list[list[str]]:
+        """A row for every start: name, mean participation ratio, and each of `MEASURES`."""
+        rows = []
+        for name in self.starts:
+            group = self.group(name)
+            ratio = np.mean([entry.ranks["participation"] or np.nan for entry in group])
+            cells = [shown(measure, *spread(group, measure)) for measure in MEASURES]
+            rows.append([name, f"{ratio:.1f}", *cells])
+        return rows
+
 
 def make(source: Source, given_norm: float, advance: Callable[[str], None]) -> Report:
     """Compute the report on a source already at its norm; `advance` is told of every step."""
     values = source.values
+    notes = list(source.notes)
     s: Array | None
     if source.is_spectrum:
         s = spectrum.check(values)
         hidden = inputs = int(s.size)
-        large = False
+        notes.append(f"{inputs} singular values are taken as those of {hidden} x {inputs} weights")
     else:
         hidden, inputs = values.shape
-        large = min(hidden, inputs) > matrices.DENSE_LIMIT
-        s = None if large else spectrum.of(values)
-    norm = source.norm
-    notes = list(source.notes)
-    entries = [_entry(source.name, 0, values if large else s, inputs, None)]
+        s = spectrum.of(values) if min(hidden, inputs) <= matrices.DENSE_LIMIT else None
+    most, norm = min(hidden, inputs), source.norm
+    entries = [_entry(source.name, 0, values if s is None else s, inputs, None)]
     advance(source.name)
-    flat = spectrum.flat(min(hidden, inputs), norm)
-    entries.append(_entry("flat, full rank", 0, flat, inputs, None))
+    entries.append(_entry("flat, full rank", 0, spectrum.flat(most, norm), inputs, None))
     advance("flat, full rank")
     tasks = entries[0].expected.tasks
     fewer = None if tasks is None else tasks // 4  # replicates average over tasks too
-    entries += _controls(source, s, (hidden, inputs), norm, large, fewer, notes, advance)
+    entries += _controls(source, (hidden, inputs), fewer, notes, advance)
+    by_rank = curves.rank(inputs, norm=norm, ranks=curves.default_ranks(most))
+    # at full rank only alignment 1 is possible, and rounding must not hide it
     ratio = entries[0].ranks["participation"] or 1.0
-    by_rank = curves.rank(inputs, norm=norm)
-    by_alignment = curves.alignment(min(max(ratio, 1.0), inputs), inputs, norm=norm)
+    ratio = float(inputs) if ratio > inputs * (1 - 1e-9) else max(ratio, 1.0)
+    by_alignment = curves.alignment(ratio, inputs, norm=norm)
     advance("curves")
     course = _time_course(source, s, (hidden, inputs))
     advance("time course")
@@ -156,59 +176,60 @@ def make(source: Source, given_norm: float, advance: Callable[[str], None]) -> R
 def _entry(name: str, replicate: int, start: Any, inputs: int, tasks: int | None) -> Entry:
     rng = np.random.default_rng([SEED, replicate])
     expected = expect(start, inputs, tasks=tasks, rng=rng)
-    if spectrum.is_spectrum(start):
-        kinds: tuple[spectrum.Kind, ...] = ("participation", "stable", "entropy", "numerical")
-        ranks: dict[str, float | None] = {k: spectrum.effective_rank(start, k) for k in kinds}
-    else:
-        ranks = {
-            "participation": spectrum.effective_rank(start, "participation"),
-            "stable": spectrum.effective_rank(start, "stable"),
-            "entropy": None,
-            "numerical": None,
-        }
+    whole = spectrum.is_spectrum(start)
+    ranks = {
+        kind: spectrum.effective_rank(start, kind) if whole or kind in RANKS[:2] else None
+        for kind in RANKS
+    }
     return Entry(name, replicate, ranks, expected)
 
 
 def _controls(
     source: Source,
-    s: Array | None,
     shape: tuple[int, int],
-    norm: float,
-    large: bool,
     tasks: int | None,
     notes: list[str],
     advance: Callable[[str], None],
 ) -> list[Entry]:
-    entries: list[Entry] = []
-    if large:
+    kinds: dict[str, Callable[[np.random.Generator], Array]] = {}
+    if min(shape) > matrices.DENSE_LIMIT:
         notes.append(
             f"no randomised controls: the smaller dimension is over {matrices.DENSE_LIMIT}"
         )
-        for _ in range(3 * REPLICATES):
-            advance("controls")
-        return entries
-    dense = None if source.is_spectrum else np.asarray(_dense(source.values))
-    kinds: dict[str, Callable[[np.random.Generator], Array]] = {
-        "Gaussian": lambda rng: spectrum.gaussian(*shape, norm, rng)
-    }
-    if dense is not None:
-        kinds["entries shuffled"] = lambda rng: spectrum.of(controls.shuffled(dense, rng))
-        try:
-            controls.degree_preserving(dense, np.random.default_rng(SEED))
-            kinds["degrees kept"] = lambda rng: spectrum.of(controls.degree_preserving(dense, rng))
-        except AssumptionError as error:
-            notes.append(f"no degree-preserving control: {error}")
     else:
-        notes.append("no shuffled controls: a spectrum has no entries to shuffle")
+        kinds["Gaussian"] = lambda rng: spectrum.gaussian(*shape, source.norm, rng)
+        kinds |= _rearranged(source, notes)
+    entries = []
     for index, (name, sample) in enumerate(kinds.items()):
         for replicate in range(REPLICATES):
             rng = np.random.default_rng([SEED, index + 1, replicate])
-            values = spectrum.rescaled(np.abs(sample(rng)), norm)
-            entries.append(_entry(name, replicate, values, shape[1], tasks))
+            entries.append(_entry(name, replicate, sample(rng), shape[1], tasks))
             advance(name)
     for _ in range(REPLICATES * (3 - len(kinds))):
         advance("controls")
     return entries
+
+
+def _rearranged(
+    source: Source, notes: list[str]
+) -> dict[str, Callable[[np.random.Generator], Array]]:
+    """Controls that keep the weights of the source and move them."""
+    if source.is_spectrum:
+        notes.append("no shuffled controls: a spectrum has no entries to shuffle")
+        return {}
+    dense = _dense(source.values)
+    kinds: dict[str, Callable[[np.random.Generator], Array]] = {
+        "entries shuffled": lambda rng: spectrum.of(controls.shuffled(dense, rng))
+    }
+    try:
+        controls.degree_preserving(dense, np.random.default_rng(SEED), swaps_per_edge=1)
+    except AssumptionError as error:
+        notes.append(f"no degree-preserving control: {error}")
+        return kinds
+    kinds["degrees kept"] = lambda rng: spectrum.of(controls.degree_preserving(dense, rng))
+    if np.all(dense):
+        notes.append("no entry is zero: with degrees kept, weights only move within columns")
+    return kinds
 
 
 def _dense(values: Any) -> Array:
@@ -225,15 +246,13 @@ def _time_course(source: Source, s: Array | None, shape: tuple[int, int]) -> Tim
     else:
         start = Network(source.values)
     solution = solve(start, task)
-    scan = np.geomspace(1e-3, 1e5, 161)
+    largest = float(np.sqrt(matrices.second_moments_trace(start.first)) if s is None else s[0])
+    scan = np.geomspace(1e-3 / max(1.0, largest**2), 1e5, 241)
     loss = solution.loss(scan)
     learned = np.flatnonzero(loss < 1e-3 * 0.5)
     end = float(scan[learned[0]]) if learned.size else float(scan[-1])
     at = np.linspace(0.0, end, _TIMES)
     theory = solution.measures(at)
-    largest = (
-        float(s[0]) if s is not None else float(np.sqrt(matrices.second_moments_trace(start.first)))
-    )
     step = min(0.01, 0.2 / largest**2)
     steps = min(int(np.ceil(end / step)), _DESCENT_STEPS)
     unrun = TimeCourse(at, theory, solution.method, solution.accuracy, None, None, None, None, "")
@@ -269,9 +288,13 @@ def spread(entries: list[Entry], measure: str) -> tuple[float, float | None]:
     return float(values.mean()), float(values.std(ddof=1)) if values.size > 1 else None
 
 
-def shown(value: float, sd: float | None = None) -> str:
-    """A measure with its spread; close to 1 the distance from 1 is what matters."""
-    if 0 < 1.0 - value < 1e-3:
-        text = f"1 - {1.0 - value:.2g}"
-        return text if sd is None else f"{text} ± {sd:.1g}"
-    return f"{value:.4f}" if sd is None else f"{value:.4f} ± {sd:.4f}"
+def shown(measure: str, value: float, sd: float | None = None) -> str:
+    """A mean with its spread; for an alignment close to 1 the distance from 1 is what matters."""
+    if measure.endswith("alignment") and 0 < 1.0 - value < 1e-3:
+        text, places = f"1 - {1.0 - value:.2g}", False
+    else:
+        places = value == 0 or value >= 1e-2
+        text = f"{value:.4f}" if places else f"{value:.3g}"
+    if sd is None:
+        return text
+    return f"{text} ± {sd:.4f}" if places and sd >= 5e-5 else f"{text} ± {sd:.1g}"

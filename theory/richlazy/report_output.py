@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import version
+from math import hypot
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from richlazy import files
 from richlazy.figures import render
 from richlazy.laziness import Measures
-from richlazy.report import SEED, Report, TimeCourse, shown, spread
+from richlazy.report import MEASURES, RANKS, REPLICATES, SEED, Report, TimeCourse, shown, spread
 from richlazy.report_figure import draw
 
 __all__ = ["summary", "write"]
 
-_MEASURES = ("weight_change", "representation_alignment", "kernel_alignment")
+_ROUNDING = 1e-9
 
 
 def summary(report: Report) -> str:
     """What the numbers say, in words (Markdown)."""
     mine = report.entries[0]
-    ka = mine.mean("kernel_alignment")
+    ka, ra, change = (shown(m, mine.mean(m)) for m in MEASURES)
     lines = [
         f"# {report.source.name}",
         "",
@@ -32,28 +31,24 @@ def summary(report: Report) -> str:
         "trained to the end.",
         "",
         f"The participation ratio is {report.ratio:.1f} of {min(report.hidden, report.inputs)}. "
-        f"Over random tasks KA = {shown(ka)}, "
-        f"RA = {shown(mine.mean('representation_alignment'))} and "
-        f"the weight change is {mine.mean('weight_change'):.3f} "
+        f"Over random tasks KA = {ka}, RA = {ra} and the weight change is {change} "
         f"({mine.expected.method}; {mine.expected.accuracy}).",
         "",
         "| start | participation ratio | KA | RA | weight change |",
         "|---|---|---|---|---|",
     ]
-    for name in report.starts:
-        group = report.group(name)
-        ratios = np.array([entry.ranks["participation"] for entry in group], dtype=np.float64)
-        cells = [f"{ratios.mean():.1f}"]
-        for measure in ("kernel_alignment", "representation_alignment", "weight_change"):
-            mean, sd = spread(group, measure)
-            cells.append(shown(mean, sd))
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    lines += ["", "± is the standard deviation over ten replicates.", ""]
+    lines += [
+        "| " + " | ".join(c.replace("|", r"\|") for c in row) + " |" for row in report.table()
+    ]
+    if len(report.starts) > 2:
+        lines += ["", f"± is the standard deviation over {REPLICATES} replicates."]
+    lines.append("")
     for name in report.starts[1:]:
         mean, sd = spread(report.group(name), "kernel_alignment")
-        gap = ka - mean
-        compared = f"(KA {shown(ka)} against {shown(mean, sd)})"
-        if sd is not None and abs(gap) < 2.0 * sd:
+        gap = mine.mean("kernel_alignment") - mean
+        noise = hypot(sd or 0.0, mine.expected.kernel_alignment.standard_error or 0.0)
+        compared = f"(KA {ka} against {shown('kernel_alignment', mean, sd)})"
+        if abs(gap) <= 2.0 * noise + _ROUNDING:
             lines.append(f"- Its kernel moves as much as with {name} {compared}.")
         else:
             more, word = ("more", "richer") if gap < 0 else ("less", "lazier")
@@ -65,7 +60,7 @@ def summary(report: Report) -> str:
             f"random task ({course.method}) to {course.gap:.1e} in KA "
             "(the error of the finite step)."
         )
-    lines += [f"- {note}." for note in report.notes]
+    lines += [f"- {note.rstrip('.')}." for note in report.notes]
     if report.source.citation:
         lines += ["", f"Data: {report.source.citation}"]
     return "\n".join(lines) + "\n"
@@ -81,7 +76,7 @@ def write(report: Report, folder: Path) -> list[Path]:
         "curve_rank.csv": report.by_rank.to_csv().encode(),
         "curve_alignment.csv": report.by_alignment.to_csv().encode(),
         "time_course.csv": _course_csv(report.course).encode(),
-        "report.json": (json.dumps(_json(report), indent=1) + "\n").encode(),
+        "report.json": (json.dumps(_json(report), indent=1, allow_nan=False) + "\n").encode(),
         "summary.md": summary(report).encode(),
     }
     for name, data in written.items():
@@ -90,14 +85,13 @@ def write(report: Report, folder: Path) -> list[Path]:
 
 
 def _starts_csv(report: Report) -> str:
-    kinds = ("participation", "stable", "entropy", "numerical")
-    header = ["start", "replicate", *(f"{k}_rank" for k in kinds)]
-    header += [f"{m}_{part}" for m in _MEASURES for part in ("mean", "task_sd", "standard_error")]
+    header = ["start", "replicate", *(f"{kind}_rank" for kind in RANKS)]
+    header += [f"{m}_{part}" for m in MEASURES for part in ("mean", "task_sd", "standard_error")]
     lines = [",".join([*header, "method"])]
     for entry in report.entries:
         cells = [_quoted(entry.start), str(entry.replicate)]
-        cells += [_cell(entry.ranks[k]) for k in kinds]
-        for measure in _MEASURES:
+        cells += [_cell(entry.ranks[k]) for k in RANKS]
+        for measure in MEASURES:
             statistic = getattr(entry.expected, measure)
             cells += [_cell(v) for v in (statistic.mean, statistic.sd, statistic.standard_error)]
         lines.append(",".join([*cells, _quoted(entry.expected.method)]))
@@ -151,7 +145,7 @@ def _json(report: Report) -> dict[str, Any]:
                         "task_sd": getattr(entry.expected, m).sd,
                         "standard_error": getattr(entry.expected, m).standard_error,
                     }
-                    for m in _MEASURES
+                    for m in MEASURES
                 },
             }
             for entry in report.entries
@@ -160,5 +154,6 @@ def _json(report: Report) -> dict[str, Any]:
             "method": report.course.method,
             "accuracy": report.course.accuracy,
             "descent_step": report.course.step,
+            "descent_gap_in_kernel_alignment": report.course.gap,
         },
     }

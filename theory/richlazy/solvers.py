@@ -213,16 +213,17 @@ def spread_over_orders(
     """
     largest = float(np.max(chain.scale / np.sqrt(chain.lengths)))
     chain.grow(min(first_order(largest, 1.0), _LAST_ORDER))
-    coarse = chain.reduced(max(1, (2 * chain.order) // 3))
+    coarse, goal, last = chain.reduced(max(1, (2 * chain.order) // 3)), _LOOSER * rtol, np.inf
     while True:
         fine = chain.reduced()
         after = _measures(fine, integrated(fine, at, rtol))
         lower = fine if fine.complete else coarse  # exact in the order: the tolerance remains
-        before = _measures(lower, integrated(lower, at, _LOOSER * rtol))
+        before = _measures(lower, integrated(lower, at, goal))
         gap = _difference(after, before)
-        if gap < _LOOSER * rtol or fine.complete or chain.order >= _LAST_ORDER:
+        tolerance = 0.5 * last < gap < 20.0 * goal  # what no further order will take away
+        if gap < goal or tolerance or fine.complete or chain.order >= _LAST_ORDER:
             return after, fine, gap
-        coarse = fine
+        coarse, last = fine, gap
         chain.grow(min(chain.order + max(3, chain.order // 2), _LAST_ORDER))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import connectome, files, matrices, spectrum
-from richlazy.errors import positive
 from richlazy.matrices import MatrixLike
 
 __all__ = ["FAMILIES", "Source", "find", "rescaled"]
@@ -28,12 +28,16 @@ FAMILIES: dict[str, tuple[Callable[..., Array], tuple[str, ...]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A start: singular values (1-D) or weights (hidden x inputs), with what is known of it."""
+    """A start: singular values (1-D) or weights (hidden x inputs), with what is known of it.
+
+    `family` marks singular values that were asked for by formula and already have their norm.
+    """
 
     name: str
     values: MatrixLike
     notes: tuple[str, ...] = ()
     citation: str | None = None
+    family: bool = False
 
     @property
     def is_spectrum(self) -> bool:
@@ -44,12 +48,14 @@ class Source:
     def norm(self) -> float:
         """||W1||_F."""
         if self.is_spectrum:
-            return float(np.linalg.norm(self.values))
+            return float(self.values[0] * np.linalg.norm(self.values / self.values[0]))
         return float(np.sqrt(matrices.second_moments_trace(self.values)))
 
 
 def find(text: str) -> Source:
     """Resolve a family such as ``flat:rank=5,norm=1``, a shipped connectome or a file.
+
+    A file goes before a connectome of the same name, a family before a file.
 
     Raises
     ------
@@ -57,15 +63,20 @@ def find(text: str) -> Source:
         If it is none of these; the message lists what there is.
     """
     family, colon, given = text.partition(":")
-    if colon and family in FAMILIES:
-        return Source(text, _family(family, given))
-    if text in connectome.names() and not Path(text).exists():
+    exists = os.path.exists(text)
+    if family in FAMILIES and (colon or not exists):
+        return Source(text, _family(family, given), family=True)
+    if text in connectome.names() and not exists:
         shipped = connectome.load(text)
         return Source(text, shipped.weights, citation=shipped.source)
-    if colon and not Path(text).exists() and "/" not in family and "." not in family:
-        raise ValueError(f"{family!r} is not a family of spectra; there are {', '.join(FAMILIES)}")
+    if not exists and (colon or not Path(text).suffix):
+        raise ValueError(
+            f"{text!r} is no file, no shipped connectome ({', '.join(connectome.names())}) and "
+            f"no family ({', '.join(FAMILIES)}, as in flat:rank=5)"
+        )
     read = files.read(text)
-    return Source(read.name, read.values, read.notes)
+    values = read.values if read.kind == "spectrum" else matrices.as_matrix(read.values, text)
+    return Source(read.name, values, read.notes)
 
 
 def _family(family: str, given: str) -> Array:
@@ -90,8 +101,6 @@ def rescaled(source: Source, norm: float | None) -> Source:
     """The source at Frobenius norm `norm`; None keeps it as it is."""
     if norm is None:
         return source
-    size = float(positive(norm, "norm"))
     if source.is_spectrum:
-        return replace(source, values=spectrum.rescaled(source.values, size))
-    checked = matrices.as_matrix(source.values, "weights")
-    return replace(source, values=matrices.rescaled(checked, size))
+        return replace(source, values=spectrum.rescaled(source.values, norm))
+    return replace(source, values=matrices.rescaled(source.values, norm))

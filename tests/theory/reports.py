@@ -1,0 +1,23 @@
+"""What the tests of the report share: small weights and reports on them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from richlazy import report, sources
+from richlazy.sources import Source
+
+CONTROLS = ["Gaussian", "entries shuffled", "degrees kept"]
+
+
+def sparse_weights(shape, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal(shape) * (rng.random(shape) < 0.4)
+
+
+def made(source, norm=1.0, advance=lambda _: None):
+    return report.make(sources.rescaled(source, norm), source.norm, advance)
+
+
+def of(values, norm=1.0):
+    return made(Source("w", values), norm)
