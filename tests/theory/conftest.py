@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-# Hundreds of small eigenproblems: BLAS threads only fight for the cores. Before NumPy loads.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import numpy as np
 import pytest
 

@@ -34,6 +34,7 @@ _MAX_STEPS = 20_000
 _LANES = 64  # requested times evaluated together
 _NOISE = 1e-14
 _ROUNDING = 1e-15
+_STIFFEST = 1e9  # rates over error; at 1e10 rounding keeps the flow from settling
 _LARGEST = 1e37  # eighth powers
 
 
@@ -255,6 +256,13 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
     point = _Frozen(problem, change)
     length = 0.1 / (max(float(point.rates.max()), float(_norm(point.error).max())) or 1.0)
     resting = np.zeros(problem.first.shape[0], dtype=bool)
+    task = np.maximum(_norm(point.error), _norm(problem.cov_yx))
+    stiffness = float(np.max(point.rates.max(axis=(1, 2)) / np.where(task > 0, task, np.inf)))
+    if stiffness > _STIFFEST and np.isinf(times[-1]):
+        raise AssumptionError(
+            f"||W||^2 is {stiffness:.1g} times the task: so deep in the lazy limit rounding hides "
+            "when the flow settles; ask for a finite time, a smaller norm or the closed form"
+        )
     for _ in range(_MAX_STEPS):
         while index < times.size and times[index] <= t:
             yield index, Change(*change, resting)

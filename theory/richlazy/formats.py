@@ -100,7 +100,7 @@ def _read_binary(path: Path, suffix: str, data: bytes) -> NDArray[Any] | Entries
 
 
 def _read_npz(path: Path, data: bytes) -> NDArray[Any] | Entries:
-    if not data.startswith(b"PK"):
+    if data[:4] not in (b"PK\x03\x04", b"PK\x05\x06"):
         raise FileError(f"{path}: is not a readable .npz file (it is no zip archive)")
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         if {"format", "shape", "data"} <= set(archive.files):

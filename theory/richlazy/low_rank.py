@@ -19,7 +19,15 @@ from richlazy import neuron
 from richlazy.errors import AssumptionError, positive, real_array, times, unit_interval
 from richlazy.laziness import Measures
 
-__all__ = ["Expectation", "expected", "lazy_limit", "mean_cosine", "measures", "quantile"]
+__all__ = [
+    "Expectation",
+    "check_scale",
+    "expected",
+    "lazy_limit",
+    "mean_cosine",
+    "measures",
+    "quantile",
+]
 
 Array = NDArray[np.float64]
 
@@ -68,7 +76,7 @@ def measures(
     if np.any((r == d) & (c < 1)):
         raise ValueError("alignment must be 1 where rank = inputs: no direction lies outside")
     sigma, g = positive(norm, "norm"), positive(strength, "strength")
-    _check_scale(sigma, g, r)
+    check_scale(sigma, g, r)
     return Measures(*_blocked(_measures, r, d, c, sigma, g, times(t)))
 
 
@@ -127,7 +135,7 @@ def expected(
     """
     r, d = _ranks(rank, inputs)
     sigma, g = positive(norm, "norm"), positive(strength, "strength")
-    _check_scale(sigma, g, r)
+    check_scale(sigma, g, r)
     r, d, sigma, g, time = np.broadcast_arrays(r, d, sigma, g, times(t))
     shape = r.shape
     r, d, sigma, g, time = (np.ravel(a) for a in (r, d, sigma, g, time))
@@ -321,7 +329,14 @@ def _ranks(rank: ArrayLike, inputs: ArrayLike) -> tuple[Array, Array]:
     return r, d
 
 
-def _check_scale(sigma: Array, g: Array, r: Array) -> None:
+def check_scale(sigma: Array, g: Array, r: Array) -> None:
+    """Refuse norms, strengths and ranks whose fourth powers leave the range of float64.
+
+    Raises
+    ------
+    AssumptionError
+        Naming the one that does.
+    """
     low, high = np.log10(neuron.SCALE_RANGE)
     for name, exponent in (
         ("strength", np.log10(g)),

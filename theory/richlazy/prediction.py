@@ -125,6 +125,8 @@ def expect(
                 matrices.second_moments(matrix), ratio.value, matrix.shape[1], g, time, None
             )
         return _sampled_by_products(matrix, g, time, count or _TASKS, rng)
+    largest = found.values[:1]
+    low_rank.check_scale(largest * np.sqrt(found.rank), np.array([g]), np.array([found.rank]))
     if count is None:
         costly = found.values.size > _COSTLY and (m > 1 or _stiff(found, g))
         count = _FEWER if costly else _TASKS

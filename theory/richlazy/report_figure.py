@@ -18,7 +18,13 @@ __all__ = ["draw"]
 _SHOWN = tuple(MEASURES)
 _GREY = "#888888"
 _MEAN: dict[str, Any] = {"color": _GREY, "lw": 0.8, "ls": ":"}
-_DESCENT: dict[str, Any] = {"color": COLOURS[-1], "marker": "o", "ls": "none", "ms": 3.2}
+_DESCENT: dict[str, Any] = {
+    "color": COLOURS[-1],
+    "marker": "o",
+    "ls": "none",
+    "ms": 3.2,
+    "mfc": "none",
+}
 
 
 def draw(report: Report) -> Figure:
