@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ __all__ = ["Certificate", "Check", "Substitution", "Zero", "remainder"]
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(ABC):
     """Evidence: a function of claims, named by its parameters, whose value must vanish.
 
     The parameter ``closed``, if there is one, receives the function that writes an expression
@@ -41,8 +42,9 @@ class Check:
         given = {"closed": closed, **formulas}
         return self._verdict(self.function(**{name: given[name] for name in names}))
 
+    @abstractmethod
     def _verdict(self, value: Any) -> str:
-        raise NotImplementedError
+        """Return what is wrong with a value that must vanish, or an empty string."""
 
 
 @dataclass(frozen=True)
