@@ -175,3 +175,11 @@ def put(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Two replicates of each control instead of ten."""
+    from richlazy import report
+
+    monkeypatch.setattr(report, "REPLICATES", 2)

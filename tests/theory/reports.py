@@ -8,6 +8,16 @@ from richlazy import report, sources
 from richlazy.sources import Source
 
 CONTROLS = ["Gaussian", "entries shuffled", "degrees kept"]
+WRITTEN = [
+    "curve_alignment.csv",
+    "curve_rank.csv",
+    "report.json",
+    "report.png",
+    "report.svg",
+    "starts.csv",
+    "summary.md",
+    "time_course.csv",
+]
 
 
 def sparse_weights(shape, seed=0):

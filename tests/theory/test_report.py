@@ -25,24 +25,7 @@ from richlazy.prediction import expect
 from richlazy.solvers import solve
 from richlazy.sources import Source
 from richlazy.task import Task
-from tests.theory.reports import CONTROLS, made, of, sparse_weights
-
-WRITTEN = [
-    "curve_alignment.csv",
-    "curve_rank.csv",
-    "report.json",
-    "report.png",
-    "report.svg",
-    "starts.csv",
-    "summary.md",
-    "time_course.csv",
-]
-
-
-@pytest.fixture
-def few(monkeypatch):
-    """Two replicates of each control instead of ten."""
-    monkeypatch.setattr(report, "REPLICATES", 2)
+from tests.theory.reports import CONTROLS, WRITTEN, made, of, sparse_weights
 
 
 @pytest.fixture(scope="module")

@@ -13,24 +13,7 @@ import scipy.sparse
 
 from richlazy import curves, files, matrices, report, report_output, sources
 from richlazy.sources import Source
-from tests.theory.reports import CONTROLS, made, of, sparse_weights
-
-WRITTEN = [
-    "curve_alignment.csv",
-    "curve_rank.csv",
-    "report.json",
-    "report.png",
-    "report.svg",
-    "starts.csv",
-    "summary.md",
-    "time_course.csv",
-]
-
-
-@pytest.fixture
-def few(monkeypatch):
-    """Two replicates of each control instead of ten."""
-    monkeypatch.setattr(report, "REPLICATES", 2)
+from tests.theory.reports import CONTROLS, WRITTEN, made, of, sparse_weights
 
 
 def test_a_low_rank_start_is_richer_than_its_controls(few):
