@@ -120,14 +120,14 @@ def test_many_questions_are_each_answered():
     assert solution.loss(times.reshape(4, 10)).shape == (4, 10)
 
 
-@pytest.mark.parametrize("name", ["closed form", "krylov"])
+@pytest.mark.parametrize(("name", "then"), [("closed form", "riccati"), ("krylov", "flow")])
 @pytest.mark.parametrize("t1", [0.3, 2.0])
-def test_restarting_goes_on_as_a_flow(name, t1, route):
+def test_restarting_goes_on_as_one_flow(name, then, t1, route):
     start, task = route(name, np.random.default_rng(6))
     solution = solve(start, task)
     half = solution.at(t1)
     rest = solve(Network(half.first(), half.readout), task)
-    assert answered_by(rest, "flow")
+    assert answered_by(rest, then)
     for t in (0.7, np.inf):
         end, direct = rest.at(t), solution.at(t1 + t)
         size = float(solution.weight_change(t1 + t))
@@ -350,3 +350,18 @@ def test_no_warnings_at_degenerate_points():
                 found = solve(Network(first), task).measures([0.0, 1.0, np.inf])
                 assert np.all(np.isfinite(found.weight_change))
                 assert np.all(np.isfinite(found.loss))
+
+
+@pytest.mark.parametrize("name", ["closed form", "krylov"])
+def test_representation_readout_and_function_take_the_shape_of_t(name, route):
+    start, task = route(name, np.random.default_rng(11))
+    solution = solve(start, task)
+    t = np.array([[2.0, 0.0], [np.inf, 0.3]])
+    d, m = task.inputs, task.outputs
+    for question, shape in (("representation", (d, d)), ("readout", (m, m)), ("function", (m, d))):
+        many = getattr(solution, question)(t)
+        assert many.shape == (2, 2, *shape)
+        for place in np.ndindex(t.shape):
+            alone = getattr(solution, question)(t[place])
+            assert alone.shape == shape
+            np.testing.assert_allclose(many[place], alone, rtol=1e-7, atol=1e-9)

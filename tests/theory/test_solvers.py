@@ -71,7 +71,7 @@ REFUSED = {
     "W2 has 2 outputs, the task 1: they must agree": (
         lambda: solve(Network(np.eye(2), np.ones((2, 2))), Task([1.0, 2.0]))
     ),
-    "method must be closed form, krylov or flow; it is 'exact'": (
+    "method must be one of closed form, riccati, krylov, flow; it is 'exact'": (
         lambda: solve(Network(np.eye(2)), Task([1.0, 2.0]), "exact")
     ),
     "krylov does not apply: it needs one output; the task has 2": (

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from richlazy.errors import UndefinedError, real_array
 
 __all__ = [
+    "Alignments",
     "Laziness",
     "Measures",
     "Traces",
@@ -46,6 +47,14 @@ class Measures(NamedTuple):
     weight_change: Array
     weight_change_input: Array
     weight_change_readout: Array
+    representation_alignment: Array
+    kernel_alignment: Array
+    loss: Array
+
+
+class Alignments(NamedTuple):
+    """Arrays of the measures that the representation, readout and function give."""
+
     representation_alignment: Array
     kernel_alignment: Array
     loss: Array

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,11 +13,11 @@ from richlazy import matrices
 from richlazy.errors import UndefinedError, times
 from richlazy.flow import Change
 from richlazy.krylov import Reduced
-from richlazy.laziness import Laziness, Measures
+from richlazy.laziness import Alignments, Laziness, Measures
 from richlazy.network import Network
 from richlazy.task import Task
 
-__all__ = ["Route", "Solution", "State"]
+__all__ = ["AlignmentRoute", "Route", "Solution", "State"]
 
 Array = NDArray[np.float64]
 
@@ -49,6 +50,14 @@ class Route(Protocol):
         """Measures of the large network at ascending times."""
 
 
+@runtime_checkable
+class AlignmentRoute(Route, Protocol):
+    """A route that has the alignments for less than the weights."""
+
+    def alignments(self, at: Array) -> Alignments:
+        """RA, KA and loss of the large network at ascending times."""
+
+
 @dataclass(frozen=True)
 class State:
     """Weights at one time: W1(t) = start.first + left @ right.T, W2(t) = readout.
@@ -69,6 +78,11 @@ class State:
             self.left @ self.right.T
         )
 
+    def function(self) -> Array:
+        """W2(t) W1(t), (outputs, inputs)."""
+        product = matrices.adjoint(self.start.first, self.readout.T).T
+        return product + (self.readout @ self.left) @ self.right.T
+
 
 class Solution:
     """The trajectory of one network on one task, from `solve`.
@@ -80,7 +94,7 @@ class Solution:
     def __init__(self, start: Network, task: Task, route: Route) -> None:
         self.start, self.task = start, task
         self._route = route
-        self._cache: dict[bytes, Measures] = {}
+        self._cache: dict[object, tuple[Array, ...]] = {}
 
     @property
     def method(self) -> str:
@@ -99,20 +113,11 @@ class Solution:
 
     def measures(self, t: ArrayLike = np.inf) -> Measures:
         """Every measure at t; an undefined alignment is NaN here, an error from its own method."""
-        time = times(t)
-        key = time.tobytes() + repr(time.shape).encode()
-        if key not in self._cache:
-            distinct = np.unique(time)
-            found = self._route.measures(distinct)
-            place = np.searchsorted(distinct, time)
-            if len(self._cache) > 16:
-                self._cache.clear()
-            self._cache[key] = Measures(*(v[place] for v in found))
-        return self._cache[key]
+        return Measures(*self._found(t, self._route.measures))
 
     def loss(self, t: ArrayLike = np.inf) -> Array:
         """Excess loss 1/2 E ||(W* - W2 W1) x||^2."""
-        return self.measures(t).loss
+        return self._alignments(t).loss
 
     def weight_change(self, t: ArrayLike = np.inf) -> Array:
         """||dW||_F of both layers together."""
@@ -120,40 +125,75 @@ class Solution:
 
     def representation_alignment(self, t: ArrayLike = np.inf) -> Array:
         """RA between 0 and t; UndefinedError where it is 0/0."""
-        return _no_nan(self.measures(t).representation_alignment, "representation alignment")
+        return _no_nan(self._alignments(t).representation_alignment, "representation alignment")
 
     def kernel_alignment(self, t: ArrayLike = np.inf) -> Array:
         """KA between 0 and t; UndefinedError where it is 0/0."""
-        return _no_nan(self.measures(t).kernel_alignment, "kernel alignment")
+        return _no_nan(self._alignments(t).kernel_alignment, "kernel alignment")
+
+    def _alignments(self, t: ArrayLike) -> Alignments:
+        route = self._route
+        question = route.alignments if isinstance(route, AlignmentRoute) else route.measures
+        return Alignments(*self._found(t, question)[-3:])
+
+    def _found(
+        self, t: ArrayLike, question: Callable[[Array], tuple[Array, ...]]
+    ) -> tuple[Array, ...]:
+        """Answers in the shape of t, each distinct time asked once and remembered."""
+        time = times(t)
+        key = (question.__name__, time.shape, time.tobytes())
+        if key not in self._cache:
+            distinct, place = np.unique(time, return_inverse=True)
+            if len(self._cache) > 16:
+                self._cache.clear()
+            self._cache[key] = tuple(v[place.reshape(time.shape)] for v in question(distinct))
+        return self._cache[key]
 
     def at(self, t: float) -> State:
         """Weights at one time, as thin factors."""
         time = times(t)
         if time.ndim:
             raise ValueError("at takes one time; call it once for each")
-        (change,) = self._route.changes(time[None])
+        return self._states(time)[0]
+
+    def representation(self, t: ArrayLike) -> Array:
+        """R(t) = W1'W1, dense: the shape of t, then (d, d)."""
+        layers = (state.first() for state in self._states(times(t)))
+        return self._stacked((w1.T @ w1 for w1 in layers), t)
+
+    def readout(self, t: ArrayLike) -> Array:
+        """B(t) = W2 W2': the shape of t, then (m, m)."""
+        layers = (state.readout for state in self._states(times(t)))
+        return self._stacked((w2 @ w2.T for w2 in layers), t)
+
+    def function(self, t: ArrayLike) -> Array:
+        """W2(t) W1(t): the shape of t, then (m, d)."""
+        return self._stacked((state.function() for state in self._states(times(t))), t)
+
+    def _states(self, time: Array) -> list[State]:
+        """Weights at distinct ascending times."""
+        distinct = np.unique(time)
+        changes = self._route.changes(distinct)  # may make the small network larger
         reduced = self._route.reduced
         left, right = reduced.left, reduced.right
         assert left is not None
         assert right is not None
-        readout = (reduced.problem.readout + change.readout)[0] @ left.T
-        return State(self.start, float(time), left @ change.first[0], right, readout)
+        return [
+            State(
+                self.start,
+                float(t),
+                left @ change.first[0],
+                right,
+                (reduced.problem.readout + change.readout)[0] @ left.T,
+            )
+            for t, change in zip(distinct, changes, strict=True)
+        ]
 
-    def representation(self, t: float) -> Array:
-        """R(t) = W1'W1 (d, d), dense."""
-        w1 = self.at(t).first()
-        return w1.T @ w1
-
-    def readout(self, t: float) -> Array:
-        """B(t) = W2 W2' (m, m)."""
-        w2 = self.at(t).readout
-        return w2 @ w2.T
-
-    def function(self, t: float) -> Array:
-        """W2(t) W1(t) (m, d)."""
-        state = self.at(t)
-        product = matrices.adjoint(self.start.first, state.readout.T).T
-        return product + (state.readout @ state.left) @ state.right.T
+    def _stacked(self, values: Iterable[Array], t: ArrayLike) -> Array:
+        """One value for each distinct time, in the shape of t."""
+        time = times(t)
+        place = np.unique(time, return_inverse=True)[1].reshape(time.shape)
+        return np.stack(list(values))[place]
 
     def drift(self, t: float = np.inf) -> float:
         """Change of D = W2'W2 - W1 W1' relative to ||W||^2 (T1).

@@ -7,7 +7,7 @@ flow of T11 (everything else).
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,14 @@ from richlazy.flow import Change
 from richlazy.krylov import Bidiagonal, Reduced, invariant_subspace
 from richlazy.laziness import Measures
 from richlazy.network import Network
+from richlazy.riccati_route import ByRiccati
 from richlazy.solution import Solution
 from richlazy.task import Task
 
 __all__ = ["Method", "certified", "first_order", "integrated", "solve", "spread_over_orders"]
 
 Array = NDArray[np.float64]
-Method: TypeAlias = Literal["closed form", "krylov", "flow"]
+Method: TypeAlias = Literal["closed form", "riccati", "krylov", "flow"]
 
 _TOLERANCE = 1e-10
 _LOOSER = 100.0  # times the tolerance: the second run of the certificate
@@ -59,10 +60,10 @@ def solve(start: Network, task: Task, method: Method | None = None) -> Solution:
         raise ValueError(
             f"W2 has {start.readout.shape[0]} outputs, the task {task.outputs}: they must agree"
         )
-    if method not in (None, "closed form", "krylov", "flow"):
-        raise ValueError(f"method must be closed form, krylov or flow; it is {method!r}")
+    if method not in (None, *get_args(Method)):
+        raise ValueError(f"method must be one of {', '.join(get_args(Method))}; it is {method!r}")
     reducible = _krylov_refusal(start, task)
-    if method != "flow" and reducible is None:
+    if method not in ("riccati", "flow") and reducible is None:
         solution = _by_krylov(start, task, method)
         if solution is not None:
             return solution
@@ -70,7 +71,16 @@ def solve(start: Network, task: Task, method: Method | None = None) -> Solution:
         raise AssumptionError(
             f"{method} does not apply: {reducible or 'the Krylov chain goes on past k = 1'}"
         )
-    return Solution(start, task, _Flow(invariant_subspace(start, task)))
+    if method == "riccati" and not task.white:
+        raise AssumptionError("riccati needs white inputs; cov_xx differs from the identity")
+    reduced = invariant_subspace(start, task)
+    if method != "flow" and task.white:
+        try:
+            return Solution(start, task, ByRiccati(reduced))
+        except AssumptionError:
+            if method == "riccati":
+                raise
+    return Solution(start, task, _Flow(reduced))
 
 
 def _krylov_refusal(start: Network, task: Task) -> str | None:

@@ -1,0 +1,84 @@
+"""The rotation of the hidden units from factors alone, against integrated weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from richlazy.errors import ConvergenceError
+from richlazy.riccati import Balanced
+from richlazy.transport import transported
+
+TIMES = np.array([0.0, 0.1, 1.0, 3.0, 10.0, np.inf])
+
+
+def start(d, h, m, level, scale, rng):
+    """A lambda-balanced start whose layers meet at random angles."""
+    turn = [np.linalg.qr(rng.standard_normal((k, k)))[0] for k in (d, h, m)]
+    rank = min(d, h, m)
+    b = np.zeros(h if level < 0 else rank)
+    b[:rank] = scale * rng.uniform(0.3, 1.5, rank)
+    a = np.sqrt(b * b + max(-level, 0.0))
+    b = np.sqrt(b * b + max(level, 0.0))[:rank]
+    first = (turn[1][:, : a.size] * a) @ turn[0][:, : a.size].T
+    return first, (turn[2][:, :rank] * b) @ turn[1][:, :rank].T
+
+
+def integrated(first, readout, cov, times):
+    h, d = first.shape
+    m = len(cov)
+
+    def slope(_, y):
+        w1, w2 = y[: h * d].reshape(h, d), y[h * d :].reshape(m, h)
+        gap = cov - w2 @ w1
+        return np.concatenate([(w2.T @ gap).ravel(), (gap @ w1.T).ravel()])
+
+    run = solve_ivp(
+        slope, (0, times[-1]), np.concatenate([first.ravel(), readout.ravel()]),
+        method="DOP853", rtol=1e-13, atol=1e-15, t_eval=times,
+    )  # fmt: skip
+    return [(y[: h * d].reshape(h, d), y[h * d :].reshape(m, h)) for y in run.y.T]
+
+
+CASES = [
+    (6, 4, 3, -1.0, 1.0), (6, 4, 4, 0.0, 0.1), (8, 8, 8, -0.49, 0.7), (5, 3, 4, 0.5, 3.0),
+    (10, 8, 5, -1.0, 10.0), (2, 5, 3, 0.2, 0.5), (4, 1, 2, 0.0, 1e-3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_true_weights(case):
+    d, h, m, level, scale = case
+    rng = np.random.default_rng(int(100 * scale) + d)
+    first, readout = start(d, h, m, level, scale, rng)
+    cov = rng.standard_normal((m, d))
+    balanced = Balanced(first, readout, cov)
+    rate = np.linalg.norm(first) ** 2 + np.linalg.norm(cov)
+    q, estimate = transported(
+        lambda t: np.concatenate(balanced.factors(t), axis=1), TIMES, rate
+    )  # fmt: skip
+    basis_in, basis_out = balanced.bases
+    split = basis_in.shape[1]
+    for weights, (w1, w2) in zip(q, integrated(first, readout, cov, TIMES[:-1]), strict=False):
+        np.testing.assert_allclose(
+            balanced.hidden @ weights[:split].T @ basis_in.T, w1, atol=3e-12 * np.linalg.norm(w1)
+        )
+        np.testing.assert_allclose(
+            basis_out @ weights[split:] @ balanced.hidden.T, w2, atol=3e-12 * np.linalg.norm(w1)
+        )
+    assert estimate < 3e-12
+    late = transported(
+        lambda t: np.concatenate(balanced.factors(t), axis=1), np.array([3e3]), rate
+    )[0][0]  # fmt: skip
+    np.testing.assert_allclose(q[-1], late, atol=1e-3 if level == 0 else 1e-9)
+
+
+def test_a_factor_without_continuity_is_told():
+    rng = np.random.default_rng(0)
+
+    def scattered(times):
+        return rng.standard_normal((times.size, 4, 2))
+
+    with pytest.raises(ConvergenceError, match="method='flow'"):
+        transported(scattered, np.array([1.0]), 1.0)

@@ -1,0 +1,316 @@
+"""T5: lambda-balanced two-layer networks on white inputs, any alignment, in closed form.
+
+With Q = [W1'; W2] and F = [[-lambda/2, cov_yx'], [cov_yx, lambda/2]], gradient flow is
+dQ/dt = F Q - Q Q'Q/2 (Fukumizu 1998; Braun et al. 2022; Domine et al. 2025), so that
+
+    Q Q'(t) = e^{Ft} Q0 [I + int_0^t Q0' e^{2Fs} Q0 ds]^{-1} Q0' e^{Ft}.
+
+Numerics. In the eigenbasis P of F (from the modes of cov_yx, so that its eigenvalues x are
++-kappa_i and the degenerate +-lambda/2 exactly) and with C = P'Q0,
+
+    Q Q' = P k H k P',   k = sqrt(2x/(1 - e^{-2xt})),   H = Y (I + Y'Y)^{-1} Y',   Y = g C,
+    g = sqrt((e^{2xt} - 1)/(2x)),
+
+and H = Q_y Q_y' from a QR of [Y; I], whose inverse is never formed: a start of low rank makes
+it singular. A rotation of the hidden units, found once, brings C to echelon form: column j
+begins at its pivot row, the first with a positive x that the columns before leave something
+of. Dividing each column by g at its pivot then leaves nothing that can overflow, and its limit
+t -> infinity is the same QR with 0 and 1 for the ratios of growth. What an earlier row is left
+with after its pivot is rounding, and is set to zero, or e^{xt} would make it the answer: a
+start that exact arithmetic leaves at a saddle stays there.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.errors import AssumptionError
+
+__all__ = ["Balanced", "imbalance"]
+
+Array = NDArray[np.float64]
+
+_EPS = float(np.finfo(float).eps)
+_CANCELS = 8.0
+_BALANCE = 1e-13  # of the squared weights: what rounding leaves of D - lambda I
+_TINY = 1e-290  # times before it are 0 to rounding
+_CHUNK = 4_000_000  # entries of the stacked factors worked on at once
+
+
+def imbalance(first: Array, readout: Array) -> tuple[float, float]:
+    """(lambda, ||D - lambda I||) of D = W2'W2 - W1 W1' (T1), on hidden units that all have weights.
+
+    Both are 0 without hidden units.
+    """
+    units = first.shape[0]
+    if units == 0:
+        return 0.0, 0.0
+    conserved = readout.T @ readout - first @ first.T
+    level = float(np.trace(conserved)) / units
+    if np.vdot(first, first) > _CANCELS * abs(level) * units:
+        # the two norms agree to some digits: lambda from their squares summed exactly
+        squares = np.concatenate([*_squares(readout), *(-part for part in _squares(first))])
+        level = math.fsum(squares[squares != 0.0].tolist()) / units
+    gap = float(np.linalg.norm(conserved - level * np.eye(units)))
+    return level, gap
+
+
+class Balanced:
+    """The matrix Riccati solution (T5) of one lambda-balanced network.
+
+    Weights are handed out in the orthonormal coordinates of the task's modes, and as factors
+    known up to a common rotation of the hidden units: (W1' , W2) = (U_in A, U_out B) O.
+
+    Parameters
+    ----------
+    first, readout, cov_yx
+        W1 (h, d), W2 (m, h), input-output covariance (m, d). Inputs are white.
+
+    Attributes
+    ----------
+    level
+        lambda; 0 where it is rounding.
+    hidden
+        Orthonormal columns (h, r): the basis of hidden directions in which factors are given.
+    start
+        A and B at t = 0.
+
+    Raises
+    ------
+    AssumptionError
+        If W2'W2 - W1 W1' is not lambda I on the hidden units that have weights.
+    """
+
+    def __init__(self, first: Array, readout: Array, cov_yx: Array) -> None:
+        hidden = _active(np.concatenate([first.T, readout]))
+        if hidden is not None:
+            first, readout = hidden.T @ first, readout @ hidden
+        size = float(np.sum(first**2) + np.sum(readout**2))
+        level, self.gap = imbalance(first, readout)
+        if self.gap > _BALANCE * size:
+            raise AssumptionError(
+                f"the start is not lambda-balanced: W2'W2 - W1 W1' differs from {level:.4g} I by "
+                f"{self.gap:.3g}, which is {self.gap / size:.1e} of ||W1||^2 + ||W2||^2; at most "
+                f"{_BALANCE:g} is rounding"
+            )
+        self.level = level if abs(level) > 4.0 * _EPS * size else 0.0
+        u, s, vt = np.linalg.svd(cov_yx, full_matrices=False)
+        keep = s > s[:1] * max(cov_yx.shape) * _EPS
+        self.strengths, u, v = _merged(s[keep]), u[:, keep], vt[keep].T
+        half = 0.5 * self.level
+        kappa = np.hypot(self.strengths, half)
+        # eigenvector of +kappa, the form of it that does not cancel
+        large = kappa + abs(half)
+        length = np.hypot(self.strengths, large)
+        minor, major = self.strengths / length, large / length
+        self._a, self._b = (minor, major) if half >= 0 else (major, minor)
+        a, b = v.T @ first.T, u.T @ readout
+        self._basis_in, rest_in = _residual(first.T, v, a)
+        self._basis_out, rest_out = _residual(readout, u, b)
+        grow = self._a[:, None] * a + self._b[:, None] * b
+        fade = self._b[:, None] * a - self._a[:, None] * b
+        rows = np.concatenate([grow, fade, rest_in, rest_out])
+        x = np.concatenate(
+            [kappa, -kappa, np.full(len(rest_in), -half), np.full(len(rest_out), half)]
+        )
+        self._order = np.argsort(-x, kind="stable")
+        self._x = x[self._order]
+        self._rows, turn, self.pivots = _echelon(
+            rows[self._order], int(np.sum(self._x > 0)), 8.0 * _EPS * float(np.sqrt(size))
+        )
+        self.hidden = turn if hidden is None else hidden @ turn
+        self.start = np.concatenate([a, rest_in]) @ turn, np.concatenate([b, rest_out]) @ turn
+
+    @property
+    def rank(self) -> int:
+        """Hidden directions that have weights, r."""
+        return int(self._rows.shape[1])
+
+    @property
+    def learned(self) -> int:
+        """Task modes that the network learns in the end; the others stay at a saddle."""
+        return int(np.sum(self._order[self.pivots] < self.strengths.size))
+
+    @property
+    def bases(self) -> tuple[Array, Array]:
+        """U_in (d, n_in) and U_out (m, n_out), orthonormal."""
+        return self._basis_in, self._basis_out
+
+    def factors(self, times: Array) -> tuple[Array, Array]:
+        """A (n, n_in, r) and B (n, n_out, r) at n times, infinity allowed, up to one rotation each.
+
+        R = U_in A A' U_in', B = U_out B B' U_out', W2 W1 = U_out B A' U_in' (T5).
+        """
+        p, n_in = self.strengths.size, self.start[0].shape[0]
+        found = np.empty((times.size, *self._rows.shape))
+        lanes = max(1, _CHUNK // max(1, self._rows.size))
+        for i in range(0, times.size, lanes):
+            found[i : i + lanes][:, self._order] = self._at(times[i : i + lanes])
+        grow, fade = found[:, :p], found[:, p : 2 * p]
+        a, b = self._a[:, None], self._b[:, None]
+        split = p + n_in
+        first = np.concatenate([a * grow + b * fade, found[:, 2 * p : split]], axis=1)
+        readout = np.concatenate([b * grow - a * fade, found[:, split:]], axis=1)
+        return first, readout
+
+    def _at(self, times: Array) -> Array:
+        """P'Q in sorted rows, times (n,): k Q_y, which is C itself at t = 0."""
+        if self.rank == 0:
+            return np.empty((times.size, *self._rows.shape))
+        started = times > _TINY
+        found = np.tile(self._rows, (times.size, 1, 1))
+        if np.any(started):
+            found[started] = self._moved(np.minimum(times[started], self._latest))
+        if np.any(np.isinf(times)):
+            found[np.isinf(times)] = self._final
+        return found
+
+    def _moved(self, times: Array) -> Array:
+        rows, pivots = self._rows, self.pivots.size
+        t = times[:, None]
+        z = 2.0 * t * self._x
+        away = np.abs(z)
+        span = t * np.where(away > 0, -np.expm1(-away) / np.where(away > 0, away, 1.0), 1.0)
+        k = np.exp(0.5 * np.minimum(z, 0.0)) / np.sqrt(span)
+        # columns are divided by g at their pivot, where that is above 1
+        at_pivot, exponent = np.sqrt(span[:, self.pivots]), t * self._x[self.pivots]
+        shrink, relative = np.ones((2, times.size, self.rank))
+        shrink[:, :pivots] = np.minimum(1.0, np.exp(-exponent) / at_pivot)
+        relative[:, :pivots] = np.minimum(1.0 / at_pivot, np.exp(np.minimum(exponent, 700.0)))
+        tall = np.zeros((times.size, len(rows) + self.rank, self.rank))
+        y = np.exp(t[..., None] * self._lead)
+        y *= rows
+        y *= np.sqrt(span)[..., None]
+        y *= relative[:, None]
+        tall[:, : len(rows)] = y
+        index = np.arange(self.rank)
+        tall[:, len(rows) + index, index] = shrink
+        # rows by size: Householder's method is then accurate row by row, and a hardly moved
+        # start (Y far below I) keeps its digits
+        order = np.argsort(-np.abs(tall).max(axis=2), axis=1, kind="stable")[..., None]
+        frame = np.linalg.qr(np.take_along_axis(tall, order, axis=1))[0]
+        np.put_along_axis(tall, order, frame, axis=1)
+        return np.asarray(k[..., None] * tall[:, : len(rows)])
+
+    @cached_property
+    def _lead(self) -> Array:
+        """Growth rate of each entry of C over that of its column's pivot, at most 0."""
+        growth = np.maximum(self._x, 0.0)
+        pivot = np.zeros(self.rank)
+        pivot[: self.pivots.size] = growth[self.pivots]
+        return np.where(self._rows != 0.0, growth[:, None] - pivot, 0.0)
+
+    @cached_property
+    def _latest(self) -> float:
+        """A time by which every rate in float64's range has saturated."""
+        return 1e300 / max(1.0, 2.0 * float(np.abs(self._x).max(initial=0.0)))
+
+    @cached_property
+    def _final(self) -> Array:
+        """t = infinity: each pivot direction, among equal x, at weight sqrt(2x)."""
+        found = np.zeros_like(self._rows)
+        pivots = self.pivots.size
+        if pivots:
+            same = self._x[:, None] == self._x[self.pivots]
+            frame = np.linalg.qr(np.where(same, self._rows[:, :pivots], 0.0))[0]
+            found[:, :pivots] = np.sqrt(2.0 * np.maximum(self._x, 0.0))[:, None] * frame
+        return found
+
+
+def _squares(weights: Array) -> tuple[Array, Array]:
+    """Two arrays whose exact sum is ||weights||_F^2: products split without rounding."""
+    w = weights.ravel()
+    square = w * w
+    big = 134217729.0 * w  # Veltkamp: upper and lower halves of the digits
+    upper = big - (big - w)
+    lower = w - upper
+    rest = ((upper * upper - square) + 2.0 * upper * lower) + lower * lower
+    return square, rest
+
+
+def _active(stacked: Array) -> Array | None:
+    """Basis (h, r) of the hidden directions with weights above rounding; None if they all have."""
+    h = stacked.shape[1]
+    gram = stacked.T @ stacked
+    try:
+        pivots = np.diagonal(np.linalg.cholesky(gram))
+        if h and pivots.min() > 1e-5 * pivots.max():
+            return None
+    except np.linalg.LinAlgError:
+        pass
+    _, s, vt = np.linalg.svd(stacked, full_matrices=False)
+    keep = s > s[:1] * max(stacked.shape) * _EPS
+    return None if keep.size == h and np.all(keep) else np.asarray(vt[keep].T)
+
+
+def _merged(strengths: Array) -> Array:
+    """Singular values that differ by rounding alone, made equal: they grow together for ever."""
+    if strengths.size == 0:
+        return strengths
+    apart = -np.diff(strengths) > 8.0 * _EPS * strengths[0]
+    if np.all(apart):
+        return strengths
+    group = np.cumsum(np.concatenate([[False], apart]))
+    return np.asarray((np.bincount(group, strengths) / np.bincount(group))[group])
+
+
+def _residual(weights: Array, modes: Array, inside: Array) -> tuple[Array, Array]:
+    """Basis [modes, rest] of the columns of weights, and their coordinates on the rest."""
+    room = modes.shape[0] - modes.shape[1]
+    if room == 0 or weights.shape[1] == 0:
+        return modes, np.zeros((0, weights.shape[1]))
+    rest = weights - modes @ inside
+    rest -= modes @ (modes.T @ rest)
+    basis, coordinates = np.linalg.qr(rest)
+    return np.concatenate([modes, basis], axis=1), coordinates
+
+
+def _echelon(rows: Array, growing: int, noise: float) -> tuple[Array, Array, NDArray[np.intp]]:
+    """(turned rows, rotation, pivots): columns rotated so that column j begins at row pivots[j].
+
+    Only the first `growing` rows can be pivots. What the earlier pivots leave of a row is taken
+    for zero below `noise`, and what the least pivot before it has magnified that to.
+    """
+    r = rows.shape[1]
+    top = rows[:growing]
+    count = min(r, growing)
+    turn, lower = np.linalg.qr(top.T, mode="complete")
+    left = np.abs(np.diagonal(lower))
+    lengths = np.sqrt(np.sum(top[:count] ** 2, axis=1))
+    least = np.minimum.accumulate(np.maximum(left, noise))[:-1]
+    allowed = np.concatenate([[1.0], 1.0 + lengths[1:] / least])[:count]
+    if np.all(left > noise * allowed):
+        turned = rows @ turn
+        turned[:growing] = lower.T
+        return turned, turn, np.arange(count)
+    return _echelon_by_row(rows, growing, noise)
+
+
+def _echelon_by_row(
+    rows: Array, growing: int, noise: float
+) -> tuple[Array, Array, NDArray[np.intp]]:
+    """`_echelon` where some rows are no pivots: one Householder reflection for each that is."""
+    r = rows.shape[1]
+    basis: Array = np.eye(r)
+    pivots: list[int] = []
+    least = np.inf
+    reach = np.full(growing, r)
+    for j, row in enumerate(rows[:growing]):
+        free = basis[:, len(pivots) :]
+        rest = row @ free
+        size = float(np.linalg.norm(rest))
+        if size > noise * (1.0 + float(np.linalg.norm(row)) / least):
+            least = min(least, size)
+            rest[0] += np.copysign(size, rest[0])  # rest becomes (+-size, 0, ..., 0)
+            free -= np.outer(free @ rest, rest / (size * abs(rest[0])))
+            pivots.append(j)
+        reach[j] = len(pivots)
+        if len(pivots) == r:
+            break
+    turned = rows @ basis
+    turned[:growing][np.arange(r) >= reach[:, None]] = 0.0
+    return turned, basis, np.array(pivots, dtype=np.intp)

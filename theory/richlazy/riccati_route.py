@@ -1,0 +1,162 @@
+"""The matrix Riccati solution (T5) as a route of `solve`: measures and true weights at times."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy import flow, laziness
+from richlazy.flow import Change
+from richlazy.interpolation import in_log_time
+from richlazy.krylov import Reduced
+from richlazy.laziness import Alignments, Measures, Traces
+from richlazy.riccati import Balanced
+from richlazy.transport import transported
+
+__all__ = ["ByRiccati"]
+
+Array = NDArray[np.float64]
+
+_ROUNDING = 1e-15
+_DIFFERENCE = 1e-6  # weight changes below this share of the weights lose digits as differences
+_FLOW = 1e-11
+_LEAST = 1e-300  # losses below it are 0
+_CHUNK = 8_000_000
+
+
+class ByRiccati:
+    """T5 on the directions of a network that can move.
+
+    Parameters
+    ----------
+    reduced
+        The small network, of white inputs.
+
+    Raises
+    ------
+    AssumptionError
+        If it is not lambda-balanced.
+    """
+
+    method = "riccati (T5)"
+
+    def __init__(self, reduced: Reduced) -> None:
+        self.reduced = reduced
+        problem = reduced.problem
+        self.balanced = Balanced(problem.first[0], problem.readout[0], problem.cov_yx[0])
+        found = self.balanced
+        self.assumptions: tuple[str, ...] = (
+            "white inputs",
+            f"lambda-balanced: W2'W2 - W1 W1' = {found.level:.6g} I on {found.rank} hidden "
+            f"directions, to {found.gap:.1e}",
+        )
+        left = found.strengths.size - found.learned
+        if left:
+            self.assumptions += (
+                f"{left} of {found.strengths.size} task modes are never learned: the start has "
+                "too few directions, or none on them, and comes to rest at a saddle",
+            )
+        self._worst = _ROUNDING
+        a, b = found.start
+        self._target = np.zeros((len(b), len(a)))
+        np.fill_diagonal(self._target[: found.strengths.size], found.strengths)
+        self._out_of_reach = reduced.out_of_reach
+        self._size = float(np.sqrt(np.sum(a**2) + np.sum(b**2)))
+        self._rate = (
+            max(float(found.strengths.max(initial=0.0)), abs(found.level), self._size**2) or 1.0
+        )
+
+    @property
+    def accuracy(self) -> str:
+        """What bounds the error of the representation and of the weights."""
+        return (
+            "closed form: representation, readout and function to rounding (1e-11 between nodes "
+            f"of interpolation); weights by transport, estimated error {self._worst:.0e} relative"
+        )
+
+    def changes(self, at: Array) -> list[Change]:
+        """Changes of the small network; where they are tiny, by the flow, which integrates them."""
+        found = self.balanced
+        both = [np.concatenate(found.start, axis=0)]
+
+        def factor(times: Array) -> Array:
+            return np.concatenate(found.factors(times), axis=1)
+
+        weights, error = transported(factor, at, self._rate)
+        change = weights - both[0]
+        moved = np.sqrt(np.sum(change**2, axis=(1, 2)))
+        share = moved / (self._size or 1.0)
+        lost = (share < _DIFFERENCE) & (share > 0)
+        kept = ~lost & (share > 0)
+        if np.any(kept):
+            self._worst = max(self._worst, (error + _ROUNDING) / float(share[kept].min()))
+        split = found.start[0].shape[0]
+        basis_in, basis_out = found.bases
+        first = found.hidden @ np.swapaxes(change[:, :split], 1, 2) @ basis_in.T
+        readout = basis_out @ change[:, split:] @ found.hidden.T
+        rest = np.zeros(1, dtype=bool)
+        changes = [Change(w1[None], w2[None], rest) for w1, w2 in zip(first, readout, strict=True)]
+        if np.any(lost):
+            index = np.flatnonzero(lost)
+            for k, small in flow.integrate(self.reduced.problem, at[index], _FLOW):
+                changes[int(index[k])] = small
+            self._worst = max(self._worst, 10.0 * _FLOW)
+        return changes
+
+    def measures(self, at: Array) -> Measures:
+        """Every measure; the weight change needs the rotation of the hidden units."""
+        changes = self.changes(at)
+        first = np.array([np.linalg.norm(c.first) for c in changes])
+        readout = np.array([np.linalg.norm(c.readout) for c in changes])
+        return Measures(np.hypot(first, readout), first, readout, *self.alignments(at))
+
+    def alignments(self, at: Array) -> Alignments:
+        """RA, KA and loss, which need no rotation; between nodes where there are many times."""
+        finite = at[np.isfinite(at)]
+        values = np.empty((at.size, 3))
+        if finite.size:
+            values[: finite.size] = in_log_time(self._smooth, finite, self._rate)
+        if finite.size < at.size:
+            values[finite.size :] = self._smooth(np.array([np.inf]))[0]
+        ra, ka = np.minimum(values[:, :2], 1.0).T
+        loss = np.exp(values[:, 2])
+        return Alignments(ra, ka, np.where(loss < 2.0 * _LEAST, 0.0, loss) + self._out_of_reach)
+
+    def _smooth(self, times: Array) -> tuple[Array, Array]:
+        """RA, KA and log loss, and what rounding leaves uncertain of them."""
+        lanes = max(1, _CHUNK // max(1, self._target.size))
+        parts = [self._at(times[i : i + lanes]) for i in range(0, times.size, lanes)]
+        values = np.concatenate(parts)
+        noise = np.full(values.shape, _ROUNDING)
+        # the error E is known to rounding of the task, so log ||E||^2 to twice that over ||E||
+        norm = float(np.linalg.norm(self._target))
+        log_share = values[:, 2] - np.log(max(0.5 * norm * norm, _LEAST))
+        noise[:, 2] = 16.0 * _ROUNDING * np.exp(-0.5 * np.maximum(log_share, -100.0))
+        noise[(log_share < -50.0) | np.any(np.isnan(values), axis=1)] = np.inf
+        return values, noise
+
+    def _at(self, times: Array) -> Array:
+        a, b = self.balanced.factors(times)
+        a0, b0 = self.balanced.start
+        gram_a, gram_b = (np.swapaxes(x, 1, 2) @ x for x in (a, b))
+        start_a, start_b = a0.T @ a0, b0.T @ b0
+        traces = Traces(
+            r0_rt=_square(a0.T @ a),
+            r0_r0=_square(start_a),
+            rt_rt=_square(gram_a),
+            r0=np.trace(start_a),
+            rt=np.trace(gram_a, axis1=1, axis2=2),
+            b0_bt=_square(b0.T @ b),
+            b0_b0=_square(start_b),
+            bt_bt=_square(gram_b),
+            b0=np.trace(start_b),
+            bt=np.trace(gram_b, axis1=1, axis2=2),
+        )
+        outputs = self.reduced.problem.readout.shape[1]
+        ra, ka = laziness.from_traces(traces, self.reduced.inputs, outputs)
+        loss = 0.5 * _square(self._target - b @ np.swapaxes(a, 1, 2))
+        return np.stack([ra, ka, np.log(np.maximum(loss, _LEAST))], axis=1)
+
+
+def _square(x: Array) -> Array:
+    return np.asarray(np.sum(x * x, axis=(-2, -1)))
