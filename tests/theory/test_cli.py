@@ -214,6 +214,7 @@ CURVES = {
     "alignment": RANK,
     "scale": (*RANK, "--alignment", "0.3", "--strength", "2", "--time", "5"),
     "strength": (*RANK, "--norm", "2"),
+    "depth": ("--start", "0.01", "--strength", "2", "--time", "3"),
     "time": RANK,
 }
 MADE = {
@@ -221,6 +222,7 @@ MADE = {
     "alignment": lambda: curves.alignment(4, 12),
     "scale": lambda: curves.scale(4, 12, alignment=0.3, strength=2.0, t=5.0),
     "strength": lambda: curves.strength(4, 12, norm=2.0),
+    "depth": lambda: curves.depth(0.01, strength=2.0, t=3.0),
     "time": lambda: curves.time(4, 12),
 }
 

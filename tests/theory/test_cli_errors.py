@@ -97,7 +97,12 @@ PREDICT = [
 ]
 CURVE = [
     ("", "Missing "),
-    ("depth --inputs 5", "Invalid value for "),
+    ("speed --inputs 5", "Invalid value for "),
+    ("depth", "Missing option '--start' (see richlazy curve --help)"),
+    ("depth --start 0", "start must be > 0"),
+    ("depth --start 0.1 --inputs 5", "--inputs has no meaning for a curve along depth; leave it"),
+    ("depth --start 0.1 --norm 1", "--norm has no meaning for a curve along depth; leave it out"),
+    ("time --inputs 5 --rank 2 --start 1", "--start has no meaning for a curve along time"),
     ("rank", "Missing option '--inputs' (see richlazy curve --help)"),
     ("rank --inputs 0", "inputs must be at least 1; it is 0"),
     ("rank --inputs 5 --rank 2", "--rank is the axis of this curve; leave it out"),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import richlazy
-from richlazy import curves, limits, low_rank
+from richlazy import curves, depth, limits, low_rank
 from richlazy.curves import AXES, MAKERS, PARAMETERS, Curve
 from richlazy.errors import FileError
 from richlazy.laziness import Measures
@@ -30,7 +30,10 @@ NAMES = {
     "strength": "strengths",
     "time": "ts",
 }
+FLAT = sorted(X)  # the axes of a flat start; depth is another network's
 FIXED = {"rank": 3.5, "inputs": 20, "norm": 0.7, "strength": 1.3, "alignment": 0.4, "t": 2.0}
+
+DEEP = ["weight_change", "relative_kernel_change", "loss"]
 
 NUMBERS = st.floats(allow_nan=False, allow_subnormal=True)
 WORDS = st.from_regex(r"[a-z_]{1,20}", fullmatch=True)
@@ -65,7 +68,7 @@ def same(a, b):
         np.testing.assert_array_equal(other, values)
 
 
-@pytest.mark.parametrize("axis", sorted(AXES))
+@pytest.mark.parametrize("axis", FLAT)
 def test_a_task_of_one_alignment_is_t6_point_by_point(axis):
     curve = made(axis)
     assert curve.axis == axis
@@ -77,7 +80,7 @@ def test_a_task_of_one_alignment_is_t6_point_by_point(axis):
             assert curve.columns[name][index] == pytest.approx(getattr(point, name), rel=1e-13)
 
 
-@pytest.mark.parametrize("axis", sorted(set(AXES) - {"alignment"}))
+@pytest.mark.parametrize("axis", sorted(set(FLAT) - {"alignment"}))
 def test_random_tasks_are_t7_point_by_point(axis):
     curve = made(axis, alignment=None)
     expected = [m + part for m in Measures._fields for part in ("", "_sd")]
@@ -91,7 +94,7 @@ def test_random_tasks_are_t7_point_by_point(axis):
                 assert found == pytest.approx(getattr(part, name), rel=1e-12, abs=1e-15)
 
 
-@pytest.mark.parametrize("axis", sorted(AXES))
+@pytest.mark.parametrize("axis", FLAT)
 @pytest.mark.parametrize("alignment", [None, 0.25])
 def test_the_provenance_is_enough_to_make_the_curve_again(axis, alignment):
     if axis == "alignment" and alignment is None:
@@ -107,6 +110,34 @@ def test_the_provenance_is_enough_to_make_the_curve_again(axis, alignment):
     if "t" in stated:
         stated["t"] = float(stated["t"])
     same(MAKERS[axis](**stated, **{NAMES[axis]: curve.x}), curve)
+
+
+def test_depth_is_t4_point_by_point():
+    layers = [1, 2.5, 40]
+    curve = curves.depth(0.02, strength=1.3, layers=layers, t=2.0)
+    assert list(curve.columns) == ["mode_strength", *DEEP]
+    for index, n in enumerate(layers):
+        point = depth.state(0.02, 1.3, 2.0, n)
+        assert curve.columns["mode_strength"][index] == pytest.approx(point.strength, rel=1e-13)
+        for name in DEEP:
+            assert curve.columns[name][index] == pytest.approx(getattr(point, name), rel=1e-13)
+    provenance = curve.provenance
+    assert provenance["formula"] == "T4"
+    same(curves.depth(**provenance["parameters"], layers=curve.x), curve)
+    same(curves.from_csv(curve.to_csv()), curve)
+    same(curves.from_json(curve.to_json()), curve)
+    assert curve.title == "balanced mode, start 0.02, strength 1.3, t 2 (T4)"
+    np.testing.assert_allclose(curves.depth(0.1).x, np.geomspace(1, 100, 81))
+
+
+def test_a_fully_trained_mode_changes_least_at_great_depth():
+    """sqrt(L) |s^(1/L) - u0^(1/L)| falls like |log(s/u0)|/sqrt(L), while the kernel grows."""
+    curve = curves.depth(0.5, layers=[1e2, 1e4, 1e6])
+    change = curve.columns["weight_change"] * np.sqrt(curve.x)
+    shortfall = (1 - change / np.log(2)) * curve.x
+    np.testing.assert_allclose(shortfall, np.log(2) / 2, rtol=5e-3)
+    growth = curve.columns["relative_kernel_change"]
+    np.testing.assert_allclose((1 - growth / 3) * curve.x, 8 * np.log(2) / 3, rtol=1e-2)
 
 
 def test_every_axis_has_a_maker_a_parameter_and_a_unit():
@@ -182,7 +213,7 @@ def test_csv_and_json_give_back_every_bit(curve):
     same(curves.from_json(curve.to_json()), curve)
 
 
-@pytest.mark.parametrize("axis", sorted(AXES))
+@pytest.mark.parametrize("axis", FLAT)
 def test_what_is_made_comes_back_from_both_formats(axis):
     curve = made(axis)
     same(curves.from_csv(curve.to_csv()), curve)
@@ -234,7 +265,7 @@ def test_an_existing_file_stays_without_force(tmp_path, write):
             '{"columns": {}, "x": [1%s], "axis": "rank", "provenance": {}}' % ("0" * 400),
             "too large",
         ),
-        ('{"columns": {}, "x": [1], "axis": "depth", "provenance": {}}', "axis must be one of"),
+        ('{"columns": {}, "x": [1], "axis": "speed", "provenance": {}}', "axis must be one of"),
         ('{"columns": {}, "x": [1], "axis": ["rank"], "provenance": {}}', "unhashable"),
         ('{"columns": {"a": [1]}, "x": [1, 2], "axis": "rank", "provenance": {}}', "one length"),
         ('{"columns": {}, "x": 1, "axis": "rank", "provenance": {}}', "not iterable"),
@@ -276,8 +307,8 @@ def test_csv_that_is_no_curve(text, reason):
 
 
 def test_a_curve_has_a_known_axis_and_columns_of_its_length():
-    with pytest.raises(ValueError, match=r"^axis must be one of rank, .*; it is 'depth'$"):
-        Curve("depth", np.ones(2), {})
+    with pytest.raises(ValueError, match=r"^axis must be one of rank, .*; it is 'speed'$"):
+        Curve("speed", np.ones(2), {})
     with pytest.raises(ValueError, match=r"one length; they are \(2,\) and \[\(3,\)\]$"):
         Curve("rank", np.ones(2), {"loss": np.ones(3)})
     with pytest.raises(ValueError, match=r"they are \(1, 2\) and \[\(1, 2\)\]$"):
@@ -316,6 +347,12 @@ def test_a_curve_has_a_known_axis_and_columns_of_its_length():
         (lambda: curves.time(2, 5, ts=[-1]), "ts must be >= 0 and not NaN"),
         (lambda: curves.time(2, 5, ts=1.0), r"time must be a vector; its shape is \(\)"),
         (lambda: curves.time(2, 5, strength=np.inf), "strength must be finite"),
+        (lambda: curves.depth(0.0), "start must be > 0"),
+        (lambda: curves.depth([0.1, 0.2]), r"start must be one number; its shape is \(2,\)"),
+        (lambda: curves.depth(0.1, strength=-1), "strength must be > 0"),
+        (lambda: curves.depth(0.1, layers=[0.5]), "layers must be >= 1"),
+        (lambda: curves.depth(0.1, layers=3), "layers must have 1 dimensions"),
+        (lambda: curves.depth(0.1, t=[1, 2]), "t must be one number"),
     ],
 )
 def test_errors_name_the_argument(make, message):

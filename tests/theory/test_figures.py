@@ -52,6 +52,15 @@ def test_a_curve_is_drawn_as_it_is(axis, alignment):
     figure.draw_without_rendering()
 
 
+def test_a_depth_curve_shows_weights_and_kernel():
+    curve = curves.depth(0.01, t=3.0)
+    panels = curve.plot().get_axes()
+    for panel, name in zip(panels, ["weight_change", "relative_kernel_change"], strict=True):
+        assert panel.get_ylabel() == figures.LABELS[name]
+        assert panel.get_xscale() == "log"
+        np.testing.assert_array_equal(line(panel), [curve.x, curve.columns[name]])
+
+
 def test_the_band_is_one_standard_deviation_over_tasks():
     curve = curves.rank(12)
     band = curve.plot().get_axes()[0].collections[0].get_paths()[0].vertices
@@ -90,6 +99,8 @@ def test_two_processes_draw_the_same_file(tmp_path):
         curves.time(4, 12, ts=[0.0]),
         curves.scale(4, 12, alignment=0.0),
         curves.scale(4, 12, norms=[1e-60, 1e60]),
+        curves.depth(1e-60, layers=[1.0, 2.0, 1e6]),
+        curves.depth(0.1, layers=[3.0], t=1.0),
     ],
 )
 def test_degenerate_curves_draw_without_warnings(curve):

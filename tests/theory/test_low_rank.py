@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from richlazy import low_rank
+from richlazy import elementwise, low_rank
 from richlazy.errors import AssumptionError
 from richlazy.laziness import Measures
 
@@ -303,7 +303,7 @@ def test_arrays_are_loops():
     r = rng.integers(1, d, size=(160, 1))
     c = rng.random((1, 130))
     sigma, t = 10 ** rng.uniform(-1, 1, (160, 1)), 10 ** rng.uniform(-1, 2, (1, 130))
-    assert r.size * c.size > low_rank._BLOCK
+    assert r.size * c.size > elementwise.BLOCK
     found = low_rank.measures(r, d, alignment=c, norm=sigma, t=t)
     for i, j in [(0, 0), (159, 129), *rng.integers(0, 130, (100, 2)).tolist()]:
         one = low_rank.measures(r[i, 0], d, alignment=c[0, j], norm=sigma[i, 0], t=t[0, j])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _WIDEST = 500  # characters
-_KINDS = ("rank", "alignment", "scale", "strength", "time")
+_KINDS = ("rank", "alignment", "scale", "strength", "depth", "time")
 _MEASURES = {
     "weight_change": "weight change ||dW||",
     "weight_change_input": "  first layer ||dW1||",
@@ -32,6 +32,14 @@ _MEASURES = {
     "representation_alignment": "representation alignment RA",
     "kernel_alignment": "kernel alignment KA",
     "loss": "excess loss",
+}
+_SHOWN = {  # of a curve, as far as it has them
+    "mode_strength": "mode strength u",
+    "kernel_alignment": _MEASURES["kernel_alignment"],
+    "representation_alignment": _MEASURES["representation_alignment"],
+    "weight_change": _MEASURES["weight_change"],
+    "relative_kernel_change": "relative NTK change",
+    "loss": _MEASURES["loss"],
 }
 
 
@@ -254,18 +262,32 @@ def _number(value: float | None, measure: str = "") -> str:
     return "0" if value == 0 else f"{value:.6g}"
 
 
+#: The option a curve cannot do without, and those that mean nothing to it.
+_WANTED = {
+    "flat": ("inputs", ("start",)),
+    "depth": ("start", ("inputs", "rank", "norm", "alignment")),
+}
+
+
 @main.command()
 @click.argument("kind", type=click.Choice(_KINDS))
-@click.option("--inputs", type=int, required=True, help="Number of inputs d.")
-@click.option("--rank", type=float, help="Rank of the flat start (all curves but rank).")
+@click.option("--inputs", type=int, help="Number of inputs d (all curves but depth).")
+@click.option("--rank", type=float, help="Rank of the flat start (all but rank and depth).")
 @click.option("--norm", type=float, help="Frobenius norm of W1(0).  [1.0]")
-@click.option("--strength", type=float, help="Length of the task vector.  [1.0]")
+@click.option("--start", type=float, help="Strength of the mode at time 0 (depth only).")
+@click.option("--strength", type=float, help="Length of the task vector, or task mode.  [1.0]")
 @click.option("--alignment", type=float, help="Fixed task alignment; default: random tasks.")
 @click.option("--time", "t", type=float, help="Learning rate x steps.  [inf]")
 @click.option("--out", help="File to write: .png .svg .pdf .csv .json; default: print a table.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-def curve(kind: str, inputs: int, out: str | None, force: bool, **given: float | None) -> None:
-    """Theory curve of a flat start along rank, alignment, scale, strength or time."""
+@click.pass_context
+def curve(
+    context: click.Context, /, kind: str, out: str | None, force: bool, **given: float | None
+) -> None:
+    """Theory curve along rank, alignment, scale, strength, depth or time.
+
+    Of a flat start; along depth, of one balanced mode of a deep network.
+    """
     from pathlib import Path
 
     from richlazy import curves, files
@@ -276,14 +298,20 @@ def curve(kind: str, inputs: int, out: str | None, force: bool, **given: float |
     if own in options:
         option = "time" if own == "t" else own
         raise ValueError(f"--{option} is the axis of this curve; leave it out")
-    if kind != "rank" and "rank" not in options:
+    needed, foreign = _WANTED["depth" if kind == "depth" else "flat"]
+    if needed not in options:
+        raise click.MissingParameter(ctx=context, param_hint=f"'--{needed}'", param_type="option")
+    for name in foreign:
+        if name in options:
+            raise ValueError(f"--{name} has no meaning for a curve along {kind}; leave it out")
+    if kind not in ("rank", "depth") and "rank" not in options:
         raise ValueError(f"--rank is needed for a curve along {kind}")
     times(options.get("t", 0.0), "--time", ndim=0)
     suffix = "" if out is None else Path(out).suffix.lower()
     if out is not None and suffix not in (".png", ".svg", ".pdf", ".csv", ".json"):
         raise ValueError(f"--out must end in .png, .svg, .pdf, .csv or .json; it is {out!r}")
     path = None if out is None else files.output_file(out, force)
-    made = curves.MAKERS[kind](inputs=inputs, **options)
+    made = curves.MAKERS[kind](**options)
     if path is None:
         _print_curve(made)
     elif suffix == ".csv":
@@ -303,9 +331,9 @@ def _print_curve(made: Curve) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column(made.axis, justify="right")
-    shown = ("kernel_alignment", "representation_alignment", "weight_change", "loss")
+    shown = [name for name in _SHOWN if name in made.columns]
     for name in shown:
-        table.add_column(_MEASURES[name], justify="right")
+        table.add_column(_SHOWN[name], justify="right")
     for index, x in enumerate(made.x):
         row = [_number(made.columns[name][index], name) for name in shown]
         table.add_row(_number(x), *row)

@@ -1,8 +1,9 @@
-"""Theory curves: laziness of flat low-rank starts along one named axis, with its provenance.
+"""Theory curves: laziness along one named axis, with its provenance.
 
-Every function evaluates the closed forms of T6 and T7 (one output, silent readout, white
-inputs) and returns a `Curve`. With `alignment` the task is fixed and the curve is T6;
-without, it is the mean over random tasks and its standard deviation, T7.
+`depth` follows one balanced mode of a deep linear network (T4). Every other function
+evaluates the closed forms of a flat low-rank start (T6 and T7: one output, silent readout,
+white inputs): with `alignment` the task is fixed and the curve is T6; without, it is the mean
+over random tasks and its standard deviation, T7.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy import files, low_rank
+from richlazy.depth import state as deep_mode
 from richlazy.errors import FileError, integer, positive, real_array, times
 from richlazy.laziness import Measures
 
@@ -29,6 +31,7 @@ __all__ = [
     "Curve",
     "alignment",
     "default_ranks",
+    "depth",
     "from_csv",
     "from_json",
     "rank",
@@ -38,7 +41,7 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
-Axis: TypeAlias = Literal["rank", "alignment", "scale", "strength", "time"]
+Axis: TypeAlias = Literal["rank", "alignment", "scale", "strength", "depth", "time"]
 
 #: What each axis is, and its unit.
 AXES: dict[str, tuple[str, str]] = {
@@ -46,14 +49,16 @@ AXES: dict[str, tuple[str, str]] = {
     "alignment": ("task alignment c", "squared share"),
     "scale": ("scale of W1(0)", "Frobenius norm"),
     "strength": ("task strength", "length of the task vector"),
+    "depth": ("depth L", "layers"),
     "time": ("time t", "learning rate x steps"),
 }
-#: What the axis is called among the parameters of `low_rank`.
+#: What the axis is called among the parameters of `low_rank` or `depth`.
 PARAMETERS = {
     "rank": "rank",
     "alignment": "alignment",
     "scale": "norm",
     "strength": "strength",
+    "depth": "layers",
     "time": "t",
 }
 _POINTS = 81
@@ -131,7 +136,8 @@ class Curve:
         """What was held fixed, and the formula."""
         fixed = self.provenance.get("parameters", {})
         words = [f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in fixed.items()]
-        return f"flat start, {', '.join(words)} ({self.provenance.get('formula', 'unknown')})"
+        what = str(self.provenance.get("setting", "flat start")).split(",")[0]
+        return f"{what}, {', '.join(words)} ({self.provenance.get('formula', 'unknown')})"
 
     def plot(self) -> Any:
         """Draw the curve; a matplotlib Figure."""
@@ -318,38 +324,68 @@ def time(
     return _along("time", x, rank=rank, inputs=d, norm=norm, strength=g, alignment=alignment)
 
 
+def depth(
+    start: float, *, strength: float = 1.0, layers: ArrayLike | None = None, t: float = np.inf
+) -> Curve:
+    """Laziness of one balanced, aligned mode against the number of layers (T4).
+
+    `start` is the strength of the mode in the product of the layers at time 0, the same at
+    every depth; `layers` (real, >= 1) defaults to 81 values from 1 to 100. The tangent kernel
+    of one mode keeps its direction, so its change is that of its size.
+
+    Examples
+    --------
+    >>> curve = depth(start=0.01, layers=[1, 2, 4])
+    >>> curve.columns["relative_kernel_change"].round(6)
+    array([  0.,  99., 999.])
+    """
+    x = np.geomspace(1.0, 1e2, _POINTS) if layers is None else _vector(layers, "layers")
+    found = deep_mode(
+        positive(start, "start", ndim=0), positive(strength, "strength", ndim=0),
+        times(t, ndim=0), x,
+    )  # fmt: skip
+    columns = {"mode_strength": found.strength}
+    for name in ("weight_change", "relative_kernel_change", "loss"):
+        columns[name] = getattr(found, name)
+    setting = "balanced mode, every layer aligned, white inputs"
+    given = {"start": start, "strength": strength, "t": t}
+    return _curve("depth", x, columns, "T4", setting, **given)
+
+
 def _vector(values: ArrayLike, name: str) -> Array:
     return real_array(values, name, ndim=1)
 
 
 def _along(axis: Axis, x: Array, **given: Any) -> Curve:
-    """The curve whose parameter of that axis is x and whose others are those given."""
+    """The flat start whose parameter of that axis is x and whose others are those given."""
     for name, value in given.items():
         if np.ndim(value):
             raise ValueError(f"{name} must be one number; its shape is {np.shape(value)}")
     if x.ndim != 1:
         raise ValueError(f"{axis} must be a vector; its shape is {x.shape}")
     point: dict[str, Any] = {**given, PARAMETERS[axis]: x}
-    columns: dict[str, Array] = {}
+    setting = "flat start, silent readout, white inputs, one output"
     if point["alignment"] is None:
         point.pop("alignment")
         found = low_rank.expected(**point)
-        for name in Measures._fields:
-            columns[name] = np.broadcast_to(getattr(found.mean, name), x.shape).copy()
-            columns[f"{name}_sd"] = np.broadcast_to(getattr(found.sd, name), x.shape).copy()
-        formula = "T7"
-    else:
-        found_at = low_rank.measures(**point)
-        for name in Measures._fields:
-            columns[name] = np.broadcast_to(getattr(found_at, name), x.shape).copy()
-        formula = "T6"
+        columns = {}
+        for name, mean, sd in zip(Measures._fields, found.mean, found.sd, strict=True):
+            columns[name], columns[f"{name}_sd"] = mean, sd
+        return _curve(axis, x, columns, "T7", setting, **given)
+    return _curve(axis, x, low_rank.measures(**point)._asdict(), "T6", setting, **given)
+
+
+def _curve(
+    axis: Axis, x: Array, columns: dict[str, Array], formula: str, setting: str, **given: Any
+) -> Curve:
     provenance = {
         "formula": formula,
-        "setting": "flat start, silent readout, white inputs, one output",
+        "setting": setting,
         "parameters": {k: _stated(k, v) for k, v in given.items()},
         "version": version("richlazy"),
     }
-    return Curve(axis, x, columns, provenance)
+    filled = {k: np.broadcast_to(v, x.shape).copy() for k, v in columns.items()}
+    return Curve(axis, x, filled, provenance)
 
 
 def _stated(name: str, value: Any) -> float | str:
@@ -360,9 +396,5 @@ def _stated(name: str, value: Any) -> float | str:
 
 #: The curve along each axis.
 MAKERS: dict[str, Callable[..., Curve]] = {
-    "rank": rank,
-    "alignment": alignment,
-    "scale": scale,
-    "strength": strength,
-    "time": time,
+    make.__name__: make for make in (rank, alignment, scale, strength, depth, time)
 }

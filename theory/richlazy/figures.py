@@ -24,12 +24,13 @@ LABELS = {
     "kernel_alignment": "kernel alignment KA",
     "representation_alignment": "representation alignment RA",
     "weight_change": r"weight change $\|\Delta W\|$",
+    "relative_kernel_change": r"NTK change $|\Delta K|/K$",
     "loss": "excess loss",
 }
 #: Okabe & Ito: told apart by every kind of colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_LOGARITHMIC = ("rank", "scale", "strength", "time")
+_LOGARITHMIC = ("rank", "scale", "strength", "depth", "time")
 
 
 @contextmanager
@@ -85,7 +86,9 @@ def panel(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
 
 
 def draw_curve(curve: Curve) -> Figure:
-    """KA, RA and weight change of a curve side by side; the loss too along time.
+    """KA, RA, weight and NTK change of a curve side by side, as far as it has them.
+
+    The loss too, along time.
 
     Raises
     ------

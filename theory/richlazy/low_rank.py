@@ -10,12 +10,11 @@ participation ratio of a general spectrum in its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy import neuron
+from richlazy.elementwise import blocked
 from richlazy.errors import AssumptionError, positive, real_array, times, unit_interval
 from richlazy.laziness import Measures
 
@@ -30,8 +29,6 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
-
-_BLOCK = 16384  # elements that stay in cache
 
 
 def measures(
@@ -77,7 +74,7 @@ def measures(
         raise ValueError("alignment must be 1 where rank = inputs: no direction lies outside")
     sigma, g = positive(norm, "norm"), positive(strength, "strength")
     check_scale(sigma, g, r)
-    return Measures(*_blocked(_measures, r, d, c, sigma, g, times(t)))
+    return Measures(*blocked(_measures, r, d, c, sigma, g, times(t)))
 
 
 def _measures(r: Array, d: Array, c: Array, sigma: Array, g: Array, t: Array) -> tuple[Array, ...]:
@@ -149,7 +146,7 @@ def expected(
         if part.size:
             columns = [a[part, None] for a in (r, d)]
             rest = [a[part, None] for a in (sigma, g, time)]
-            values = _blocked(_measures, *columns, c[~final], *rest)
+            values = blocked(_measures, *columns, c[~final], *rest)
             for k, value in enumerate(values):
                 _moments(mean, sd, k, part, value, weight[~final])
     return Expectation(*(Measures(*(v.reshape(shape) for v in a)) for a in (mean, sd)))
@@ -348,16 +345,3 @@ def check_scale(sigma: Array, g: Array, r: Array) -> None:
                 f"{name} must lie in [1e{low:.0f}, 1e{high:.0f}], the range in which float64 holds "
                 f"its powers; it is about 1e{exponent[outside].flat[0]:.0f}; rescale"
             )
-
-
-def _blocked(
-    function: Callable[..., tuple[Array, ...]], *arguments: ArrayLike
-) -> tuple[Array, ...]:
-    """Evaluate an elementwise function on broadcast arguments in blocks that stay in cache."""
-    arrays = np.broadcast_arrays(*arguments)
-    if arrays[0].size <= _BLOCK:
-        return function(*arrays)
-    flat = [np.ravel(a) for a in arrays]
-    blocks = [function(*(a[i : i + _BLOCK] for a in flat)) for i in range(0, flat[0].size, _BLOCK)]
-    shape = arrays[0].shape
-    return tuple(np.concatenate(parts).reshape(shape) for parts in zip(*blocks, strict=True))
