@@ -103,23 +103,6 @@ def test_quantiles_of_a_sample_are_those_of_the_law(t):
         assert sample.quantile(0.0) < law.mean < sample.quantile(1.0)
 
 
-def test_the_flat_closed_form_of_several_outputs():
-    # T6 and T7: KA is linear in the alignments c_i, each of mean r/d
-    d, r, m, norm, g = 20, 6, 2, 1.0, 1.0
-    s2, mode = norm**2 / r, g / np.sqrt(m)
-    mu2 = 0.5 * (s2 + np.sqrt(s2**2 + 4.0 * mode**2))
-    a2 = mu2 - s2
-    r0_rt = s2 * (m * mu2 * r / d + s2 * (r - m))
-    rt_rt, rt = m * mu2**2 + s2**2 * (r - m), m * mu2 + s2 * (r - m)
-    inner = m * r0_rt + r * s2 * m * a2
-    square = m * rt_rt + 2.0 * rt * m * a2 + d * m * a2**2
-    kernel = inner / (np.sqrt(m * r * s2**2) * np.sqrt(square))
-    found = expect(spectrum.flat(r, norm), d, outputs=m, strength=g, tasks=200)
-    assert found.method == "sample of 200 tasks by flow (T11)"
-    names = ("representation_alignment", "kernel_alignment")
-    agree(found, [r0_rt / np.sqrt(r * s2**2 * rt_rt), kernel], 0.0, names)
-
-
 # Samples against brute force
 
 
@@ -336,7 +319,17 @@ REFUSED = [
             ([1.0], 3),
             {"outputs": 2, "method": m},
         )
-        for m in ("closed form", "law", "typical")
+        for m in ("law", "typical")
+    ),
+    (
+        "method 'closed form' needs t = infinity for several outputs; it is 2: use 'sample'",
+        ([1.0], 3),
+        {"outputs": 2, "method": "closed form", "t": 2.0},
+    ),
+    (
+        "method 'closed form' needs a flat spectrum; use 'sample'",
+        (SPECTRUM, 3),
+        {"outputs": 2, "method": "closed form"},
     ),
     (
         "method 'closed form' needs a flat spectrum; use 'sample'",

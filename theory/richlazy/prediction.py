@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy import limits, low_rank, matrices, spectrum
+from richlazy import limits, low_rank, matrices, principal_angles, spectrum
 from richlazy.averages import UNIFORM, Expected, Statistic, record, sampled
 from richlazy.errors import AssumptionError, integer, positive, times, unit_interval
 from richlazy.krylov import Bidiagonal
@@ -23,7 +23,8 @@ from richlazy.random_tasks import (
     grouped,
     typical_chain,
 )
-from richlazy.solvers import Method, certified, first_order, solve, spread_over_orders
+from richlazy.routes import certified, first_order, spread_over_orders
+from richlazy.solvers import Method, solve
 from richlazy.task import Task
 
 __all__ = ["Average", "Expected", "Statistic", "expect", "predict"]
@@ -86,12 +87,15 @@ def expect(
     t
         Time, learning rate x steps; infinity allowed.
     method
-        None takes "closed form" for a flat spectrum and one output (T7, exact), else
-        "sample". "law" is the participation-ratio law (T15), "typical" the typical task
+        None takes "closed form" for a flat spectrum with one output, or with several at
+        t = infinity, else "sample". "closed form" (T7) is exact but for the weight change
+        and the quantiles of several outputs, which average T6 over sampled principal
+        angles. "law" is the participation-ratio law (T15), "typical" the typical task
         (T14): both approximations of O(1/PR) for one output, whose accuracy is stated.
     tasks
         Number of sampled tasks, by default 200 (20 where one costs the full flow: over 100
-        distinct singular values with several outputs or a stiff start).
+        distinct singular values with several outputs or a stiff start; up to 10 000 where
+        one is a set of principal angles).
     rng
         Source of sampled tasks; by default a fixed seed, so that numbers repeat.
 
@@ -132,14 +136,21 @@ def expect(
         count = _FEWER if costly else _TASKS
     if m > found.inputs:
         raise ValueError(f"outputs must be at most inputs; they are {m} and {found.inputs}")
-    if method in ("closed form", "law", "typical") and m > 1:
+    if method in ("law", "typical") and m > 1:
         raise AssumptionError(f"method {method!r} needs one output; it was asked for {m}")
+    if method == "closed form" and m > 1 and np.isfinite(time) and alignment is None:
+        raise AssumptionError(
+            f"method 'closed form' needs t = infinity for several outputs; it is {time:g}: use "
+            "'sample'"
+        )
     if alignment is not None:
         return _aligned(found, alignment, m, g, time, method, count, rng)
     if method == "closed form" and not found.flat:
         raise AssumptionError("method 'closed form' needs a flat spectrum; use 'sample'")
     if found.flat and m == 1 and method in (None, "closed form"):
         return _closed_form(found, g, time)
+    if found.flat and np.isinf(time) and method in (None, "closed form"):
+        return principal_angles.expected(found, m, g, count if tasks else None, rng)
     if method == "law":
         chain = typical_chain(found, g)
         return _law(found.moments, found.participation_ratio, found.inputs, g, time, chain)
