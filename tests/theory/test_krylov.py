@@ -7,13 +7,14 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.linalg import aslinearoperator
 
-from richlazy import connectome, flow, low_rank, matrices, solvers, spectrum
+from richlazy import connectome, flow, low_rank, matrices, routes, spectrum
 from richlazy.flow import integrate
 from richlazy.krylov import Bidiagonal, invariant_subspace
 from richlazy.laziness import Measures
 from richlazy.matrices import Thin
 from richlazy.network import Network
-from richlazy.solvers import certified, integrated, solve, spread_over_orders
+from richlazy.routes import certified, integrated, spread_over_orders
+from richlazy.solvers import solve
 from richlazy.task import Task
 
 HIDDEN, INPUTS = 24, 30
@@ -176,7 +177,7 @@ def test_orders_are_added_until_two_agree(largest_error):
 
 def test_orders_do_not_chase_the_tolerance(monkeypatch):
     # the rarest of many tasks may miss the goal by the integration alone, at every order
-    monkeypatch.setattr(solvers, "_LOOSER", 1.1)
+    monkeypatch.setattr(routes, "_LOOSER", 1.1)
     rng = np.random.default_rng(0)
     first = unit(gaussian(rng))
     chain = Bidiagonal(first, rng.standard_normal((50, INPUTS)), matrices.second_moments(first))

@@ -4,12 +4,13 @@
 output, silent readout, white inputs: the small network has k hidden units and k + 1
 inputs, and its error falls faster than exponentially in k. A stack of tasks shares the
 products with W1. `invariant_subspace` serves every other start: it keeps the directions
-that can move at all.
+that can move at all. (`richlazy.block_krylov` has the chains of every other start.)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +22,37 @@ from richlazy.matrices import MatrixLike, Moments
 from richlazy.network import Network
 from richlazy.task import Task
 
-__all__ = ["Bidiagonal", "Reduced", "invariant_subspace"]
+__all__ = [
+    "BREAKDOWN",
+    "Bidiagonal",
+    "Reduced",
+    "independent",
+    "invariant_subspace",
+    "reachable",
+    "reachable_outputs",
+    "without_rounding",
+]
 
 Array = NDArray[np.float64]
 
-_BREAKDOWN = 1e-13  # relative to the norm of the small matrix
+#: Size below which a direction is rounding, relative to the norm of the matrix it comes from.
+BREAKDOWN = 1e-13
+_EQUAL = 1e-12  # gap of eigenvalues or task strengths, relative to the largest, that is none
+_SPREAD = 1e-3  # relative to themselves: that much rounding leaves of the smallest
+_NO_VARIANCE = 1e-8  # root of an eigenvalue of cov_xx that is rounding; such inputs move nothing
 
 
 @dataclass(frozen=True)
 class Reduced:
     """A stack of n small networks, and what the measures need of the directions left out.
+
+    U (h, h') and V (d, d') are the bases of the small networks. What is asked of them is that
+    W1(0)'U lies in V: then R_t = R_0 + V (G_t - G_0) V' with G = W'W of the small network,
+    and with S = cov_xx, r = tr R_0 S R_0 S and N the Gram matrix of (1 - UU') W1(0) S V,
+
+        tr R_0 S R_t S = r - tr (G_0 T)^2 + tr G_0 T G_t T + <N, G_t - G_0>,
+        tr R_t S R_t S = r - tr (G_0 T)^2 + tr (G_t T)^2 + 2 <N, G_t - G_0>,
+        tr R_t S^2 = tr R_0 S^2 + tr (G_t - G_0) V'S^2 V,   T = V'SV.
 
     Attributes
     ----------
@@ -39,15 +61,19 @@ class Reduced:
     inputs
         d of the large network; tr cov_xx^2 for inputs that are not white.
     trace, trace_square
-        tr R_0 and tr R_0^2 of the large network, per task or common.
+        tr R_0 S^2 and tr R_0 S R_0 S of the large network, per task or common.
     coupling
-        rho (n,): weight of the last chain direction on what lies beyond it (0 if complete).
+        N (n, l, l) over the last l input directions, the only ones it touches; (n,) for l = 1.
+        Zero if the reduction is complete.
     left, right
         Bases (h, h') and (d, d') of the first network of the stack, None if not kept.
     complete
         Whether the reduction is exact.
     out_of_reach
-        Excess loss of task modes that the start is orthogonal to, left out of cov_yx.
+        Excess loss of what cov_yx leaves out: task modes that the start is orthogonal to, or
+        that no map on the inputs kept can learn.
+    square
+        V'S^2 V (d', d') where V is not closed under S; None where it is T^2.
     """
 
     problem: Problem
@@ -59,23 +85,23 @@ class Reduced:
     right: Array | None
     complete: bool
     out_of_reach: float = 0.0
+    square: Array | None = None
 
     def measures(self, change: Change) -> Measures:
         """Every measure at one change, arrays (n,)."""
         first, readout, cov_yx, root = self.problem
         w1, w2 = first + change.first, readout + change.readout
         seen0, seen = (first, w1) if root is None else (first @ root, w1 @ root)
-        outside = self.trace - _square(seen0), self.trace_square - _gram(seen0, seen0)
-        grown = self.coupling * (_last(seen) - _last(seen0))
-        r0, rt = _square(seen0), _square(seen)
-        if root is not None:
-            r0, rt = _square(seen0 @ root), _square(seen @ root)
+        r0, rt = (self._trace(x, y) for x, y in ((first, seen0), (w1, seen)))
+        square0 = _gram(seen0, seen0)
+        outside = _beyond(self.trace, r0), _beyond(self.trace_square, square0)
+        grown = self._grown(first, w1)
         traces = Traces(
             r0_rt=outside[1] + _gram(seen0, seen) + grown,
-            r0_r0=outside[1] + _gram(seen0, seen0),
+            r0_r0=outside[1] + square0,
             rt_rt=outside[1] + _gram(seen, seen) + 2.0 * grown,
-            r0=outside[0] + r0 if root is None else r0,
-            rt=outside[0] + rt if root is None else rt,
+            r0=outside[0] + r0,
+            rt=outside[0] + rt,
             b0_bt=np.sum((readout @ _t(readout)) * (w2 @ _t(w2)), axis=(-2, -1)),
             b0_b0=_square(readout @ _t(readout)),
             bt_bt=_square(w2 @ _t(w2)),
@@ -88,6 +114,26 @@ class Reduced:
         loss = 0.5 * _square(target - w2 @ seen) + self.out_of_reach
         return Measures(np.hypot(change1, change2), change1, change2, ra, ka, loss)
 
+    def _trace(self, w: Array, seen: Array) -> Array:
+        """tr G V'S^2 V, G = w'w."""
+        if self.square is not None:
+            return np.asarray(np.sum((w @ self.square) * w, axis=(-2, -1)))
+        return _square(seen if self.problem.root is None else seen @ self.problem.root)
+
+    def _grown(self, first: Array, w1: Array) -> Array:
+        """<N, G_t - G_0>."""
+        size = 1 if self.coupling.ndim == 1 else self.coupling.shape[-1]
+        before, after = (w[..., w.shape[-1] - size :] for w in (first, w1))
+        coupling = self.coupling.reshape(len(self.coupling), size, size)
+        grown = _t(after) @ after - _t(before) @ before
+        return np.asarray(np.sum(coupling * grown, axis=(-2, -1)))
+
+
+def _beyond(whole: float, inside: Array) -> Array:
+    """What the whole has beyond the inside: nothing, if the difference is rounding."""
+    rest = whole - inside
+    return np.where(rest > 1e-14 * whole, rest, 0.0)
+
 
 def _t(x: Array) -> Array:
     return np.swapaxes(x, -1, -2)
@@ -95,10 +141,6 @@ def _t(x: Array) -> Array:
 
 def _square(x: Array) -> Array:
     return np.asarray(np.sum(x * x, axis=(-2, -1)))
-
-
-def _last(x: Array) -> Array:
-    return np.asarray(np.sum(x[..., -1] ** 2, axis=-1))
 
 
 def _gram(x: Array, y: Array) -> Array:
@@ -174,7 +216,7 @@ class Bidiagonal:
                 step -= np.sum(step * vector, axis=1, keepdims=True) * vector
         size = np.linalg.norm(step, axis=1)
         self.scale = np.maximum(self.scale, size)
-        self.alive = self.alive & (size > _BREAKDOWN * self.scale)
+        self.alive = self.alive & (size > BREAKDOWN * self.scale)
         size = np.where(self.alive, size, 0.0)
         basis.append(
             np.where(self.alive[:, None], step / np.where(size > 0, size, 1.0)[:, None], 0.0)
@@ -199,7 +241,7 @@ class Bidiagonal:
         index = np.arange(k)
         small[:, index, index] = np.stack(self.alpha[:k], axis=1)
         small[:, index, index + 1] = np.stack(self.beta[:k], axis=1)
-        small, turn = _without_rounding(small, max(self.left[0].shape[1], self.right[0].shape[1]))
+        small, turn = without_rounding(small, max(self.left[0].shape[1], self.right[0].shape[1]))
         task = np.zeros((n, 1, k + 1))
         task[:, 0, 0] = self.lengths
         return Reduced(
@@ -214,70 +256,128 @@ class Bidiagonal:
         )
 
 
-def _without_rounding(small: Array, size: int) -> tuple[Array, Array]:
+def without_rounding(small: Array, size: int) -> tuple[Array, Array]:
     """Small first layers with hidden units of rounding size set to zero, and the rotation to them.
 
     Past the rank of W1 a chain may go on for a step on rounding. The unit it finds has a weight
     of 1e-16 where exact arithmetic has none, and would grow exponentially while error is left.
     """
-    u, s, vt = np.linalg.svd(small, full_matrices=False)
+    u, s, vt = np.linalg.svd(small)
     keep = s > s[:, :1] * size * np.finfo(float).eps
     turned = ~np.all(keep, axis=1, keepdims=True)[..., None]
-    rows = np.where(keep, s, 0.0)[..., None] * vt
+    rows = np.zeros_like(small)
+    rows[:, : s.shape[1]] = np.where(keep, s, 0.0)[..., None] * vt[:, : s.shape[1]]
     return np.where(turned, rows, small), np.where(turned, u, np.eye(small.shape[1]))
 
 
 def invariant_subspace(start: Network, task: Task) -> Reduced:
     """T11: the same flow on the directions that can move.
 
-    Hidden units: range of W1 plus row space of W2. Inputs, when white: row space of W1
-    plus row space of cov_yx; otherwise all of them. When white, task modes that the start is
+    Hidden units: range of W1 plus row space of W2. Inputs: row space of W1 plus that of cov_yx,
+    closed under cov_xx: what each of its eigenspaces sees of them. Task modes that the start is
     orthogonal to are left out: they stay as they are, and rounding must not wake them.
     """
-    thin = start.factors
-    cov_yx = _reachable(start, task) if task.white else task.cov_yx
+    thin, root = start.factors, task.root
     rows = thin.left if start.silent else _span(thin.left, _rows(start.readout))
-    columns = _span(thin.right, task.modes.right) if task.white else np.eye(task.inputs)
+    columns, small_root = _inputs(thin.right, task)
     first = (rows.T @ thin.left * thin.values) @ (thin.right.T @ columns)
     m = task.outputs
     readout = np.zeros((m, rows.shape[1])) if start.readout is None else start.readout @ rows
-    root = task.root
-    seen = first if root is None else first @ root
+    size = float(np.max(thin.values, initial=0.0))
+    if root is None or small_root is None:
+        cov_yx = reachable(thin, start.readout, task, size)
+        lost = 0.5 * float(np.sum((task.cov_yx - cov_yx) ** 2))
+        cov_yx = cov_yx @ columns
+    else:
+        whole = task.cov_yx @ columns
+        cov_yx = reachable_outputs(first, readout, whole, small_root)
+        lost = 0.5 * float(_square((whole - cov_yx) @ inverse_root(small_root)))
+    seen = first if small_root is None else first @ small_root
     return Reduced(
-        problem=Problem(first[None], readout[None], (cov_yx @ columns)[None], root),
+        problem=Problem(first[None], readout[None], cov_yx[None], small_root),
         inputs=float(task.inputs) if root is None else float(np.sum((root @ root) ** 2)),
-        trace=float(_square(seen)),
+        trace=float(_square(seen if small_root is None else seen @ small_root)),
         trace_square=float(_gram(seen, seen)),
         coupling=np.zeros(1),
         left=rows,
         right=columns,
         complete=True,
-        out_of_reach=0.5 * float(np.sum((task.cov_yx - cov_yx) ** 2)),
+        out_of_reach=lost,
     )
 
 
-def _reachable(start: Network, task: Task) -> Array:
-    """cov_yx without the modes u s v' that have W1 v = 0 and W2'u = 0, and so keep it.
+def _inputs(right: Array, task: Task) -> tuple[Array, Array | None]:
+    """Orthonormal basis of the inputs that can move, and cov_xx^(1/2) in it."""
+    if task.root is None:
+        return _span(right, task.modes.right), None
+    together = np.concatenate([right, task.modes.right], axis=1)
+    if together.shape[1] >= task.inputs:
+        return np.eye(task.inputs), task.root
+    values, vectors = np.linalg.eigh(task.root)
+    parts = []
+    for group in _equal(values**2):
+        if values[group.stop - 1] > _NO_VARIANCE * values[-1]:
+            part = vectors[:, group]
+            parts.append(part @ independent(part.T @ together, 1.0))
+    columns = np.concatenate(parts, axis=1)
+    if columns.shape[1] == task.inputs:
+        return np.eye(task.inputs), task.root
+    root = columns.T @ task.root @ columns
+    return columns, 0.5 * (root + root.T)
 
-    Among modes of equal strength any combination may be one.
+
+def _equal(values: Array) -> list[slice]:
+    """Groups of sorted values that are equal up to rounding."""
+    gap, size = np.abs(np.diff(values)), np.abs(values)
+    apart = (gap > _EQUAL * size.max()) | (gap > _SPREAD * np.maximum(size[1:], size[:-1]))
+    gaps = np.flatnonzero(apart) + 1
+    return [slice(i, j) for i, j in pairwise([0, *gaps.tolist(), values.size])]
+
+
+def reachable(first: MatrixLike, readout: Array | None, task: Task, size: float) -> Array:
+    """cov_yx without the modes u s v' that have W1 v = 0 and W2'u = 0, and so keep it (white).
+
+    Among modes of equal strength any combination may be one. `size` is about ||W1||.
     """
     left, strengths, right = task.modes
-    touched = start.factors.values[:, None] * (start.factors.right.T @ right)
-    touched = touched / max(1e-300, float(np.max(start.factors.values, initial=0.0)))
-    if start.readout is not None:
-        touched = np.concatenate(
-            [touched, start.readout.T @ left / np.linalg.norm(start.readout, 2)]
-        )
+    touched = matrices.forward(first, right) / max(1e-300, size)
+    if readout is not None:
+        touched = np.concatenate([touched, readout.T @ left / np.linalg.norm(readout, 2)])
     kept = np.zeros_like(task.cov_yx)
-    equal = np.cumsum(np.r_[False, -np.diff(strengths) > 1e-12 * strengths[0]])
-    for group in range(int(equal[-1]) + 1):
-        among = equal == group
-        _, size, mix = np.linalg.svd(touched[:, among], full_matrices=False)
-        mix = mix[size > _BREAKDOWN]
+    for among in _equal(strengths):
+        _, found, mix = np.linalg.svd(touched[:, among], full_matrices=False)
+        mix = mix[found > BREAKDOWN]
         kept += (left[:, among] * strengths[among]) @ mix.T @ mix @ right[:, among].T
-    # untouched where nothing falls away, to the last bit
-    lost = np.linalg.norm(task.cov_yx - kept)
-    return kept if lost > _BREAKDOWN * task.strength else task.cov_yx
+    return _unless_all(kept, task.cov_yx)
+
+
+def reachable_outputs(first: Array, readout: Array, cov_yx: Array, root: Array) -> Array:
+    """cov_yx on the outputs that hidden units drive or hear of; any inputs.
+
+    The others are at rest: W2'u = 0, and the inputs cov_xx^k cov_xy u, with all that cov_yx
+    makes of them, are unseen by W1. So the outputs kept are the range of W2 and of
+    cov_yx P W1', closed under cov_yx P cov_xy, for all eigenprojections P of cov_xx.
+    """
+    values, vectors = np.linalg.eigh(root)
+    task, seen = cov_yx @ vectors, first @ vectors
+    task = task / max(float(np.linalg.norm(task, 2)), 1e-300)
+    seen = seen / max(float(np.linalg.norm(seen, 2)) if seen.size else 0.0, 1e-300)
+    heard = [readout / max(float(np.abs(readout).max(initial=0.0)), 1e-300), task @ seen.T]
+    basis = independent(np.concatenate(heard, axis=1), 1.0)
+    if np.linalg.norm(task - basis @ (basis.T @ task)) > BREAKDOWN:
+        groups = [(task[:, g], seen[:, g]) for g in _equal(values**2)]
+        parts = [basis, *(y @ w.T for y, w in groups)]
+        for _ in range(len(cov_yx)):
+            basis = independent(np.concatenate(parts, axis=1), 1.0)
+            parts = [basis, *(y @ (y.T @ basis) for y, _ in groups)]
+        basis = independent(np.concatenate(parts, axis=1), 1.0)
+    return _unless_all(basis @ (basis.T @ cov_yx), cov_yx)
+
+
+def _unless_all(kept: Array, cov_yx: Array) -> Array:
+    """Untouched where nothing falls away, to the last bit."""
+    lost = np.linalg.norm(cov_yx - kept)
+    return kept if lost > BREAKDOWN * np.linalg.norm(cov_yx) else cov_yx
 
 
 def _rows(readout: Array | None) -> Array:
@@ -285,11 +385,15 @@ def _rows(readout: Array | None) -> Array:
     return readout.T
 
 
+def independent(block: Array, size: float) -> Array:
+    """Orthonormal basis of the columns of `block`, those below rounding of `size` dropped."""
+    u, s, _ = np.linalg.svd(block, full_matrices=False)
+    return np.asarray(u[:, s > BREAKDOWN * size])
+
+
 def _span(basis: Array, more: Array) -> Array:
     """Orthonormal basis of span(basis, more), basis orthonormal and kept as it is."""
     rest = more
     for _ in range(2):
         rest = rest - basis @ (basis.T @ rest)
-    u, s, _ = np.linalg.svd(rest, full_matrices=False)
-    size = np.linalg.norm(more, 2)
-    return np.concatenate([basis, u[:, s > 1e-13 * size]], axis=1)
+    return np.concatenate([basis, independent(rest, float(np.linalg.norm(more, 2)))], axis=1)

@@ -24,8 +24,10 @@ __all__ = [
     "adjoint",
     "as_matrix",
     "forward",
+    "has_factors",
     "rescaled",
     "second_moments",
+    "seen_moments",
     "singular_values",
     "svd",
 ]
@@ -39,6 +41,7 @@ DENSE_LIMIT = 4096
 
 _EXACT_PRODUCT_LIMIT = 4e9  # multiplications for ||W'W||_F, about a minute and a half
 _PROBES = 64
+_COLUMNS = 256  # of cov_xx at a time
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,11 @@ def _dense(matrix: MatrixLike, name: str = "the matrix") -> Array:
     return forward(matrix, np.eye(matrix.shape[1]))
 
 
+def has_factors(matrix: MatrixLike) -> bool:
+    """Whether `svd` can be had: thin factors, or small enough to be made dense."""
+    return isinstance(matrix, Thin) or min(matrix.shape) <= DENSE_LIMIT
+
+
 def svd(matrix: MatrixLike) -> Thin:
     """Thin singular value decomposition, zero singular values dropped."""
     if isinstance(matrix, Thin):
@@ -224,6 +232,24 @@ def second_moments(matrix: MatrixLike, rng: np.random.Generator | None = None) -
     if min(matrix.shape) <= DENSE_LIMIT // 4:
         return second_moments(_dense(matrix))
     return _probe(matrix, rng)
+
+
+def seen_moments(matrix: MatrixLike, cov_xx: Array) -> Moments:
+    """tr R cov_xx^2 and tr (R cov_xx)^2, exactly: the second moments of inputs that are not white.
+
+    cov_xx is dense, so a product with each of its columns is no more than its own square.
+    """
+    if isinstance(matrix, Thin):
+        middle = matrix.values[:, None] * (matrix.right.T @ cov_xx)
+        gram = middle @ (matrix.right * matrix.values)
+        return Moments(Estimate(float(np.sum(middle**2))), Estimate(float(np.sum(gram**2))))
+    size = len(cov_xx)
+    trace, product = 0.0, np.empty((size, size))
+    for block in np.array_split(np.arange(size), -(-size // _COLUMNS)):
+        image = forward(matrix, cov_xx[:, block])
+        trace += float(np.sum(image**2))
+        product[:, block] = adjoint(matrix, image)
+    return Moments(Estimate(trace), Estimate(float(np.sum(product * product.T))))
 
 
 def _gram_norm_squared(a: MatrixLike, b: MatrixLike, work: float) -> float:
