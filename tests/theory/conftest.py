@@ -117,23 +117,27 @@ def random_case():
 
 
 @pytest.fixture(scope="session")
-def route(random_case):
+def route(random_case, rotation):
     """(name, rng, ...) -> a start and a task that this route answers."""
 
     def make(name, rng, scale=1.0):
-        if name == "closed form":
-            task = Task.random(6, 1, rng=rng)
+        if name in ("closed form", "riccati"):
+            task = Task.random(6, 1 if name == "closed form" else 2, rng=rng)
             s = spectrum.flat(3, scale)
             return Network.from_spectrum(s, task=task, hidden=5, alignment=0.3, rng=rng), task
-        outputs = 1 if name == "krylov" else 2
+        if name == "closed modes":
+            left, right = rotation(2, rng), rotation(6, rng)[:, :2]
+            hidden, a, b = rotation(5, rng)[:, :2], rng.uniform(0.2, 1, 2), rng.uniform(-1, 1, 2)
+            start = Network((scale * hidden * a) @ right.T, (scale * left * b) @ hidden.T)
+            return start, Task((left * [2.0, 0.7]) @ right.T)
         return random_case(
             rng,
             scale,
             white=name != "flow, not white",
-            silent=name in ("krylov", "flow"),
+            silent=name in ("krylov", "krylov, outputs"),
             inputs=6,
             hidden=5,
-            outputs=outputs,
+            outputs=1 if name == "krylov" else 2,
         )
 
     return make

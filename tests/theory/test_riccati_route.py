@@ -35,8 +35,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_agrees_with_the_flow(name):
     start, task = CASES[name]
-    exact, flow = solve(start, task), solve(start, task, "flow")
-    assert exact.method == "riccati (T5)"
+    exact, flow = solve(start, task, "riccati"), solve(start, task, "flow")
+    assert solve(start, task).method in ("riccati (T5)", "closed modes (T3)")
     for field, got, want in zip(
         exact.measures(0.0)._fields, exact.measures(TIMES), flow.measures(TIMES), strict=True
     ):

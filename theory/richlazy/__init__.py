@@ -14,7 +14,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from richlazy import curves, errors, limits, low_rank, spectrum
+    from richlazy import (
+        curves,
+        depth,
+        errors,
+        features,
+        limits,
+        low_rank,
+        modes,
+        riccati,
+        several_outputs,
+        spectrum,
+    )
     from richlazy.averages import Expected
     from richlazy.laziness import (
         Laziness,
@@ -31,7 +42,18 @@ if TYPE_CHECKING:
     from richlazy.solvers import solve
     from richlazy.task import Task
 
-_MODULES = ("curves", "errors", "limits", "low_rank", "spectrum")
+_MODULES = (
+    "curves",
+    "depth",
+    "errors",
+    "features",
+    "limits",
+    "low_rank",
+    "modes",
+    "riccati",
+    "several_outputs",
+    "spectrum",
+)
 _NAMES = {
     "Expected": "averages",
     "Laziness": "laziness",
@@ -57,14 +79,19 @@ __all__ = [
     "Task",
     "Thin",
     "curves",
+    "depth",
     "errors",
     "expect",
+    "features",
     "kernel_alignment",
     "limits",
     "low_rank",
+    "modes",
     "predict",
     "relative_weight_change",
     "representation_alignment",
+    "riccati",
+    "several_outputs",
     "sign_similarity",
     "solve",
     "spectrum",

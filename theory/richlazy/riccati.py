@@ -38,7 +38,8 @@ _EPS = float(np.finfo(float).eps)
 _CANCELS = 8.0
 _BALANCE = 1e-13  # of the squared weights: what rounding leaves of D - lambda I
 _TINY = 1e-290  # times before it are 0 to rounding
-_CHUNK = 4_000_000  # entries of the stacked factors worked on at once
+_MODERATE = 300.0  # exponents whose exponentials can be multiplied apart
+_CHUNK = 60_000  # entries of the stacked factors worked on at once: they stay in cache
 
 
 def imbalance(first: Array, readout: Array) -> tuple[float, float]:
@@ -86,11 +87,14 @@ class Balanced:
     """
 
     def __init__(self, first: Array, readout: Array, cov_yx: Array) -> None:
-        hidden = _active(np.concatenate([first.T, readout]))
-        if hidden is not None:
-            first, readout = hidden.T @ first, readout @ hidden
-        size = float(np.sum(first**2) + np.sum(readout**2))
+        hidden = None
+        size = float(np.vdot(first, first) + np.vdot(readout, readout))
         level, self.gap = imbalance(first, readout)
+        if not self.gap <= _BALANCE * size < abs(level):  # else no unit is without weights
+            hidden = _active(np.concatenate([first.T, readout]))
+            if hidden is not None:
+                first, readout = hidden.T @ first, readout @ hidden
+                level, self.gap = imbalance(first, readout)
         if self.gap > _BALANCE * size:
             raise AssumptionError(
                 f"the start is not lambda-balanced: W2'W2 - W1 W1' differs from {level:.4g} I by "
@@ -100,7 +104,9 @@ class Balanced:
         self.level = level if abs(level) > 4.0 * _EPS * size else 0.0
         u, s, vt = np.linalg.svd(cov_yx, full_matrices=False)
         keep = s > s[:1] * max(cov_yx.shape) * _EPS
-        self.strengths, u, v = _merged(s[keep]), u[:, keep], vt[keep].T
+        if not keep.all():
+            u, s, vt = u[:, keep], s[keep], vt[keep]
+        self.strengths, v = _merged(s), vt.T
         half = 0.5 * self.level
         kappa = np.hypot(self.strengths, half)
         # eigenvector of +kappa, the form of it that does not cancel
@@ -157,16 +163,34 @@ class Balanced:
         readout = np.concatenate([b * grow - a * fade, found[:, split:]], axis=1)
         return first, readout
 
+    def second_moment(self, times: Array) -> Array:
+        """Q Q' (n, d + m, d + m) at n times: R, (W2 W1)' and B in its blocks (T5).
+
+        Examples
+        --------
+        >>> found = Balanced(np.eye(2), np.zeros((2, 2)), np.diag([2.0, 1.0]))
+        >>> found.second_moment(np.array([np.inf]))[0, :2, :2].round(6)  # R: kappa + 1/2
+        array([[2.561553, 0.      ],
+               [0.      , 1.618034]])
+        """
+        first, readout = self.factors(times)
+        basis_in, basis_out = self.bases
+        q = np.concatenate([basis_in @ first, basis_out @ readout], axis=1)
+        return np.asarray(q @ np.swapaxes(q, 1, 2))
+
     def _at(self, times: Array) -> Array:
         """P'Q in sorted rows, times (n,): k Q_y, which is C itself at t = 0."""
         if self.rank == 0:
             return np.empty((times.size, *self._rows.shape))
-        started = times > _TINY
-        found = np.tile(self._rows, (times.size, 1, 1))
-        if np.any(started):
-            found[started] = self._moved(np.minimum(times[started], self._latest))
-        if np.any(np.isinf(times)):
-            found[np.isinf(times)] = self._final
+        started, final = times > _TINY, np.isinf(times)
+        if started.all():
+            found = self._moved(np.minimum(times, self._latest))
+        else:
+            found = np.tile(self._rows, (times.size, 1, 1))
+            if started.any():
+                found[started] = self._moved(np.minimum(times[started], self._latest))
+        if final.any():
+            found[final] = self._final
         return found
 
     def _moved(self, times: Array) -> Array:
@@ -182,18 +206,21 @@ class Balanced:
         shrink[:, :pivots] = np.minimum(1.0, np.exp(-exponent) / at_pivot)
         relative[:, :pivots] = np.minimum(1.0 / at_pivot, np.exp(np.minimum(exponent, 700.0)))
         tall = np.zeros((times.size, len(rows) + self.rank, self.rank))
-        y = np.exp(t[..., None] * self._lead)
-        y *= rows
-        y *= np.sqrt(span)[..., None]
+        growth = np.maximum(self._x, 0.0)
+        if growth.max(initial=0.0) * times.max() < _MODERATE:
+            relative[:, :pivots] *= np.exp(-exponent)
+            y = (np.exp(t * growth) * np.sqrt(span))[..., None] * rows
+        else:
+            y = np.exp(t[..., None] * self._lead) * np.sqrt(span)[..., None] * rows
         y *= relative[:, None]
         tall[:, : len(rows)] = y
         index = np.arange(self.rank)
         tall[:, len(rows) + index, index] = shrink
         # rows by size: Householder's method is then accurate row by row, and a hardly moved
         # start (Y far below I) keeps its digits
-        order = np.argsort(-np.abs(tall).max(axis=2), axis=1, kind="stable")[..., None]
-        frame = np.linalg.qr(np.take_along_axis(tall, order, axis=1))[0]
-        np.put_along_axis(tall, order, frame, axis=1)
+        order = np.abs(tall).max(axis=2).argsort(axis=1)[:, ::-1]
+        lane = np.arange(times.size)[:, None]
+        tall[lane, order] = np.linalg.qr(tall[lane, order])[0]
         return np.asarray(k[..., None] * tall[:, : len(rows)])
 
     @cached_property
@@ -251,8 +278,8 @@ def _merged(strengths: Array) -> Array:
     """Singular values that differ by rounding alone, made equal: they grow together for ever."""
     if strengths.size == 0:
         return strengths
-    apart = -np.diff(strengths) > 8.0 * _EPS * strengths[0]
-    if np.all(apart):
+    apart = strengths[:-1] - strengths[1:] > 8.0 * _EPS * strengths[0]
+    if apart.all():
         return strengths
     group = np.cumsum(np.concatenate([[False], apart]))
     return np.asarray((np.bincount(group, strengths) / np.bincount(group))[group])
@@ -279,11 +306,11 @@ def _echelon(rows: Array, growing: int, noise: float) -> tuple[Array, Array, NDA
     top = rows[:growing]
     count = min(r, growing)
     turn, lower = np.linalg.qr(top.T, mode="complete")
-    left = np.abs(np.diagonal(lower))
-    lengths = np.sqrt(np.sum(top[:count] ** 2, axis=1))
-    least = np.minimum.accumulate(np.maximum(left, noise))[:-1]
-    allowed = np.concatenate([[1.0], 1.0 + lengths[1:] / least])[:count]
-    if np.all(left > noise * allowed):
+    left = np.abs(lower.diagonal())
+    # what is left of each row, over the rounding that the least pivot before it magnifies
+    lengths = np.sqrt(np.einsum("ij,ij->i", top[:count], top[:count]))
+    least = np.minimum.accumulate(left)[:-1]
+    if (left > noise).all() and (left[1:] > noise * (1.0 + lengths[1:] / least)).all():
         turned = rows @ turn
         turned[:growing] = lower.T
         return turned, turn, np.arange(count)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy import flow, laziness
+from richlazy import flow, laziness, matrices
 from richlazy.flow import Change
 from richlazy.interpolation import in_log_time
 from richlazy.krylov import Reduced
 from richlazy.laziness import Alignments, Measures, Traces
+from richlazy.network import Network
 from richlazy.riccati import Balanced
 from richlazy.transport import transported
 
-__all__ = ["ByRiccati"]
+__all__ = ["ByRiccati", "seems_balanced"]
 
 Array = NDArray[np.float64]
 
 _ROUNDING = 1e-15
+_SEEMS = 1e-9
 _DIFFERENCE = 1e-6  # weight changes below this share of the weights lose digits as differences
 _FLOW = 1e-11
 _LEAST = 1e-300  # losses below it are 0
-_CHUNK = 8_000_000
+_CHUNK = 60_000
 
 
 class ByRiccati:
@@ -50,21 +52,23 @@ class ByRiccati:
             f"lambda-balanced: W2'W2 - W1 W1' = {found.level:.6g} I on {found.rank} hidden "
             f"directions, to {found.gap:.1e}",
         )
-        left = found.strengths.size - found.learned
-        if left:
-            self.assumptions += (
-                f"{left} of {found.strengths.size} task modes are never learned: the start has "
-                "too few directions, or none on them, and comes to rest at a saddle",
-            )
         self._worst = _ROUNDING
         a, b = found.start
         self._target = np.zeros((len(b), len(a)))
         np.fill_diagonal(self._target[: found.strengths.size], found.strengths)
         self._out_of_reach = reduced.out_of_reach
         self._size = float(np.sqrt(np.sum(a**2) + np.sum(b**2)))
-        self._rate = (
-            max(float(found.strengths.max(initial=0.0)), abs(found.level), self._size**2) or 1.0
-        )
+        largest = float(np.abs(a.T @ a + b.T @ b).sum(axis=1).max(initial=0.0))  # above ||Q||_2^2
+        fastest = max(float(found.strengths.max(initial=0.0)), abs(found.level), largest)
+        self._rate = 0.5 * fastest or 1.0
+        left = found.strengths.size - found.learned
+        if left:
+            final = float(self.alignments(np.array([np.inf])).loss[0])
+            self.assumptions += (
+                f"the flow comes to rest with excess loss {final:.3g}: {left} of "
+                f"{found.strengths.size} task modes are never learned, for the start has too few "
+                "directions, or none on them",
+            )
 
     @property
     def accuracy(self) -> str:
@@ -158,5 +162,24 @@ class ByRiccati:
         return np.stack([ra, ka, np.log(np.maximum(loss, _LEAST))], axis=1)
 
 
+def seems_balanced(start: Network) -> bool:
+    """Whether D = W2'W2 - W1 W1' multiplies one random hidden direction with weights.
+
+    Necessary, so that most starts are turned away for four products with W1.
+    """
+    rng = np.random.default_rng(0)
+    direction = matrices.forward(start.first, rng.standard_normal((start.inputs, 1)))
+    if start.readout is not None:
+        direction += start.readout.T @ rng.standard_normal((len(start.readout), 1))
+    image1 = matrices.forward(start.first, matrices.adjoint(start.first, direction))
+    image2 = 0.0 * direction
+    if start.readout is not None:
+        image2 = start.readout.T @ (start.readout @ direction)
+    image, length = image2 - image1, float(np.vdot(direction, direction))
+    rest = image - (float(np.vdot(direction, image)) / (length or 1.0)) * direction
+    size = np.linalg.norm(image1) + np.linalg.norm(image2)
+    return bool(np.linalg.norm(rest) <= _SEEMS * size)
+
+
 def _square(x: Array) -> Array:
-    return np.asarray(np.sum(x * x, axis=(-2, -1)))
+    return np.asarray(np.einsum("...ij,...ij->...", x, x))

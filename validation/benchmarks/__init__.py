@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from validation.benchmarks import predictions
+from validation.benchmarks import block_krylov, modes, predictions, riccati
 
 __all__ = ["BENCHMARKS", "Figure", "measure"]
 
@@ -33,6 +33,14 @@ BENCHMARKS: dict[str, Callable[[], list[tuple[str, float, float | None, str]]]] 
     "sample": predictions.sample,
     "stiff": predictions.stiff,
     "krylov": predictions.krylov,
+    "modes": modes.accuracy,
+    "modes-speed": modes.speed,
+    "riccati": riccati.one_time,
+    "riccati-times": riccati.many_times,
+    "riccati-inputs": riccati.scaling,
+    "block-krylov": block_krylov.block_krylov,
+    "block-closure": block_krylov.closed_inputs,
+    "block-sparse": block_krylov.block_sparse,
 }
 
 
