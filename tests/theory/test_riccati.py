@@ -96,6 +96,24 @@ def test_any_shape_and_lambda(shape, level):
     check(d, h, m, rank, level, 0.7, 0.4 * rng.standard_normal((m, d)), rng)
 
 
+@pytest.mark.parametrize("shape", [(7, 2, 2), (2, 2, 7), (9, 3, 1), (1, 3, 9), (6, 4, 3)])
+@pytest.mark.parametrize("level", [0.0, 1e-6, 0.5, -0.5])
+def test_aligned_starts_of_any_difference_of_inputs_and_outputs(shape, level):
+    d, h, m = shape
+    rng = np.random.default_rng(d * h * m)
+    p = min(d, h, m)
+    strengths = np.linspace(1.0, 0.3, p)
+    for t in TIMES:
+        with mp.workdps(digits(strengths, level, t)):
+            hidden, right, left = (rotation(k, p, rng) for k in (h, d, m))
+            small = [mp.mpf(v) for v in rng.uniform(-0.7, 0.7, p)]
+            large = [mp.sqrt(v * v + abs(mp.mpf(level))) for v in small]
+            a, b = (small, large) if level >= 0 else (large, small)
+            w1, w2 = hidden * mp.diag(a) * right.T, left * mp.diag(b) * hidden.T
+            cov = left * mp.diag([mp.mpf(v) for v in strengths]) * right.T
+            assert error(w1, w2, level, cov, t) < BOUND
+
+
 @pytest.mark.parametrize("scale", [1e-8, 1e-3, 30.0])
 @pytest.mark.parametrize("level", [0.0, 1e-8, -1e-4, 0.5, -0.5])
 def test_small_and_large_starts(scale, level):
