@@ -21,21 +21,7 @@ from richlazy.matrices import Thin, rescaled
 from richlazy.network import Network
 from richlazy.solvers import solve
 from richlazy.task import Task
-
-ROUTES = [
-    "closed modes",
-    "closed form",
-    "riccati",
-    "krylov",
-    "krylov, outputs",
-    "krylov, readout",
-    "flow, not white",
-]
-
-
-def answered_by(solution, name):
-    return solution.method.startswith(name.split(",")[0])
-
+from tests.theory.routes import ROUTES, answered_by
 
 # What a Solution says about the large network
 

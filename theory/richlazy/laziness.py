@@ -30,6 +30,8 @@ __all__ = [
     "Measures",
     "Traces",
     "alignment",
+    "defined",
+    "difference",
     "from_traces",
     "kernel_alignment",
     "relative_weight_change",
@@ -125,6 +127,30 @@ def alignment(inner: ArrayLike, square0: ArrayLike, square_t: ArrayLike) -> Arra
     defined = product > 0
     ratio = np.asarray(inner) / np.where(defined, product, 1.0)
     return np.where(defined, np.minimum(ratio, 1.0), np.nan)
+
+
+def difference(a: Measures, b: Measures) -> float:
+    """Largest relative difference of weight change and alignments between two runs."""
+    worst = 0.0
+    for name in ("weight_change", "representation_alignment", "kernel_alignment"):
+        x, y = getattr(a, name), getattr(b, name)
+        known = np.isfinite(x) & np.isfinite(y) & (x != y)
+        gap = np.abs(x - y)[known] / np.maximum(np.abs(x), np.abs(y))[known]
+        worst = max(worst, float(np.max(gap, initial=0.0)))
+    return worst
+
+
+def defined(values: Array, what: str) -> Array:
+    """The values, if none is NaN, the mark of 0/0.
+
+    Raises
+    ------
+    UndefinedError
+        If one is.
+    """
+    if np.any(np.isnan(values)):
+        raise UndefinedError(f"{what} is 0/0: the representation or kernel is zero at some time")
+    return values
 
 
 Weights = ArrayLike | Sequence[ArrayLike]

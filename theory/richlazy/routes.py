@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy import flow, neuron
+from richlazy import flow, laziness, neuron
 from richlazy.errors import AssumptionError
 from richlazy.flow import Change
 from richlazy.krylov import Reduced
@@ -195,7 +195,7 @@ def spread_over_orders(
         after = _measures(fine, integrated(fine, at, rtol))
         lower = fine if fine.complete else coarse  # exact in the order: the tolerance remains
         before = _measures(lower, integrated(lower, at, goal))
-        gap = _difference(after, before)
+        gap = laziness.difference(after, before)
         tolerance = 0.5 * last < gap < 20.0 * goal  # what no further order will take away
         if gap < goal or tolerance or fine.complete or chain.order >= _LAST_ORDER:
             return after, fine, gap
@@ -212,7 +212,7 @@ def certified(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> tuple[Me
     """Measures (times, stack), and how far a run at 100 times the tolerance is from them."""
     found = _measures(reduced, integrated(reduced, at, rtol))
     loose = _measures(reduced, integrated(reduced, at, _LOOSER * rtol))
-    return found, _difference(found, loose)
+    return found, laziness.difference(found, loose)
 
 
 def integrated(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> list[Change]:
@@ -233,14 +233,3 @@ def _measures(reduced: Reduced, changes: list[Change]) -> Measures:
 
 def _single(measures: Measures) -> Measures:
     return Measures(*(v[:, 0] for v in measures))
-
-
-def _difference(a: Measures, b: Measures) -> float:
-    """Largest relative difference of weight change and alignments between two runs."""
-    worst = 0.0
-    for name in ("weight_change", "representation_alignment", "kernel_alignment"):
-        x, y = getattr(a, name), getattr(b, name)
-        known = np.isfinite(x) & np.isfinite(y) & (x != y)
-        gap = np.abs(x - y)[known] / np.maximum(np.abs(x), np.abs(y))[known]
-        worst = max(worst, float(np.max(gap, initial=0.0)))
-    return worst

@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy import matrices
-from richlazy.errors import UndefinedError, times
+from richlazy import laziness, matrices
+from richlazy.errors import times
 from richlazy.flow import Change
 from richlazy.krylov import Reduced
 from richlazy.laziness import Alignments, Laziness, Measures
@@ -125,11 +125,13 @@ class Solution:
 
     def representation_alignment(self, t: ArrayLike = np.inf) -> Array:
         """RA between 0 and t; UndefinedError where it is 0/0."""
-        return _no_nan(self._alignments(t).representation_alignment, "representation alignment")
+        return laziness.defined(
+            self._alignments(t).representation_alignment, "representation alignment"
+        )
 
     def kernel_alignment(self, t: ArrayLike = np.inf) -> Array:
         """KA between 0 and t; UndefinedError where it is 0/0."""
-        return _no_nan(self._alignments(t).kernel_alignment, "kernel alignment")
+        return laziness.defined(self._alignments(t).kernel_alignment, "kernel alignment")
 
     def _alignments(self, t: ArrayLike) -> Alignments:
         route = self._route
@@ -226,12 +228,6 @@ class Solution:
             assumptions=self.assumptions,
             accuracy=self.accuracy,
         )
-
-
-def _no_nan(values: Array, what: str) -> Array:
-    if np.any(np.isnan(values)):
-        raise UndefinedError(f"{what} is 0/0: the representation or kernel is zero at some time")
-    return values
 
 
 def _or_none(value: Array) -> float | None:
