@@ -7,10 +7,10 @@ import pytest
 import scipy.sparse as sp
 
 from richlazy import matrices, spectrum
-from richlazy.krylov import invariant_subspace
 from richlazy.network import Network
 from richlazy.routes import certified
 from richlazy.solvers import solve
+from richlazy.subspace import invariant_subspace
 from richlazy.task import Task
 from tests.theory.blocks import (
     HIDDEN,

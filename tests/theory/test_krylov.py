@@ -9,12 +9,13 @@ from scipy.sparse.linalg import aslinearoperator
 
 from richlazy import connectome, flow, low_rank, matrices, routes, spectrum
 from richlazy.flow import integrate
-from richlazy.krylov import Bidiagonal, invariant_subspace
+from richlazy.krylov import Bidiagonal
 from richlazy.laziness import Measures
 from richlazy.matrices import Thin
 from richlazy.network import Network
 from richlazy.routes import certified, integrated, spread_over_orders
 from richlazy.solvers import solve
+from richlazy.subspace import invariant_subspace
 from richlazy.task import Task
 
 HIDDEN, INPUTS = 24, 30

@@ -147,6 +147,20 @@ def test_growth_beyond_overflow(level):
     check(3, 3, 2, 2, level, 0.5, cov, rng, times=(15.0,))
 
 
+@pytest.mark.parametrize(("scale", "t"), [(30.0, 1e3), (30.0, 1e4), (1e3, 1e4), (1e3, 1e6)])
+def test_large_layers_late(scale, t):
+    """kappa - |lambda|/2 decides when modes are learned: as a difference it has few digits."""
+    rng = np.random.default_rng(0)
+    first, cov = scale * np.eye(3, 5), rng.standard_normal((2, 5))
+    with mp.workdps(80):
+        matrices = (mp.matrix(x.tolist()) for x in (first, np.zeros((2, 3)), cov))
+        w1, w2, task = matrices
+        assert error(w1, w2, -(mp.mpf(scale) ** 2), task, t) < BOUND
+        late = second_moment(Balanced(first, np.zeros((2, 3)), cov), t)[5:, :5]
+        want = floats(exact(w1, w2, -(mp.mpf(scale) ** 2), task, t))[5:, :5]
+    np.testing.assert_allclose(late, want, rtol=0, atol=BOUND * np.abs(want).max())
+
+
 SADDLE = np.array([[2.0, 0.5], [0.5, 1.0]])
 
 

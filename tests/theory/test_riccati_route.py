@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from richlazy import Network, Task, solve, spectrum
-from richlazy.errors import AssumptionError
+from richlazy.errors import AssumptionError, ConvergenceError
 
 TIMES = np.array([0.0, 1e-4, 0.05, 0.5, 2.0, 10.0, 50.0, np.inf])
 
@@ -136,3 +136,31 @@ def test_rotations_change_no_measure():
 def matrices_of(start):
     thin = start.factors
     return (thin.left * thin.values) @ thin.right.T
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-8, 1e-20])
+def test_small_starts_learn_their_modes_one_after_another(scale):
+    """Weights that wait for others turn as rounding lets them: then the flow has them."""
+    turn = np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
+    start, task = Network(scale * np.eye(3), scale * turn), Task(np.diag([3.0, 2.0, 1.0]))
+    solution = solve(start, task, "riccati")
+    np.testing.assert_allclose(solution.readout(np.inf), np.diag([3.0, 2.0, 1.0]), atol=1e-12)
+    assert solution.weight_change() == pytest.approx(np.sqrt(12.0), rel=3.0 * scale + 1e-9)
+
+
+def test_a_start_too_small_for_its_weights_to_be_known():
+    turn = np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
+    start, task = Network(1e-40 * np.eye(3), 1e-40 * turn), Task(np.diag([3.0, 2.0, 1.0]))
+    solution = solve(start, task, "riccati")
+    np.testing.assert_allclose(solution.loss(np.inf), 0.0, atol=1e-24)
+    with pytest.raises(ConvergenceError, match="ask for them"):
+        solution.weight_change()
+
+
+def test_the_loss_is_known_where_it_is_large_though_rounding_has_it_in_the_end():
+    solution = solve(Network([[1e-6]], [[1e-6]]), Task([[2.0]]), "riccati")
+    times = np.linspace(0.0, 30.0, 1000)
+    early = times[:400]
+    alone = np.array([float(solution.loss(t)) for t in early])
+    known = alone > 1e-3
+    np.testing.assert_allclose(solution.loss(times)[:400][known], alone[known], rtol=1e-10)

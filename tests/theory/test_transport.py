@@ -80,5 +80,24 @@ def test_a_factor_without_continuity_is_told():
     def scattered(times):
         return rng.standard_normal((times.size, 4, 2))
 
-    with pytest.raises(ConvergenceError, match="method='flow'"):
+    with pytest.raises(ConvergenceError, match="is not resolved"):
         transported(scattered, np.array([1.0]), 1.0)
+
+
+def test_weights_that_shrink_for_ever_lose_nothing():
+    """A start orthogonal to its task but for one direction: the rest stays or decays."""
+    first, readout = np.diag([0.5, 0.4]), np.diag([0.5, -0.4])
+    balanced = Balanced(first, readout, np.diag([1.0, 0.8]))
+    q, estimate = transported(
+        lambda t: np.concatenate(balanced.factors(t), axis=1), np.array([200.0, np.inf]), 1.0
+    )
+    assert estimate < 1e-11
+    np.testing.assert_allclose(q[0], q[1], atol=1e-12)
+
+
+def test_directions_lost_to_rounding_are_told():
+    rng = np.random.default_rng(1)
+    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    balanced = Balanced(1e-12 * np.eye(3), 1e-12 * turn, np.diag([3.0, 2.0, 1.0]))
+    with pytest.raises(ConvergenceError, match="rounding has taken"):
+        transported(lambda t: np.concatenate(balanced.factors(t), axis=1), np.array([np.inf]), 3.0)

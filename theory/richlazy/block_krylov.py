@@ -21,14 +21,9 @@ from numpy.typing import NDArray
 
 from richlazy import matrices
 from richlazy.flow import Problem, inverse_root
-from richlazy.krylov import (
-    BREAKDOWN,
-    Reduced,
-    reachable,
-    reachable_outputs,
-    without_rounding,
-)
+from richlazy.krylov import Reduced, without_rounding
 from richlazy.network import Network
+from richlazy.subspace import new_directions, reachable, reachable_outputs
 from richlazy.task import Task
 
 __all__ = ["BlockChain"]
@@ -132,10 +127,10 @@ class BlockChain:
         image = self._adjoint(new)
         onto = self.right.T @ image
         onto[:known] = 0.0
-        rest = _new_directions(self.right, image, self._size(image), self._with_variance)
+        rest = new_directions(self.right, image, self._size(image), self._with_variance)
         rows = np.concatenate([onto, rest.T @ image])
         right = np.concatenate([self.right, rest], axis=1)
-        more = _new_directions(right, self._next_right, 1.0, self._with_variance)
+        more = new_directions(right, self._next_right, 1.0, self._with_variance)
         self.right = np.concatenate([right, more], axis=1)
         self._fresh = self.right.shape[1] - d
         first = np.zeros((h + new.shape[1], self.right.shape[1]))
@@ -149,7 +144,7 @@ class BlockChain:
         """What the newest right vectors reach next: W1 V beyond H, and cov_xx V beyond X."""
         fresh = self.right[:, self.right.shape[1] - self._fresh :]
         image = matrices.forward(self.start.first, fresh)
-        self._next_left = _new_directions(left, image, self._size(image))
+        self._next_left = new_directions(left, image, self._size(image))
         self._next_right = np.zeros((self.task.inputs, 0))
         if self.task.cov_xx is None:
             self._image = image
@@ -158,7 +153,7 @@ class BlockChain:
         self._moved = np.concatenate([self._moved, moved], axis=1)
         seen = matrices.forward(self.start.first, moved)
         self._seen = np.concatenate([self._seen, seen], axis=1)
-        self._next_right = _new_directions(self.right, moved, self._spread, self._with_variance)
+        self._next_right = new_directions(self.right, moved, self._spread, self._with_variance)
 
     def _coupling(self) -> Array:
         """N of `Reduced`; with white inputs it touches the newest right vectors only."""
@@ -216,22 +211,6 @@ class BlockChain:
             out_of_reach=lost,
             square=square,
         )
-
-
-def _new_directions(basis: Array, block: Array, size: float, within: Array | None = None) -> Array:
-    """Orthonormal basis of what `block` has beyond `basis`, rounding of `size` dropped.
-
-    A small direction carries the rounding of the large ones it was found among: what does not
-    outlast being orthogonalised anew is nothing else. All lie in the span of `within`.
-    """
-    for small in (BREAKDOWN * size, 0.5):
-        if within is not None:
-            block = within @ (within.T @ block)
-        for _ in range(2):
-            block = block - basis @ (basis.T @ block)
-        u, s, _ = np.linalg.svd(block, full_matrices=False)
-        block = u[:, s > small]
-    return block
 
 
 def _row_space(readout: Array) -> Array:

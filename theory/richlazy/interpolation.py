@@ -45,12 +45,13 @@ def in_log_time(
         more, unsure = function(np.expm1(new) / rate)
         guess = _interpolated(values, u[0], u[-1], new)
         values, noise = _interleaved(values, more), _interleaved(noise, unsure)
-        allowed = noise.max(axis=0)
-        if not np.all(np.isfinite(allowed)):
+        if not np.all(np.isfinite(noise)):
             break
+        # what is lost to rounding at some times must not be at the others
+        allowed = noise.min(axis=0)
         # coefficients of an analytic function fall geometrically: the last are the error, if
         # the nodes of the level before had seen all of it
-        tail = np.abs(_coefficients(values)[-fine // 8 :]).max(axis=0)
+        tail = np.abs(_coefficients(values)[-4:]).max(axis=0)
         seen = np.abs(guess - more).max(axis=0) <= _SEEN + allowed
         converged = np.all(seen & (tail <= _TOLERANCE + allowed))
         if converged:

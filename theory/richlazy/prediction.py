@@ -43,8 +43,8 @@ def predict(
 ) -> Laziness:
     """Laziness of one start on one task between time 0 and t (learning rate x steps).
 
-    Takes the closed form where there is one, else Krylov, else the flow; the record's
-    `method`, `assumptions` and `accuracy` say which and how good. See `richlazy.solve`.
+    By the first route of `richlazy.solve` that holds; the record's `method`, `assumptions` and
+    `accuracy` say which and how good.
 
     Examples
     --------

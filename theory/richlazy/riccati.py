@@ -56,8 +56,9 @@ def imbalance(first: Array, readout: Array) -> tuple[float, float]:
         # the two norms agree to some digits: lambda from their squares summed exactly
         squares = np.concatenate([*_squares(readout), *(-part for part in _squares(first))])
         level = math.fsum(squares[squares != 0.0].tolist()) / units
-    gap = float(np.linalg.norm(conserved - level * np.eye(units)))
-    return level, gap
+    rest = conserved - level * np.eye(units)
+    largest = float(np.abs(rest).max()) or 1.0  # its square may overflow
+    return level, largest * float(np.linalg.norm(rest / largest))
 
 
 class Balanced:
@@ -107,6 +108,7 @@ class Balanced:
         if not keep.all():
             u, s, vt = u[:, keep], s[keep], vt[keep]
         self.strengths, v = _merged(s), vt.T
+        s = self.strengths
         half = 0.5 * self.level
         kappa = np.hypot(self.strengths, half)
         # eigenvector of +kappa, the form of it that does not cancel
@@ -120,11 +122,19 @@ class Balanced:
         grow = self._a[:, None] * a + self._b[:, None] * b
         fade = self._b[:, None] * a - self._a[:, None] * b
         rows = np.concatenate([grow, fade, rest_in, rest_out])
-        x = np.concatenate(
-            [kappa, -kappa, np.full(len(rest_in), -half), np.full(len(rest_out), half)]
+        # x = sign |half| + beyond: exponents of a large lambda differ in the second term alone
+        sign = np.sign(half)
+        beyond = np.concatenate(
+            [s * (s / large), -s * (s / large), np.zeros(len(rest_in) + len(rest_out))]
         )
-        self._order = np.argsort(-x, kind="stable")
-        self._x = x[self._order]
+        signs = np.repeat(
+            [abs(sign), -abs(sign), -sign, sign], [s.size, s.size, len(rest_in), len(rest_out)]
+        )
+        self._order = np.lexsort((-beyond, -signs))
+        self._beyond, signs = beyond[self._order], signs[self._order]
+        self._x = np.concatenate(
+            [kappa, -kappa, np.full(len(rest_in), -half), np.full(len(rest_out), half)]
+        )[self._order]
         self._rows, turn, self.pivots = _echelon(
             rows[self._order], int(np.sum(self._x > 0)), 8.0 * _EPS * float(np.sqrt(size))
         )
@@ -226,10 +236,12 @@ class Balanced:
     @cached_property
     def _lead(self) -> Array:
         """Growth rate of each entry of C over that of its column's pivot, at most 0."""
-        growth = np.maximum(self._x, 0.0)
-        pivot = np.zeros(self.rank)
-        pivot[: self.pivots.size] = growth[self.pivots]
-        return np.where(self._rows != 0.0, growth[:, None] - pivot, 0.0)
+        growing, pivots = self._x > 0, self.pivots
+        lead = np.zeros(self._rows.shape)
+        lead[:, : pivots.size] = np.where(
+            growing[:, None], self._beyond[:, None] - self._beyond[pivots], -self._x[pivots]
+        )
+        return np.where(self._rows != 0.0, lead, 0.0)
 
     @cached_property
     def _latest(self) -> float:
@@ -242,7 +254,7 @@ class Balanced:
         found = np.zeros_like(self._rows)
         pivots = self.pivots.size
         if pivots:
-            same = self._x[:, None] == self._x[self.pivots]
+            same = (self._beyond[:, None] == self._beyond[self.pivots]) & (self._x[:, None] > 0)
             frame = np.linalg.qr(np.where(same, self._rows[:, :pivots], 0.0))[0]
             found[:, :pivots] = np.sqrt(2.0 * np.maximum(self._x, 0.0))[:, None] * frame
         return found

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import flow, laziness, matrices
+from richlazy.errors import ConvergenceError
 from richlazy.flow import Change
 from richlazy.interpolation import in_log_time
 from richlazy.krylov import Reduced
@@ -22,6 +23,8 @@ _ROUNDING = 1e-15
 _SEEMS = 1e-9
 _DIFFERENCE = 1e-6  # weight changes below this share of the weights lose digits as differences
 _FLOW = 1e-11
+_MISTAKEN = 1e-4
+_DIM = 1e-12
 _LEAST = 1e-300  # losses below it are 0
 _CHUNK = 60_000
 
@@ -52,7 +55,7 @@ class ByRiccati:
             f"lambda-balanced: W2'W2 - W1 W1' = {found.level:.6g} I on {found.rank} hidden "
             f"directions, to {found.gap:.1e}",
         )
-        self._worst = _ROUNDING
+        self._worst, self._dim = _ROUNDING, 0.0
         a, b = found.start
         self._target = np.zeros((len(b), len(a)))
         np.fill_diagonal(self._target[: found.strengths.size], found.strengths)
@@ -73,25 +76,61 @@ class ByRiccati:
     @property
     def accuracy(self) -> str:
         """What bounds the error of the representation and of the weights."""
+        dim = f", RA to {self._dim:.0e}" if self._dim > _DIM else ""
         return (
-            "closed form: representation, readout and function to rounding (1e-11 between nodes "
-            f"of interpolation); weights by transport, estimated error {self._worst:.0e} relative"
+            "closed form: representation, readout and function to rounding of the weights (1e-11 "
+            f"between nodes of interpolation{dim}); weights by transport, estimated error "
+            f"{self._worst:.0e} relative"
         )
 
+    def weights(self, at: Array) -> tuple[Array, Array]:
+        """W1 (n, r, d) and W2 (n, m, r), up to a rotation of the hidden units common to both."""
+        first, readout = self.balanced.factors(at)
+        basis_in, basis_out = self.balanced.bases
+        assert self.reduced.right is not None
+        return np.swapaxes(self.reduced.right @ basis_in @ first, 1, 2), basis_out @ readout
+
     def changes(self, at: Array) -> list[Change]:
-        """Changes of the small network; where they are tiny, by the flow, which integrates them."""
+        """Changes of the small network by transport, and by the flow where that loses digits."""
+        try:
+            changes, lost = self._transported(at)
+        except ConvergenceError:
+            changes, lost = [], np.arange(at.size)
+        if lost.size:
+            integrated = list(flow.integrate(self.reduced.problem, at[lost], _FLOW))
+            self._worst = max(self._worst, 10.0 * _FLOW, self._mistaken(at[lost], integrated))
+            changes = changes or [change for _, change in integrated]
+            for k, change in integrated:
+                changes[int(lost[k])] = change
+        return changes
+
+    def _mistaken(self, at: Array, integrated: list[tuple[int, Change]]) -> float:
+        """How far integrated weights are from the exact Q Q', relative to Q."""
+        problem, worst = self.reduced.problem, 0.0
+        for exact, (_, change) in zip(self.balanced.second_moment(at), integrated, strict=True):
+            weights = problem.first[0] + change.first[0], problem.readout[0] + change.readout[0]
+            q = np.concatenate([weights[0].T, weights[1]])
+            gap = np.linalg.norm(q @ q.T - exact) / (np.linalg.norm(exact) or 1.0)
+            worst = max(worst, float(gap))
+        if worst > _MISTAKEN:
+            raise ConvergenceError(
+                "the start is so small that rounding decides how the weights turn; the loss, the "
+                "alignments, representation, readout and function do not depend on it: ask for them"
+            )
+        return worst
+
+    def _transported(self, at: Array) -> tuple[list[Change], NDArray[np.intp]]:
+        """Changes, and where they are too small beside the weights to be their difference."""
         found = self.balanced
-        both = [np.concatenate(found.start, axis=0)]
+        start = np.concatenate(found.start)
 
         def factor(times: Array) -> Array:
             return np.concatenate(found.factors(times), axis=1)
 
         weights, error = transported(factor, at, self._rate)
-        change = weights - both[0]
-        moved = np.sqrt(np.sum(change**2, axis=(1, 2)))
-        share = moved / (self._size or 1.0)
-        lost = (share < _DIFFERENCE) & (share > 0)
-        kept = ~lost & (share > 0)
+        change = weights - start
+        share = np.sqrt(np.sum(change**2, axis=(1, 2))) / (self._size or 1.0)
+        kept = share >= _DIFFERENCE
         if np.any(kept):
             self._worst = max(self._worst, (error + _ROUNDING) / float(share[kept].min()))
         split = found.start[0].shape[0]
@@ -100,12 +139,7 @@ class ByRiccati:
         readout = basis_out @ change[:, split:] @ found.hidden.T
         rest = np.zeros(1, dtype=bool)
         changes = [Change(w1[None], w2[None], rest) for w1, w2 in zip(first, readout, strict=True)]
-        if np.any(lost):
-            index = np.flatnonzero(lost)
-            for k, small in flow.integrate(self.reduced.problem, at[index], _FLOW):
-                changes[int(index[k])] = small
-            self._worst = max(self._worst, 10.0 * _FLOW)
-        return changes
+        return changes, np.flatnonzero((share > 0) & ~kept)
 
     def measures(self, at: Array) -> Measures:
         """Every measure; the weight change needs the rotation of the hidden units."""
@@ -130,8 +164,10 @@ class ByRiccati:
         """RA, KA and log loss, and what rounding leaves uncertain of them."""
         lanes = max(1, _CHUNK // max(1, self._target.size))
         parts = [self._at(times[i : i + lanes]) for i in range(0, times.size, lanes)]
-        values = np.concatenate(parts)
+        values, unequal = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         noise = np.full(values.shape, _ROUNDING)
+        noise[:, 0] *= 4.0 * unequal
+        self._dim = max(self._dim, float(noise[:, 0].max()))
         # the error E is known to rounding of the task, so log ||E||^2 to twice that over ||E||
         norm = float(np.linalg.norm(self._target))
         log_share = values[:, 2] - np.log(max(0.5 * norm * norm, _LEAST))
@@ -139,7 +175,8 @@ class ByRiccati:
         noise[(log_share < -50.0) | np.any(np.isnan(values), axis=1)] = np.inf
         return values, noise
 
-    def _at(self, times: Array) -> Array:
+    def _at(self, times: Array) -> tuple[Array, Array]:
+        """RA, KA and log loss (n, 3), and how much larger all weights are than the first layer."""
         a, b = self.balanced.factors(times)
         a0, b0 = self.balanced.start
         gram_a, gram_b = (np.swapaxes(x, 1, 2) @ x for x in (a, b))
@@ -159,7 +196,8 @@ class ByRiccati:
         outputs = self.reduced.problem.readout.shape[1]
         ra, ka = laziness.from_traces(traces, self.reduced.inputs, outputs)
         loss = 0.5 * _square(self._target - b @ np.swapaxes(a, 1, 2))
-        return np.stack([ra, ka, np.log(np.maximum(loss, _LEAST))], axis=1)
+        whole = np.sqrt((traces.rt + traces.bt) / np.maximum(traces.rt, _LEAST))
+        return np.stack([ra, ka, np.log(np.maximum(loss, _LEAST))], axis=1), whole
 
 
 def seems_balanced(start: Network) -> bool:
@@ -171,13 +209,15 @@ def seems_balanced(start: Network) -> bool:
     direction = matrices.forward(start.first, rng.standard_normal((start.inputs, 1)))
     if start.readout is not None:
         direction += start.readout.T @ rng.standard_normal((len(start.readout), 1))
+    direction /= np.linalg.norm(direction) or 1.0
     image1 = matrices.forward(start.first, matrices.adjoint(start.first, direction))
     image2 = 0.0 * direction
     if start.readout is not None:
         image2 = start.readout.T @ (start.readout @ direction)
-    image, length = image2 - image1, float(np.vdot(direction, direction))
-    rest = image - (float(np.vdot(direction, image)) / (length or 1.0)) * direction
+    image = image2 - image1
+    rest = image - float(np.vdot(direction, image)) * direction
     size = np.linalg.norm(image1) + np.linalg.norm(image2)
+    # one direction tells no more than this; `Balanced` measures the rest
     return bool(np.linalg.norm(rest) <= _SEEMS * size)
 
 

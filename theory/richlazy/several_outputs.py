@@ -20,7 +20,7 @@ from richlazy.errors import AssumptionError, nonnegative, positive, real_array, 
 from richlazy.laziness import Measures
 from richlazy.low_rank import check_scale
 
-__all__ = ["Alignments", "Expectation", "alignments", "expected", "measures"]
+__all__ = ["Converged", "Expectation", "alignments", "expected", "measures"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -28,7 +28,7 @@ Mask = NDArray[np.bool_]
 _ROUNDING = 1e-9  # of the sum of alignments, which come as sums of squares
 
 
-class Alignments(NamedTuple):
+class Converged(NamedTuple):
     """What the alignments c_i alone decide at the end of training."""
 
     representation_alignment: Array
@@ -40,8 +40,8 @@ class Alignments(NamedTuple):
 class Expectation(NamedTuple):
     """Mean and standard deviation over uniformly random task directions (T7)."""
 
-    mean: Alignments
-    sd: Alignments
+    mean: Converged
+    sd: Converged
 
 
 class _Final(NamedTuple):
@@ -63,7 +63,7 @@ def alignments(
     alignment: ArrayLike,
     strengths: ArrayLike = 1.0,
     norm: ArrayLike = 1.0,
-) -> Alignments:
+) -> Converged:
     """RA, KA, ||dW2|| and loss at t = infinity (T6, m outputs), any row space of these alignments.
 
     With k modes learned, tr R_0 R = s^2 [sum mu_i^2 c_i + s^2 (r-k)] and
@@ -179,7 +179,7 @@ def expected(
     variance = 2.0 * r * (d - r) / (d * (d + 2.0) * np.where(d > 1, d - 1.0, 1.0))
     deviation = np.sqrt(variance * spread)
     zero = np.zeros(deviation.shape)
-    sd = Alignments(deviation / final.norm_ra, m * deviation / final.norm_ka, zero, zero)
+    sd = Converged(deviation / final.norm_ra, m * deviation / final.norm_ka, zero, zero)
     return Expectation(mean, sd)
 
 
@@ -225,10 +225,10 @@ def _final(r: Array, d: Array, g: Array, sigma: Array, reached: Mask) -> _Final:
     )
 
 
-def _alignments(final: _Final, c: Array, r: Array, m: int, sigma: Array) -> Alignments:
+def _alignments(final: _Final, c: Array, r: Array, m: int, sigma: Array) -> Converged:
     overlap = np.sum(final.weight * c, axis=-1) + final.frozen
     b = np.sum(final.alpha, axis=-1)
-    return Alignments(
+    return Converged(
         np.minimum(overlap / final.norm_ra, 1.0),
         np.minimum((m * overlap + r * b) / final.norm_ka, 1.0),
         sigma / np.sqrt(r) * np.sqrt(b),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ from richlazy.laziness import Alignments, Laziness, Measures
 from richlazy.network import Network
 from richlazy.task import Task
 
-__all__ = ["AlignmentRoute", "Route", "Solution", "State"]
+__all__ = ["Route", "Solution", "State", "UnrotatedRoute"]
 
 Array = NDArray[np.float64]
 
@@ -51,8 +51,11 @@ class Route(Protocol):
 
 
 @runtime_checkable
-class AlignmentRoute(Route, Protocol):
-    """A route that has the alignments for less than the weights."""
+class UnrotatedRoute(Route, Protocol):
+    """A route for which the hidden units are known up to a rotation before the weights are."""
+
+    def weights(self, at: Array) -> tuple[Array, Array]:
+        """W1 (n, r, d) and W2 (n, m, r) at n times, up to a rotation of the r hidden units."""
 
     def alignments(self, at: Array) -> Alignments:
         """RA, KA and loss of the large network at ascending times."""
@@ -82,6 +85,19 @@ class State:
         """W2(t) W1(t), (outputs, inputs)."""
         product = matrices.adjoint(self.start.first, self.readout.T).T
         return product + (self.readout @ self.left) @ self.right.T
+
+
+class _Turned(NamedTuple):
+    """Weights at one time up to a rotation of the hidden units."""
+
+    weights: Array
+    readout: Array
+
+    def first(self) -> Array:
+        return self.weights
+
+    def function(self) -> Array:
+        return self.readout @ self.weights
 
 
 class Solution:
@@ -135,7 +151,7 @@ class Solution:
 
     def _alignments(self, t: ArrayLike) -> Alignments:
         route = self._route
-        question = route.alignments if isinstance(route, AlignmentRoute) else route.measures
+        question = route.alignments if isinstance(route, UnrotatedRoute) else route.measures
         return Alignments(*self._found(t, question)[-3:])
 
     def _found(
@@ -160,17 +176,30 @@ class Solution:
 
     def representation(self, t: ArrayLike) -> Array:
         """R(t) = W1'W1, dense: the shape of t, then (d, d)."""
-        layers = (state.first() for state in self._states(times(t)))
+        layers = (state.first() for state in self._up_to_rotation(t))
         return self._stacked((w1.T @ w1 for w1 in layers), t)
 
     def readout(self, t: ArrayLike) -> Array:
         """B(t) = W2 W2': the shape of t, then (m, m)."""
-        layers = (state.readout for state in self._states(times(t)))
+        layers = (state.readout for state in self._up_to_rotation(t))
         return self._stacked((w2 @ w2.T for w2 in layers), t)
 
     def function(self, t: ArrayLike) -> Array:
         """W2(t) W1(t): the shape of t, then (m, d)."""
-        return self._stacked((state.function() for state in self._states(times(t))), t)
+        return self._stacked((state.function() for state in self._up_to_rotation(t)), t)
+
+    def _up_to_rotation(self, t: ArrayLike) -> list[State] | list[_Turned]:
+        """Weights at distinct ascending times, whichever way the hidden units are turned."""
+        distinct = np.unique(times(t))
+        if isinstance(self._route, UnrotatedRoute):
+            return [_Turned(*pair) for pair in zip(*self._route.weights(distinct), strict=True)]
+        return self._states(distinct)
+
+    def _stacked(self, values: Iterable[Array], t: ArrayLike) -> Array:
+        """One value for each distinct time, in the shape of t."""
+        time = times(t)
+        place = np.unique(time, return_inverse=True)[1].reshape(time.shape)
+        return np.stack(list(values))[place]
 
     def _states(self, time: Array) -> list[State]:
         """Weights at distinct ascending times."""
@@ -190,12 +219,6 @@ class Solution:
             )
             for t, change in zip(distinct, changes, strict=True)
         ]
-
-    def _stacked(self, values: Iterable[Array], t: ArrayLike) -> Array:
-        """One value for each distinct time, in the shape of t."""
-        time = times(t)
-        place = np.unique(time, return_inverse=True)[1].reshape(time.shape)
-        return np.stack(list(values))[place]
 
     def drift(self, t: float = np.inf) -> float:
         """Change of D = W2'W2 - W1 W1' relative to ||W||^2 (T1).

@@ -19,11 +19,12 @@ from richlazy import matrices
 from richlazy.aligned import closed_modes
 from richlazy.block_krylov import BlockChain
 from richlazy.errors import AssumptionError
-from richlazy.krylov import Bidiagonal, Reduced, invariant_subspace
+from richlazy.krylov import Bidiagonal, Reduced
 from richlazy.network import Network
 from richlazy.riccati_route import ByRiccati, seems_balanced
 from richlazy.routes import ByFlow, ByKrylov, ByNeuron
 from richlazy.solution import Route, Solution
+from richlazy.subspace import invariant_subspace
 from richlazy.task import Task
 
 __all__ = ["Method", "solve"]
@@ -131,7 +132,10 @@ def _by_neuron(case: _Case) -> Route | str:
         return case.single
     if not case.chain.complete:
         return "the Krylov chain goes on past k = 1: the start is not flat as the task sees it"
-    return ByNeuron(case.chain.reduced(), case.chain_words)
+    try:
+        return ByNeuron(case.chain.reduced(), case.chain_words)
+    except AssumptionError as refusal:
+        return str(refusal)
 
 
 def _by_riccati(case: _Case) -> Route | str:

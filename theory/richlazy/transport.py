@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,12 @@ Array = NDArray[np.float64]
 
 _LEVELS = 4
 _STEPS = 2 ** (_LEVELS - 1)
-_MAX_SEGMENTS = 20_000
+_MAX_SEGMENTS = 1000  # besides one for each time asked for
+_SHORTEST = 1e-10
 _TOLERANCE = 1e-12
 _ROUNDING = 1e-15
+_TINY = 1e-200
+_LOST = 1e-9  # error of the weights from which the rotation counts as lost
 
 
 def transported(factor: Callable[[Array], Array], times: Array, rate: float) -> tuple[Array, float]:
@@ -48,56 +52,69 @@ def transported(factor: Callable[[Array], Array], times: Array, rate: float) -> 
     Raises
     ------
     ConvergenceError
-        If the rotation is not resolved within the budget of segments.
+        If the rotation is not resolved within the budget of segments, or weights have been so
+        small beside others that rounding has taken their direction.
     """
     ends = _places(np.concatenate([[0.0], times]), rate)
     todo = np.stack([ends[:-1], ends[1:]], axis=1)
     todo = todo[todo[:, 1] > todo[:, 0]]
-    done: list[tuple[Array, Array, Array]] = []  # segments, last factors, rotations
-    count, worst = 0, 0.0
+    done: list[_Segments] = []
+    budget, worst = _MAX_SEGMENTS + len(todo), 0.0
     while len(todo):
-        count += len(todo)
-        if count > _MAX_SEGMENTS:
-            raise ConvergenceError(
-                "the rotation of the hidden units is not resolved; ask for fewer times, or solve "
-                "with method='flow'"
-            )
-        last, turn, error, moved = _romberg(factor, todo, rate)
-        small = error <= _TOLERANCE * moved + _ROUNDING
-        # a segment that float64 cannot split further is taken as it is, and its error told
+        budget -= len(todo)
+        if budget < 0:
+            raise ConvergenceError("the rotation of the hidden units is not resolved")
+        found = _romberg(factor, todo, rate)
         middle = 0.5 * (todo[:, 0] + todo[:, 1])
-        good = (
-            small
-            | ~((todo[:, 0] < middle) & (middle < todo[:, 1]))
-            | (todo[:, 1] - todo[:, 0] < 1e-10)
-        )
-        worst += float(np.sum(error[good]))
-        done.append((todo[good], last[good], turn[good]))
+        good = found.error <= _TOLERANCE * found.moved + _ROUNDING
+        # where halving no longer helps, the error is what it is, and is told
+        good |= todo[:, 1] - todo[:, 0] < _SHORTEST
+        worst += float(np.sum(found.error[good]))
+        done.append(_Segments(*(x[good] for x in found)))
         left, cut = todo[~good], middle[~good]
         todo = np.concatenate(
             [np.stack([left[:, 0], cut], axis=1), np.stack([cut, left[:, 1]], axis=1)]
         )
     first = factor(np.zeros(1))[0]
-    found = np.empty((times.size, *first.shape))
-    segments = np.concatenate([part[0] for part in done]) if done else np.empty((0, 2))
-    order = np.argsort(segments[:, 0])
-    lasts = np.concatenate([part[1] for part in done]) if done else np.empty((0, *first.shape))
-    turns = np.concatenate([part[2] for part in done]) if done else np.empty((0, 0, 0))
-    now, rotation, index = first, np.eye(first.shape[1]), 0
-    for k in order:
-        while index < times.size and ends[index + 1] <= segments[k, 0]:
-            found[index] = now
-            index += 1
-        rotation = turns[k] @ rotation
-        now = lasts[k] @ rotation
-    found[index:] = now
-    return found, worst
+    if not done:
+        return np.tile(first, (times.size, 1, 1)), 0.0
+    parts = _Segments(*(np.concatenate(columns) for columns in zip(*done, strict=True)))
+    parts = _Segments(*(x[np.argsort(parts.start)] for x in parts))
+    worst += _lost(parts)
+    if worst > _LOST:
+        raise ConvergenceError("rounding has taken the direction of small weights")
+    weights = np.empty((len(parts.start) + 1, *first.shape))
+    weights[0], rotation = first, np.eye(first.shape[1])
+    for k, (last, turn) in enumerate(zip(parts.last, parts.turn, strict=True)):
+        rotation = turn @ rotation
+        weights[k + 1] = last @ rotation
+    return weights[np.searchsorted(parts.start, ends[1:], side="left")], worst
 
 
-def _romberg(
-    factor: Callable[[Array], Array], segments: Array, rate: float
-) -> tuple[Array, Array, Array, Array]:
-    """Last factor, rotation, its error and the change over each segment, relative to Q."""
+class _Segments(NamedTuple):
+    """Along the first axis: where each begins, its last factor and rotation, and what they miss."""
+
+    start: Array
+    last: Array
+    turn: Array
+    error: Array
+    moved: Array
+    spread: Array  #: squared size of the largest weights over that of the j-th largest, at worst
+    end: Array  #: and at its end
+
+
+def _lost(parts: _Segments) -> float:
+    """What rounding has made of weights that were small beside others and grew again.
+
+    A polar factor knows their direction to rounding times the spread, and they matter by how
+    large they are in the end.
+    """
+    angle = np.minimum(_ROUNDING * np.maximum.accumulate(parts.spread), 1.0)
+    return float(np.max(angle / np.sqrt(parts.end), initial=0.0))
+
+
+def _romberg(factor: Callable[[Array], Array], segments: Array, rate: float) -> _Segments:
+    """Rotation over each segment; its error and the change relative to Q."""
     n = len(segments)
     weight = np.linspace(0.0, 1.0, _STEPS + 1)
     places = segments[:, :1] * (1.0 - weight) + segments[:, 1:] * weight
@@ -108,10 +125,11 @@ def _romberg(
     for level in range(_LEVELS):
         nodes = x[:, :: _STEPS >> level]
         turn = np.broadcast_to(np.eye(r), (n, r, r))
-        polar = _polar(np.swapaxes(nodes[:, 1:], -1, -2) @ nodes[:, :-1])
+        polar, values = _polar(np.swapaxes(nodes[:, 1:], -1, -2) @ nodes[:, :-1])
         for k in range(polar.shape[1]):
             turn = polar[:, k] @ turn
         levels.append(turn)
+    spread = values[..., :1] / np.maximum(values, np.maximum(values[..., :1], _TINY) * _TINY)
     table = levels
     for power in range(1, _LEVELS):
         before = table
@@ -120,13 +138,21 @@ def _romberg(
     size = np.where(size > 0, size, 1.0)
     error = np.sqrt(np.sum((x[:, -1] @ (table[0] - before[-1])) ** 2, axis=(-2, -1)))
     moved = np.sqrt(np.sum((x[:, -1] @ table[0] - x[:, 0]) ** 2, axis=(-2, -1)))
-    return x[:, -1], table[0], error / size, moved / size
+    return _Segments(
+        segments[:, 0],
+        x[:, -1],
+        table[0],
+        error / size,
+        moved / size,
+        spread.max(axis=1),
+        spread[:, -1],
+    )
 
 
-def _polar(matrix: Array) -> Array:
-    """Nearest rotation of each of a stack of square matrices."""
-    u, _, vt = np.linalg.svd(matrix)
-    return np.asarray(u @ vt)
+def _polar(matrix: Array) -> tuple[Array, Array]:
+    """Nearest rotation of each of a stack of square matrices, and their singular values."""
+    u, values, vt = np.linalg.svd(matrix)
+    return np.asarray(u @ vt), values
 
 
 def _places(times: Array, rate: float) -> Array:
