@@ -8,7 +8,6 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import aslinearoperator
 
 from richlazy import connectome, flow, low_rank, matrices, routes, spectrum
-from richlazy.flow import integrate
 from richlazy.krylov import Bidiagonal
 from richlazy.laziness import Measures
 from richlazy.matrices import Thin
@@ -122,7 +121,7 @@ def test_the_traces_are_those_of_the_large_matrices(order, norm, dense_measures)
     reduced = chain.reduced()
     assert not reduced.complete
     assert reduced.coupling[0] > 0.0
-    for _, change in integrate(reduced.problem, np.array([0.7, np.inf]), 1e-10):
+    for _, change in flow.integrate(reduced.problem, np.array([0.7, np.inf]), 1e-10):
         w1 = first + reduced.left @ change.first[0] @ reduced.right.T
         w2 = change.readout[0] @ reduced.left.T
         wanted = dense_measures(Network(first), task, w1, w2)

@@ -14,6 +14,7 @@ import pytest
 import richlazy
 
 PUBLIC = [
+    "Curriculum",
     "Expected",
     "Laziness",
     "Network",
@@ -22,6 +23,7 @@ PUBLIC = [
     "Thin",
     "__version__",
     "curves",
+    "deep",
     "depth",
     "errors",
     "expect",
@@ -30,10 +32,12 @@ PUBLIC = [
     "limits",
     "low_rank",
     "modes",
+    "path_length",
     "predict",
     "relative_weight_change",
     "representation_alignment",
     "riccati",
+    "sequence",
     "several_outputs",
     "sign_similarity",
     "solve",

@@ -85,7 +85,7 @@ def test_it_says_what_it_needed_and_what_it_will_not_learn():
     words = " ".join(solution.assumptions)
     assert "white inputs" in words
     assert f"= {-(1.3**2) / 2:.6g} I on 2 hidden directions" in words
-    assert "1 of 3 task modes are never learned" in words
+    assert "comes to rest with excess loss 0.045" in words
     np.testing.assert_allclose(solution.loss(), 0.5 * 0.3**2, rtol=1e-12)
     solution.weight_change(3.0)
     assert "weights by transport, estimated error" in solution.accuracy

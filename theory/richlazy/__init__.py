@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from richlazy import (
         curves,
+        deep,
         depth,
         errors,
         features,
@@ -38,12 +39,14 @@ if TYPE_CHECKING:
     from richlazy.matrices import Thin
     from richlazy.network import Network
     from richlazy.prediction import expect, predict
+    from richlazy.sequences import Curriculum, path_length, sequence
     from richlazy.solution import Solution
     from richlazy.solvers import solve
     from richlazy.task import Task
 
 _MODULES = (
     "curves",
+    "deep",
     "depth",
     "errors",
     "features",
@@ -55,6 +58,7 @@ _MODULES = (
     "spectrum",
 )
 _NAMES = {
+    "Curriculum": "sequences",
     "Expected": "averages",
     "Laziness": "laziness",
     "Network": "network",
@@ -63,15 +67,18 @@ _NAMES = {
     "Thin": "matrices",
     "expect": "prediction",
     "kernel_alignment": "laziness",
+    "path_length": "sequences",
     "predict": "prediction",
     "relative_weight_change": "laziness",
     "representation_alignment": "laziness",
+    "sequence": "sequences",
     "sign_similarity": "laziness",
     "solve": "solvers",
     "weight_change": "laziness",
 }
 
 __all__ = [
+    "Curriculum",
     "Expected",
     "Laziness",
     "Network",
@@ -79,6 +86,7 @@ __all__ = [
     "Task",
     "Thin",
     "curves",
+    "deep",
     "depth",
     "errors",
     "expect",
@@ -87,10 +95,12 @@ __all__ = [
     "limits",
     "low_rank",
     "modes",
+    "path_length",
     "predict",
     "relative_weight_change",
     "representation_alignment",
     "riccati",
+    "sequence",
     "several_outputs",
     "sign_similarity",
     "solve",

@@ -16,26 +16,41 @@ products with W1 and one eigendecomposition, never a Jacobian of the whole state
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError, ConvergenceError
 
-__all__ = ["Change", "Problem", "integrate", "inverse_root"]
+__all__ = [
+    "CLOSE",
+    "STEPS",
+    "Change",
+    "Point",
+    "Problem",
+    "Step",
+    "integrate",
+    "inverse_root",
+    "march",
+]
 
 Array = NDArray[np.float64]
 
 _ORDER = 8
-_STEPS = np.arange(1, _ORDER + 1)
+#: Substeps of each Euler sequence; a step of order `len(STEPS)`.
+STEPS = np.arange(1, _ORDER + 1)
 _MAX_STEPS = 20_000
 _LANES = 64  # requested times evaluated together
 _NOISE = 1e-14
+_FAR = 100.0  # times the weights
+#: Times the tolerance: how near a minimum with error left in it steps are shortened.
+CLOSE = 1e4
 _ROUNDING = 1e-15
 _STIFFEST = 1e9  # rates over error; at 1e10 rounding keeps the flow from settling
 _LARGEST = 1e37  # eighth powers
+_DIGITS = 2e11  # of an error that rounding leaves 2e-11 of, 1e-10 can be asked for
 
 
 class Problem(NamedTuple):
@@ -59,6 +74,34 @@ class Change(NamedTuple):
     stationary: NDArray[np.bool_]
 
 
+class Step(Protocol):
+    """All Euler sequences from one point over one or several lengths, before extrapolation."""
+
+    def extrapolate(self, weights: Array) -> Sequence[Array]:
+        """Weighted sum over the `STEPS` sequences, layer by layer (n, lengths, rows, columns)."""
+
+
+class Point(Protocol):
+    """One point of the flow of a stack of n networks, as `march` needs it."""
+
+    @property
+    def fastest(self) -> float:
+        """A rate nothing exceeds by much (0 where nothing moves)."""
+
+    @property
+    def precision(self) -> Array:
+        """What rounding leaves uncertain of the error, relative to it (n,)."""
+
+    def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether each network, its weights changed by `size`, is at rest, or about to be.
+
+        About to be: it is a minimum with error left in it, about which too long a step wobbles.
+        """
+
+    def step(self, lengths: Array) -> Step:
+        """Steps of these lengths from here."""
+
+
 def _coefficients(steps: NDArray[np.int64]) -> Array:
     """Weights of polynomial extrapolation in 1/n to 0."""
     ratio = steps[None, :] / steps[:, None]
@@ -66,8 +109,8 @@ def _coefficients(steps: NDArray[np.int64]) -> Array:
     return np.asarray(np.prod(1.0 / (1.0 - ratio), axis=1))
 
 
-_VALUE = _coefficients(_STEPS)
-_ERROR = _VALUE - np.concatenate([[0.0], _coefficients(_STEPS[1:])])
+_VALUE = _coefficients(STEPS)
+_ERROR = _VALUE - np.concatenate([[0.0], _coefficients(STEPS[1:])])
 
 
 def inverse_root(root: Array) -> Array:
@@ -78,8 +121,8 @@ def inverse_root(root: Array) -> Array:
 class _Frozen:
     """One point of the flow with everything a step from it needs."""
 
-    def __init__(self, problem: Problem, change: tuple[Array, Array]) -> None:
-        self.root = problem.root
+    def __init__(self, problem: Problem, inverse: Array | None, change: Sequence[Array]) -> None:
+        self.root, self.inverse = problem.root, inverse
         self.w1 = problem.first + change[0]
         self.w2 = problem.readout + change[1]
         product = self._right(self.w2 @ self.w1)
@@ -126,27 +169,41 @@ class _Frozen:
         z = self._back(modes)
         return z if self.root is None else z @ self.root
 
-    def resting(
-        self, size: Array, rtol: float, inverse: Array | None
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    @property
+    def fastest(self) -> float:
+        return max(float(self.rates.max()), float(_norm(self.error).max()))
+
+    @property
+    def precision(self) -> Array:
+        error = _norm(self.error)
+        return self.rounding / np.where(error > 0, error, np.inf)
+
+    def step(self, lengths: Array) -> _Step:
+        return _Step(self, lengths)
+
+    def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether each network, its weights changed by `size`, is at rest, or about to be.
 
         At rest: the Gauss-Newton step still to go is below rtol * size, and the error left is
         rounding or out of reach (a minimum to second order). Or dW/dt is rounding noise (a
-        saddle). About to be: such a minimum is within 100 rtol * size.
+        saddle). About to be: such a minimum is within `CLOSE` rtol * size.
         """
-        error = self.error if inverse is None else self.error @ inverse
+        error = self.error if self.inverse is None else self.error @ self.inverse
         modes = self._modes(error[:, None])[:, 0] ** 2
-        movable = self.rates > _ROUNDING**2 * 100.0 * self.rates.max(axis=(1, 2), keepdims=True)
-        left = np.sum(np.where(movable, modes, 0.0) / np.where(movable, self.rates, 1.0), (1, 2))
-        left = np.sqrt(left)
-        stuck = np.any(~movable & (modes > (self.rounding**2)[:, None, None]), axis=(1, 2))
+        there = modes > (self.rounding**2)[:, None, None]
+        # out of reach: its rate is rounding, or mending it linearly takes far more than the weights
+        longest = (_FAR * _total([self.w1, self.w2]))[:, None, None]
+        none = _ROUNDING**2 * 100.0 * self.rates.max(axis=(1, 2), keepdims=True)
+        far = there & ((self.rates <= none) | (modes > longest**2 * self.rates))
+        wrong = np.where(there & ~far, modes, 0.0)
+        left = np.sqrt(np.sum(wrong / np.where(wrong > 0, self.rates, 1.0), axis=(1, 2)))
+        stuck = np.any(far, axis=(1, 2))
         rest = ~stuck & (left <= rtol * size)
         noise = _NOISE * _norm(self.error)
         rest |= (_norm(_t(self.w2) @ self.error) <= noise * _norm(self.w2)) & (
             _norm(self.error @ _t(self.w1)) <= noise * _norm(self.w1)
         )
-        close = ~rest & stuck & (left <= 100.0 * rtol * size)
+        close = ~rest & stuck & (left <= CLOSE * rtol * size)
         if np.any(close):
             close &= self._minimum(error)
         return rest | (close & (left <= rtol * size)), close
@@ -185,7 +242,7 @@ class _Step:
         n, m, h = point.w2.shape
         d = point.w1.shape[2]
         total = _ORDER * self.lanes  # lane = sequence * lanes + length
-        step = np.tile(lengths, _ORDER) / np.repeat(_STEPS, self.lanes)
+        step = np.tile(lengths, _ORDER) / np.repeat(STEPS, self.lanes)
         self.readouts = np.zeros((n, total, _ORDER, m, h))
         self.coefficients = np.zeros((n, total, _ORDER, m, d))
         self.change2 = np.zeros((n, total, m, h))
@@ -250,39 +307,56 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
             f"W1, W2 and the root of cov_yx must be below {_LARGEST:g}, or their powers leave the "
             f"range of float64; they reach {largest:g}: rescale both by a common factor"
         )
-    change = (np.zeros_like(problem.first), np.zeros_like(problem.readout))
     inverse = None if problem.root is None else inverse_root(problem.root)
-    t, index = 0.0, 0
-    point = _Frozen(problem, change)
-    length = 0.1 / (max(float(point.rates.max()), float(_norm(point.error).max())) or 1.0)
-    resting = np.zeros(problem.first.shape[0], dtype=bool)
-    task = np.maximum(_norm(point.error), _norm(problem.cov_yx))
-    stiffness = float(np.max(point.rates.max(axis=(1, 2)) / np.where(task > 0, task, np.inf)))
+    zero = np.zeros_like(problem.first), np.zeros_like(problem.readout)
+    start = _Frozen(problem, inverse, zero)
+    task = np.maximum(_norm(start.error), _norm(problem.cov_yx))
+    stiffness = float(np.max(start.rates.max(axis=(1, 2)) / np.where(task > 0, task, np.inf)))
     if stiffness > _STIFFEST and np.isinf(times[-1]):
         raise AssumptionError(
             f"||W||^2 is {stiffness:.1g} times the task: so deep in the lazy limit rounding hides "
             "when the flow settles; ask for a finite time, a smaller norm or the closed form"
         )
+    for index, change, resting in march(
+        lambda change: _Frozen(problem, inverse, change), zero, times, rtol
+    ):
+        yield index, Change(change[0], change[1], resting)
+
+
+def march(
+    point_at: Callable[[Sequence[Array]], Point],
+    zero: Sequence[Array],
+    times: Array,
+    rtol: float,
+) -> Iterator[tuple[int, Sequence[Array], NDArray[np.bool_]]]:
+    """Yield (index into times, change of each layer, at rest or not) for ascending times.
+
+    Extrapolated steps with error control, from `zero`, the change (n, rows, columns) of each
+    layer at the start. See `integrate`, which is this for two layers.
+    """
+    change, resting = zero, np.zeros(zero[0].shape[0], dtype=bool)
+    t, index = 0.0, 0
+    point = point_at(change)
+    length = 0.1 / (point.fastest or 1.0)
+    # a start that has all but learned the task knows its error to few digits
+    rtols = rtol * np.maximum(1.0, _DIGITS * point.precision)
     for _ in range(_MAX_STEPS):
         while index < times.size and times[index] <= t:
-            yield index, Change(*change, resting)
+            yield index, change, resting
             index += 1
         if index == times.size:
             return
-        size = np.hypot(_norm(change[0]), _norm(change[1]))
-        resting, close = point.resting(size, rtol, inverse)
+        resting, close = point.resting(_total(change), rtols)
         if np.all(resting):
             for rest in range(index, times.size):
-                yield rest, Change(*change, resting)
+                yield rest, change, resting
             return
-        step = _Step(point, np.array([length]))
-        added = [x[:, 0] for x in step.extrapolate(_VALUE)]
-        missed = [x[:, 0] for x in step.extrapolate(_ERROR)]
-        new = (change[0] + added[0], change[1] + added[1])
-        error = np.hypot(_norm(missed[0]), _norm(missed[1]))
+        step = point.step(np.array([length]))
+        new = [c + added[:, 0] for c, added in zip(change, step.extrapolate(_VALUE), strict=True)]
+        error = _total([missed[:, 0] for missed in step.extrapolate(_ERROR)])
         # the longest stable step would wobble about a minimum that error is left in
-        allowed = np.where(close, 0.01, 1.0) * rtol * np.hypot(_norm(new[0]), _norm(new[1]))
-        moving = error > 0
+        allowed = np.where(close, 10.0 / CLOSE, 1.0) * rtols * _total(new)
+        moving = error != 0  # NaN too
         worst = float(np.max(np.where(moving, error / np.where(moving, allowed, 1.0), 0.0)))
         if not np.isfinite(worst):
             length *= 0.1
@@ -294,18 +368,19 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
         inside = np.arange(index, index + int(np.sum(times[index:] < t + length)))
         for part in np.array_split(inside, max(1, -(-inside.size // _LANES))):
             if part.size:
-                later = _Step(point, times[part] - t).extrapolate(_VALUE)
+                later = point.step(times[part] - t).extrapolate(_VALUE)
                 for lane, k in enumerate(part):
-                    yield (
-                        int(k),
-                        Change(
-                            change[0] + later[0][:, lane], change[1] + later[1][:, lane], resting
-                        ),
-                    )
+                    here = [c + moved[:, lane] for c, moved in zip(change, later, strict=True)]
+                    yield int(k), here, resting
         index += inside.size
         t, change = t + length, new
-        point = _Frozen(problem, change)
+        point = point_at(change)
         length *= min(factor, 6.0)
     raise ConvergenceError(
         f"the flow did not settle in {_MAX_STEPS} steps (t = {t:.3g}); ask for an earlier time"
     )
+
+
+def _total(layers: Sequence[Array]) -> Array:
+    """Frobenius norm of all layers together (n,)."""
+    return np.asarray(np.sqrt(sum(np.sum(x * x, axis=(-2, -1)) for x in layers)))

@@ -76,10 +76,12 @@ class Balanced:
     ----------
     level
         lambda; 0 where it is rounding.
-    hidden
-        Orthonormal columns (h, r): the basis of hidden directions in which factors are given.
-    start
-        A and B at t = 0.
+    strengths
+        Singular values of cov_yx, zero ones left out.
+    pivots
+        Rows, by descending growth, at which the columns of the echelon form begin.
+    gap
+        ||W2'W2 - W1 W1' - lambda I||.
 
     Raises
     ------
@@ -138,8 +140,19 @@ class Balanced:
         self._rows, turn, self.pivots = _echelon(
             rows[self._order], int(np.sum(self._x > 0)), 8.0 * _EPS * float(np.sqrt(size))
         )
-        self.hidden = turn if hidden is None else hidden @ turn
-        self.start = np.concatenate([a, rest_in]) @ turn, np.concatenate([b, rest_out]) @ turn
+        self._turn, self._hidden = turn, hidden
+        self._start = (a, rest_in), (b, rest_out)
+
+    @cached_property
+    def hidden(self) -> Array:
+        """Orthonormal columns (h, r): the basis of hidden directions that factors are given in."""
+        return self._turn if self._hidden is None else self._hidden @ self._turn
+
+    @cached_property
+    def start(self) -> tuple[Array, Array]:
+        """A and B at t = 0."""
+        first, readout = (np.concatenate(parts) @ self._turn for parts in self._start)
+        return first, readout
 
     @property
     def rank(self) -> int:
@@ -161,7 +174,7 @@ class Balanced:
 
         R = U_in A A' U_in', B = U_out B B' U_out', W2 W1 = U_out B A' U_in' (T5).
         """
-        p, n_in = self.strengths.size, self.start[0].shape[0]
+        p, n_in = self.strengths.size, self._basis_in.shape[1]
         found = np.empty((times.size, *self._rows.shape))
         lanes = max(1, _CHUNK // max(1, self._rows.size))
         for i in range(0, times.size, lanes):
@@ -228,7 +241,7 @@ class Balanced:
         tall[:, len(rows) + index, index] = shrink
         # rows by size: Householder's method is then accurate row by row, and a hardly moved
         # start (Y far below I) keeps its digits
-        order = np.abs(tall).max(axis=2).argsort(axis=1)[:, ::-1]
+        order = np.einsum("tij,tij->ti", tall, tall).argsort(axis=1)[:, ::-1]
         lane = np.arange(times.size)[:, None]
         tall[lane, order] = np.linalg.qr(tall[lane, order])[0]
         return np.asarray(k[..., None] * tall[:, : len(rows)])

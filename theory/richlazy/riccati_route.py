@@ -25,6 +25,7 @@ _DIFFERENCE = 1e-6  # weight changes below this share of the weights lose digits
 _FLOW = 1e-11
 _MISTAKEN = 1e-4
 _DIM = 1e-12
+_LEARNED = 1e-12
 _LEAST = 1e-300  # losses below it are 0
 _CHUNK = 60_000
 
@@ -64,13 +65,12 @@ class ByRiccati:
         largest = float(np.abs(a.T @ a + b.T @ b).sum(axis=1).max(initial=0.0))  # above ||Q||_2^2
         fastest = max(float(found.strengths.max(initial=0.0)), abs(found.level), largest)
         self._rate = 0.5 * fastest or 1.0
-        left = found.strengths.size - found.learned
-        if left:
-            final = float(self.alignments(np.array([np.inf])).loss[0])
+        final = float(self.alignments(np.array([np.inf])).loss[0])
+        whole = 0.5 * float(np.sum(problem.cov_yx**2)) + self._out_of_reach
+        if final > _LEARNED * whole:
             self.assumptions += (
-                f"the flow comes to rest with excess loss {final:.3g}: {left} of "
-                f"{found.strengths.size} task modes are never learned, for the start has too few "
-                "directions, or none on them",
+                f"the flow comes to rest with excess loss {final:.3g}: the start has too few "
+                "directions to learn every task mode, or none on some",
             )
 
     @property
