@@ -119,8 +119,9 @@ class Balanced:
         minor, major = self.strengths / length, large / length
         self._a, self._b = (minor, major) if half >= 0 else (major, minor)
         a, b = v.T @ first.T, u.T @ readout
-        self._basis_in, rest_in = _residual(first.T, v, a)
-        self._basis_out, rest_out = _residual(readout, u, b)
+        noise = 8.0 * _EPS * float(np.sqrt(size))
+        self._basis_in, rest_in = _residual(first.T, v, a, noise)
+        self._basis_out, rest_out = _residual(readout, u, b, noise)
         grow = self._a[:, None] * a + self._b[:, None] * b
         fade = self._b[:, None] * a - self._a[:, None] * b
         rows = np.concatenate([grow, fade, rest_in, rest_out])
@@ -137,9 +138,7 @@ class Balanced:
         self._x = np.concatenate(
             [kappa, -kappa, np.full(len(rest_in), -half), np.full(len(rest_out), half)]
         )[self._order]
-        self._rows, turn, self.pivots = _echelon(
-            rows[self._order], int(np.sum(self._x > 0)), 8.0 * _EPS * float(np.sqrt(size))
-        )
+        self._rows, turn, self.pivots = _echelon(rows[self._order], int(np.sum(self._x > 0)), noise)
         self._turn, self._hidden = turn, hidden
         self._start = (a, rest_in), (b, rest_out)
 
@@ -310,15 +309,18 @@ def _merged(strengths: Array) -> Array:
     return np.asarray((np.bincount(group, strengths) / np.bincount(group))[group])
 
 
-def _residual(weights: Array, modes: Array, inside: Array) -> tuple[Array, Array]:
+def _residual(weights: Array, modes: Array, inside: Array, noise: float) -> tuple[Array, Array]:
     """Basis [modes, rest] of the columns of weights, and their coordinates on the rest."""
     room = modes.shape[0] - modes.shape[1]
     if room == 0 or weights.shape[1] == 0:
         return modes, np.zeros((0, weights.shape[1]))
     rest = weights - modes @ inside
     rest -= modes @ (modes.T @ rest)
-    basis, coordinates = np.linalg.qr(rest)
-    return np.concatenate([modes, basis], axis=1), coordinates
+    # not QR: columns that depend on each other would bring in directions of the modes
+    basis, size, turn = np.linalg.svd(rest, full_matrices=False)
+    keep = size > noise
+    basis = basis[:, keep] - modes @ (modes.T @ basis[:, keep])
+    return np.concatenate([modes, basis], axis=1), size[keep, None] * turn[keep]
 
 
 def _echelon(rows: Array, growing: int, noise: float) -> tuple[Array, Array, NDArray[np.intp]]:
