@@ -253,6 +253,18 @@ def test_silent_hidden_units_belong_to_no_solution():
         np.testing.assert_allclose(among, alone, atol=1e-13)
 
 
+def test_units_of_more_than_one_rounding_are_silent_too():
+    """A restart from computed weights: a unit of 1e-14 balances nothing, and stays out."""
+    rng = np.random.default_rng(19)
+    rows, turn = (
+        np.linalg.qr(rng.standard_normal((4, 3)))[0],
+        np.linalg.qr(rng.standard_normal((4, 4)))[0],
+    )
+    first = turn[:, :3] @ rows.T + 1e-14 * np.outer(turn[:, 3], rows[:, 0])
+    balanced = Balanced(first, np.zeros((2, 4)), rng.standard_normal((2, 4)))
+    assert (balanced.rank, balanced.level) == (3, pytest.approx(-1.0, rel=1e-13))
+
+
 def test_zero_weights_stay_zero():
     balanced = Balanced(np.zeros((3, 4)), np.zeros((2, 3)), np.ones((2, 4)))
     assert (balanced.rank, balanced.learned, balanced.level) == (0, 0, 0.0)

@@ -194,6 +194,10 @@ class _Point:
         error = float(np.linalg.norm(self.at.error))
         return np.array([self.rounding / error if error > 0 else 0.0])
 
+    @property
+    def haze(self) -> Array:
+        return np.array([self.rounding * _total_reach(self.at)])
+
     def implicit(self, x: Array, h: Array) -> Array:
         """(1 + h K)^-1 x for lanes x (l, m, d), h (l,)."""
         modes = x.reshape(len(x), -1) @ self.basis / (1.0 + h[:, None] * self.rates)
@@ -265,6 +269,12 @@ class _Point:
             bent = weights[i].T @ bent + np.swapaxes(moves[i], 1, 2) @ error
             error = weights[i].T @ error
         return found
+
+
+def _total_reach(at: Products) -> float:
+    """Norm of dW/dt over that of the error, at most."""
+    pairs = zip(at.inner, at.outer, strict=True)
+    return float(np.sqrt(sum(np.sum(a * a) * np.sum(b * b) for a, b in pairs)))
 
 
 class _Step:

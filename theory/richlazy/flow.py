@@ -44,6 +44,7 @@ STEPS = np.arange(1, _ORDER + 1)
 _MAX_STEPS = 20_000
 _LANES = 64  # requested times evaluated together
 _NOISE = 1e-14
+_MAGNIFIED = 30.0  # times rounding: what extrapolation makes of it
 _FAR = 100.0  # times the weights
 #: Times the tolerance: how near a minimum with error left in it steps are shortened.
 CLOSE = 1e4
@@ -91,6 +92,10 @@ class Point(Protocol):
     @property
     def precision(self) -> Array:
         """What rounding leaves uncertain of the error, relative to it (n,)."""
+
+    @property
+    def haze(self) -> Array:
+        """What rounding makes of dW/dt (n,)."""
 
     def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether each network, its weights changed by `size`, is at rest, or about to be.
@@ -177,6 +182,10 @@ class _Frozen:
     def precision(self) -> Array:
         error = _norm(self.error)
         return self.rounding / np.where(error > 0, error, np.inf)
+
+    @property
+    def haze(self) -> Array:
+        return self.rounding * _total([self.w1, self.w2])
 
     def step(self, lengths: Array) -> _Step:
         return _Step(self, lengths)
@@ -356,6 +365,8 @@ def march(
         error = _total([missed[:, 0] for missed in step.extrapolate(_ERROR)])
         # the longest stable step would wobble about a minimum that error is left in
         allowed = np.where(close, 10.0 / CLOSE, 1.0) * rtols * _total(new)
+        # near rest dW/dt is rounding, which extrapolation magnifies and no shorter step lessens
+        allowed = np.maximum(allowed, _MAGNIFIED * length * point.haze)
         moving = error != 0  # NaN too
         worst = float(np.max(np.where(moving, error / np.where(moving, allowed, 1.0), 0.0)))
         if not np.isfinite(worst):

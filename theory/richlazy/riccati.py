@@ -36,6 +36,7 @@ Array = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 _CANCELS = 8.0
+_NOISE = 1e-12  # of the largest weights
 _BALANCE = 1e-13  # of the squared weights: what rounding leaves of D - lambda I
 _TINY = 1e-290  # times before it are 0 to rounding
 _MODERATE = 300.0  # exponents whose exponentials can be multiplied apart
@@ -94,10 +95,16 @@ class Balanced:
         size = float(np.vdot(first, first) + np.vdot(readout, readout))
         level, self.gap = imbalance(first, readout)
         if not self.gap <= _BALANCE * size < abs(level):  # else no unit is without weights
-            hidden = _active(np.concatenate([first.T, readout]))
+            stacked = np.concatenate([first.T, readout])
+            # weights that came out of a computation carry more rounding than one number's
+            for rounding in (max(stacked.shape) * _EPS, _NOISE):
+                hidden = _active(stacked, rounding)
+                units = np.eye(stacked.shape[1]) if hidden is None else hidden
+                level, self.gap = imbalance(units.T @ first, readout @ units)
+                if self.gap <= _BALANCE * size:
+                    break
             if hidden is not None:
                 first, readout = hidden.T @ first, readout @ hidden
-                level, self.gap = imbalance(first, readout)
         if self.gap > _BALANCE * size:
             raise AssumptionError(
                 f"the start is not lambda-balanced: W2'W2 - W1 W1' differs from {level:.4g} I by "
@@ -283,7 +290,7 @@ def _squares(weights: Array) -> tuple[Array, Array]:
     return square, rest
 
 
-def _active(stacked: Array) -> Array | None:
+def _active(stacked: Array, rounding: float) -> Array | None:
     """Basis (h, r) of the hidden directions with weights above rounding; None if they all have."""
     h = stacked.shape[1]
     gram = stacked.T @ stacked
@@ -294,7 +301,7 @@ def _active(stacked: Array) -> Array | None:
     except np.linalg.LinAlgError:
         pass
     _, s, vt = np.linalg.svd(stacked, full_matrices=False)
-    keep = s > s[:1] * max(stacked.shape) * _EPS
+    keep = s > s[:1] * rounding
     return None if keep.size == h and np.all(keep) else np.asarray(vt[keep].T)
 
 

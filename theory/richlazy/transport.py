@@ -34,6 +34,7 @@ _SHORTEST = 1e-10
 _TOLERANCE = 1e-12
 _ROUNDING = 1e-15
 _TINY = 1e-200
+_NEARLY = 1e-6
 _LOST = 1e-9  # error of the weights from which the rotation counts as lost
 
 
@@ -86,7 +87,7 @@ def transported(factor: Callable[[Array], Array], times: Array, rate: float) -> 
     weights = np.empty((len(parts.start) + 1, *first.shape))
     weights[0], rotation = first, np.eye(first.shape[1])
     for k, (last, turn) in enumerate(zip(parts.last, parts.turn, strict=True)):
-        rotation = turn @ rotation
+        rotation = _orthonormal(turn @ rotation)
         weights[k + 1] = last @ rotation
     return weights[np.searchsorted(parts.start, ends[1:], side="left")], worst
 
@@ -147,6 +148,18 @@ def _romberg(factor: Callable[[Array], Array], segments: Array, rate: float) -> 
         spread.max(axis=1),
         spread[:, -1],
     )
+
+
+def _orthonormal(rotation: Array) -> Array:
+    """A rotation known to small errors, made one to rounding by a Newton-Schulz step.
+
+    So the weights stay lambda-balanced. Where weights have vanished for good it is no rotation,
+    and need not be.
+    """
+    missed = rotation.T @ rotation - np.eye(len(rotation))
+    if np.abs(missed).max(initial=0.0) > _NEARLY:
+        return rotation
+    return rotation - 0.5 * (rotation @ missed)
 
 
 def _polar(matrix: Array) -> tuple[Array, Array]:
