@@ -20,6 +20,9 @@ __all__ = ["MODULES", "load"]
 MODULES = {
     "T1": "t01_gradient_flow",
     "T6": "t06_flat_low_rank",
+    "T11": "t11_reduced_flow",
+    "T14": "t14_random_tasks",
+    "T15": "t15_krylov",
 }
 
 
