@@ -19,6 +19,7 @@ __all__ = ["MODULES", "load"]
 
 MODULES = {
     "T1": "t01_gradient_flow",
+    "T5": "t05_lambda_balanced",
     "T6": "t06_flat_low_rank",
     "T11": "t11_reduced_flow",
     "T14": "t14_random_tasks",
