@@ -19,6 +19,8 @@ __all__ = ["MODULES", "load"]
 
 MODULES = {
     "T1": "t01_gradient_flow",
+    "T2": "t02_modes",
+    "T3": "t03_one_mode",
     "T5": "t05_lambda_balanced",
     "T6": "t06_flat_low_rank",
     "T11": "t11_reduced_flow",
