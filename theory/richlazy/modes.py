@@ -132,41 +132,54 @@ def _checked(
 
 
 def _pair(a0: Array, b0: Array, s: Array, t: Array, root: Array) -> tuple[Array, ...]:
+    half = _imbalance(a0, b0)
     if np.all(root == 1.0):
-        return _weights(a0, b0, s, t)
-    a, b = _weights(root * a0, root * b0, s, t)
+        return _weights(a0, b0, s, t, half)
+    a, b = _weights(root * a0, root * b0, s, t, root * root * half)
     return a / root, b / root
 
 
 def _state(a0: Array, b0: Array, s: Array, t: Array, root: Array) -> tuple[Array, ...]:
+    half = _imbalance(a0, b0)
     if np.all(root == 1.0):
-        a, b, da, db, product, error, kernel = _changes(a0, b0, s, t)
+        start = _error(s, a0, b0)
+        a, b, da, db, product, error, kernel = _changes(a0, b0, s, t, half, start)
         return a, b, da, db, product, error, 0.5 * error * error, kernel
-    *layers, product, error, kernel = _changes(root * a0, root * b0, s, t)
+    q = root * root
+    start = _scaled_error(s, a0, b0, q)
+    *layers, product, error, kernel = _changes(root * a0, root * b0, s, t, q * half, start)
     a, b, da, db = (layer / root for layer in layers)
-    return a, b, da, db, product / (root * root), error, 0.5 * (error / root) ** 2, kernel
+    return a, b, da, db, product / q, error, 0.5 * (error / root) ** 2, kernel
 
 
-def _weights(a0: Array, b0: Array, s: Array, t: Array) -> tuple[Array, Array]:
+def _imbalance(a0: Array, b0: Array) -> Array:
+    """lambda/2, from the weights as given: those times a root carry rounding that is none."""
+    return 0.5 * ((b0 - a0) * (b0 + a0))
+
+
+def _weights(
+    a0: Array, b0: Array, s: Array, t: Array, half: Array
+) -> tuple[Array, Array]:
     """(a, b) at q = 1."""
     if _plain(a0, b0, s, t):
-        a, b, *_ = _grow(a0, b0, s, t)
+        a, b, *_ = _grow(a0, b0, s, t, half)
         return a, b
-    swap, _, _, x, y, *_ = _lift(a0, b0, s, t)
+    swap, _, _, x, y, *_ = _lift(a0, b0, s, t, half)
     return np.where(swap, y, x), np.where(swap, x, y)
 
 
-def _changes(a0: Array, b0: Array, s: Array, t: Array) -> tuple[Array, ...]:
-    """(a, b), their changes, p = a b, s - p and a^2 + b^2 at q = 1."""
-    start = _error(s, a0, b0)
+def _changes(
+    a0: Array, b0: Array, s: Array, t: Array, half: Array, start: Array
+) -> tuple[Array, ...]:
+    """(a, b), their changes, p = a b, s - p and a^2 + b^2 at q = 1; start is s - p(0)."""
     if _plain(a0, b0, s, t):
-        a, b, left, grown, whole = _grow(a0, b0, s, t)
+        a, b, left, grown, whole = _grow(a0, b0, s, t, half)
         start = start / whole
         product, square = a * b, a * a + b * b
         total = square + (a0 * a0 + b0 * b0)
         gain = 2.0 * start * grown * (product + a0 * b0) / total  # of a^2 and of b^2
         return a, b, gain / (a + a0), gain / (b + b0), product, start * left, square
-    swap, x0, y0, x, y, left, gone = _lift(a0, b0, s, t)
+    swap, x0, y0, x, y, left, gone = _lift(a0, b0, s, t, half)
     size = np.hypot(np.hypot(x, y), np.hypot(x0, y0))
     size = np.where(size == 0.0, 1.0, size)
     half_step = 2.0 * (start * gone / size) * gone  # (p(t) - p(0)) 2/size
@@ -195,13 +208,12 @@ def _plain(a0: Array, b0: Array, s: Array, t: Array) -> bool:
     return bool(np.min(a0 * b0) > _TINY and np.min(s) > _TINY and np.min(t) > _TINY)
 
 
-def _grow(a0: Array, b0: Array, s: Array, t: Array) -> tuple[Array, ...]:
+def _grow(a0: Array, b0: Array, s: Array, t: Array, half: Array) -> tuple[Array, ...]:
     """(a, b, left, grown, whole) for starts of one sign: left = whole/D, grown = whole - left.
 
     With (A, B) the scaled linear flow of the module's docstring, without its 1/(2 kappa),
     c+^2 + c-^2 E = (a0 A + b0 B)/(2 kappa): D needs no further products.
     """
-    half = 0.5 * ((b0 - a0) * (b0 + a0))
     square = s * s
     kappa = np.sqrt(square + half * half)
     two = kappa + kappa
@@ -220,7 +232,7 @@ def _grow(a0: Array, b0: Array, s: Array, t: Array) -> tuple[Array, ...]:
 
 
 def _lift(
-    a0: Array, b0: Array, s: Array, t: Array
+    a0: Array, b0: Array, s: Array, t: Array, half: Array
 ) -> tuple[NDArray[np.bool_], Array, Array, Array, Array, Array, Array]:
     """(swapped, x0, y0, x, y, sqrt(1/D), sqrt(1 - 1/D)) for any start, |y0| >= |x0|.
 
@@ -228,7 +240,7 @@ def _lift(
     """
     swap = np.abs(b0) < np.abs(a0)
     x0, y0 = np.where(swap, b0, a0), np.where(swap, a0, b0)
-    half = 0.5 * ((y0 - x0) * (y0 + x0))
+    half = np.abs(half)
     kappa = np.hypot(s, half)
     rest = kappa == 0.0  # s = lambda = 0: algebraic decay, as far as t is finite
     ended = rest & np.isinf(t)
@@ -276,11 +288,23 @@ def _lift(
 
 def _error(s: Array, x: Array, y: Array) -> Array:
     """s - x y to one rounding of itself (Dekker's exact product)."""
+    product, low = _product(x, y)
+    return (s - product) - low
+
+
+def _scaled_error(s: Array, x: Array, y: Array, q: Array) -> Array:
+    """s - q x y to a rounding or two of itself."""
+    product, low = _product(x, y)
+    high, rest = _product(q, product)
+    return (s - high) - (rest + q * low)
+
+
+def _product(x: Array, y: Array) -> tuple[Array, Array]:
+    """x y as two numbers whose sum is exact."""
     product = x * y
     xh, yh = _head(x), _head(y)
     xl, yl = x - xh, y - yh
-    low = ((xh * yh - product) + xh * yl + xl * yh) + xl * yl
-    return (s - product) - low
+    return product, ((xh * yh - product) + xh * yl + xl * yh) + xl * yl
 
 
 def _head(x: Array) -> Array:
