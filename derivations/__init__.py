@@ -21,9 +21,13 @@ MODULES = {
     "T1": "t01_gradient_flow",
     "T2": "t02_modes",
     "T3": "t03_one_mode",
+    "T4": "t04_depth",
     "T5": "t05_lambda_balanced",
     "T6": "t06_flat_low_rank",
+    "T10": "t10_features",
     "T11": "t11_reduced_flow",
+    "T12": "t12_sequences",
+    "T13": "t13_gradient_descent",
     "T14": "t14_random_tasks",
     "T15": "t15_krylov",
 }
