@@ -1,0 +1,161 @@
+"""Pages of the docs site: one for each derivation, and the table of formulas, in MyST Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import ClassVar
+
+import sympy as sp
+from sympy.printing.latex import LatexPrinter
+
+from derivations import MODULES, load
+from derivations.frame import Derivation, Step
+from derivations.table import ROWS, Row
+
+__all__ = ["index", "latex", "page", "write"]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+INTRODUCTION = """\
+# Derivations
+
+Every formula that richlazy evaluates is derived in SymPy, apart from the library, in steps that a
+machine checks: the difference of both sides simplifies to zero, or a solution put back into its
+equation leaves zero, or, where SymPy cannot decide, values at 50 digits agree and the page says
+that this is no proof. These pages are written from the same objects, and are not written if a
+check fails. The ids are those in the library's docstrings and in the tests.
+
+## Which function evaluates which formula, and what holds it
+"""
+
+
+def write(folder: Path) -> None:
+    """Write all pages into a folder of their own, two below the root of the clone.
+
+    Raises
+    ------
+    CheckError
+        If a step of a derivation does not hold.
+    """
+    folder.mkdir(exist_ok=True)
+    with ProcessPoolExecutor() as pool:
+        pages = dict(zip(MODULES, pool.map(_checked_page, MODULES), strict=True))
+    pages["index"] = index({name: load(name).title for name in MODULES})
+    for old in folder.glob("*.md"):
+        if old.stem not in pages:
+            old.unlink()
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:  # Sphinx goes by dates
+            path.write_text(text, encoding="utf-8")
+
+
+def _checked_page(name: str) -> str:
+    derivation = load(name)
+    derivation.check()
+    return page(derivation)
+
+
+def page(derivation: Derivation) -> str:
+    """Write out one derivation whose checks hold, and what evaluates and tests it."""
+    lines = [f"# {derivation.id}. {_escaped(derivation.title)}", "", *_held(derivation.id)]
+    lines += ["", "## Assumptions", ""]
+    lines += [f"- {_escaped(line)}" for line in derivation.assumptions]
+    lines += ["", "## Notation", "", "| symbol | meaning |", "|---|---|"]
+    for symbol, meaning in derivation.notation.items():
+        lines.append(f"| ${latex(symbol)}$ | {_shape(symbol)}{_escaped(meaning)} |")
+    lines += ["", "## Steps"]
+    for number, step in enumerate(derivation.steps, 1):
+        lines += _step(derivation, number, step)
+    lines += ["", "## Sources", ""]
+    lines += [f"- {_escaped(source)}" for source in derivation.sources]
+    return "\n".join([*lines, ""])
+
+
+def index(titles: Mapping[str, str]) -> str:
+    """Write the front page of the derivations with these titles by id: the table of formulas."""
+    lines = [INTRODUCTION, "| derivation | function | tests | studies |", "|---|---|---|---|"]
+    previous = ""
+    for row in ROWS:
+        name = f"[{row.id}]({row.id}.md)" if row.id in titles else row.id
+        cells = "" if row.id == previous else name, *_cells(row)
+        lines.append(f"| {' | '.join(cells)} |")
+        previous = row.id
+    lines += ["", "```{toctree}", ":hidden:", ""]
+    return "\n".join([*lines, *titles, "```", ""])
+
+
+class _Printer(LatexPrinter):
+    """LaTeX in which a symbol's name is typeset as the sign it stands for, and words upright."""
+
+    signs: ClassVar[dict[str, str]] = {
+        "Sxx": r"\Sigma_{xx}",
+        "Syx": r"\Sigma_{yx}",
+        "eta": r"\eta",
+        "oo": r"\infty",
+        "par": r"\parallel",
+        "perp": r"\perp",
+    }
+
+    def _deal_with_super_sub(self, string: str, style: str = "plain") -> str:
+        text = super()._deal_with_super_sub(string.replace("~", "tilde"), style)
+        text = re.sub(r"(?<![\\A-Za-z])[A-Za-z]{2,}", self._word, text)
+        return text.replace("*", "^{*}")
+
+    def _word(self, found: re.Match[str]) -> str:
+        return self.signs.get(found[0], rf"\mathrm{{{found[0]}}}")
+
+
+def latex(expression: sp.Basic) -> str:
+    """Typeset an expression as the pages do."""
+    return _Printer().doprint(expression)
+
+
+def _held(name: str) -> Iterator[str]:
+    """Yield the files of a derivation, and the table of what evaluates and tests it."""
+    number = f"t{int(name[1:]):02d}"
+    written = sorted((ROOT / "derivations").glob(f"{number}_*.py"))
+    tried = sorted((ROOT / "tests" / "derivations").glob(f"test_{number}*.py"))
+    tried.append(ROOT / "tests" / "derivations" / "test_damage.py")
+    yield f"Derived in {_files(written)}; that its checks can fail is tested in {_files(tried)}."
+    if met := sorted((ROOT / "tests" / "theory").glob(f"test_against_{number}*.py")):
+        yield f"The library is held against its claims, at 50 digits, in {_files(met)}."
+    yield from ("", "| evaluated by | tests | studies |", "|---|---|---|")
+    yield from (f"| {' | '.join(_cells(row))} |" for row in ROWS if row.id == name)
+
+
+def _cells(row: Row) -> tuple[str, str, str]:
+    tests = _files(ROOT / "tests" / "theory" / f"{name}.py" for name in row.tests)
+    studies = _files(ROOT / "validation" / f"{name}.py" for name in row.studies)
+    return f"{{py:obj}}`richlazy.{row.function}`", tests, studies
+
+
+def _files(paths: Iterable[Path]) -> str:
+    """Link copies of files, which are there wherever the site is."""
+    addresses = (path.relative_to(ROOT).as_posix() for path in paths)
+    return ", ".join(f"{{download}}`{Path(a).name} <../../{a}>`" for a in addresses)
+
+
+def _step(derivation: Derivation, number: int, step: Step) -> Iterator[str]:
+    symbols = {claim: symbol for symbol, claim in derivation.shorthand.items()}
+    yield from ("", f"### {number}. {_escaped(step.name)}", "", _escaped(step.because))
+    for claim in step.claims:
+        written = f", ${latex(symbols[claim])}$" if claim in symbols else ""
+        formula = latex(derivation.formulas[claim])
+        yield from ("", f"`{claim}`{written} =", "", "```{math}", formula, "```")
+    yield from ("", f"Check: {_escaped(str(step.check))}: **passed**")
+
+
+def _shape(symbol: sp.Basic) -> str:
+    if not isinstance(symbol, sp.MatrixSymbol):
+        return ""
+    rows, columns = (f"({latex(n)})" if n.is_Add else latex(n) for n in symbol.shape)
+    return rf"${rows} \times {columns}$, "
+
+
+def _escaped(text: str) -> str:
+    """Plain words, in which no sign is Markdown."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)

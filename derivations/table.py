@@ -1,0 +1,74 @@
+"""The table of formulas: which derivation, library function, tests and simulation studies hold it.
+
+The library is named in words only, because nothing here imports it;
+``tests/derivations/test_table.py`` holds the table against it, against the tests and against the
+derivations.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["ROWS", "Row"]
+
+
+class Row(NamedTuple):
+    """One formula of a derivation, evaluated by one public name of the library."""
+
+    id: str
+    function: str  #: dotted name in richlazy
+    tests: tuple[str, ...]  #: modules of tests/theory
+    studies: tuple[str, ...] = ()  #: studies of validation/
+
+
+ROWS = (
+    Row("T1", "Network.conserved", ("test_network", "test_symmetries")),
+    Row("T1", "Solution.drift", ("test_solution",)),
+    Row("T1", "deep.DeepSolution.drift", ("test_deep",)),
+    Row("T1", "descent.descend", ("test_descent",), ("rank",)),
+    Row("T1", "riccati.imbalance", ("test_riccati",)),
+    Row("T2", "solve", ("test_aligned",)),
+    Row("T3", "modes.state", ("test_modes",)),
+    Row("T3", "modes.trajectory", ("test_modes",)),
+    Row("T3", "solve", ("test_aligned",)),
+    Row("T4", "curves.depth", ("test_curves",)),
+    Row("T4", "depth.infinite", ("test_depth",)),
+    Row("T4", "depth.state", ("test_depth",)),
+    Row("T4", "depth.strength", ("test_depth",)),
+    Row("T4", "depth.time", ("test_depth",)),
+    Row("T5", "riccati.Balanced", ("test_riccati",)),
+    Row("T5", "riccati.Balanced.second_moment", ("test_riccati",)),
+    Row("T5", "solve", ("test_riccati_route", "test_symmetries")),
+    Row("T6", "curves.alignment", ("test_curves",)),
+    Row("T6", "curves.rank", ("test_curves",), ("rank",)),
+    Row("T6", "curves.time", ("test_curves",)),
+    Row("T6", "low_rank.measures", ("test_low_rank", "test_against_derivations"), ("rank",)),
+    Row("T6", "several_outputs.alignments", ("test_several_outputs",)),
+    Row("T6", "several_outputs.measures", ("test_several_outputs",)),
+    Row("T6", "solve", ("test_solvers",)),
+    Row("T7", "curves.rank", ("test_curves",), ("rank",)),
+    Row("T7", "expect", ("test_principal_angles", "test_prediction")),
+    Row("T7", "low_rank.expected", ("test_low_rank_averages",), ("rank",)),
+    Row("T7", "low_rank.mean_cosine", ("test_low_rank_averages",)),
+    Row("T7", "low_rank.quantile", ("test_low_rank_averages",)),
+    Row("T7", "several_outputs.expected", ("test_several_outputs",)),
+    Row("T8", "curves.scale", ("test_curves",)),
+    Row("T8", "limits.rich_limit", ("test_limits",)),
+    Row("T8", "limits.rich_limit_mean", ("test_limits",)),
+    Row("T8", "spectrum.participation_ratio", ("test_spectrum",)),
+    Row("T9", "curves.rank", ("test_curves",), ("rank",)),
+    Row("T9", "curves.scale", ("test_curves",)),
+    Row("T9", "low_rank.lazy_limit", ("test_limits",)),
+    Row("T10", "features.alignment", ("test_features",)),
+    Row("T10", "features.mean_step_alignment", ("test_features",)),
+    Row("T10", "features.step_alignment", ("test_features",)),
+    Row("T11", "deep.solve", ("test_deep",)),
+    Row("T11", "solve", ("test_flow", "test_every_route")),
+    Row("T12", "path_length", ("test_sequences",)),
+    Row("T12", "sequence", ("test_sequences",)),
+    Row("T13", "descent.descend", ("test_descent",)),
+    Row("T14", "expect", ("test_prediction",)),
+    Row("T15", "expect", ("test_prediction",)),
+    Row("T15", "limits.law", ("test_limits",)),
+    Row("T15", "solve", ("test_krylov", "test_block_krylov")),
+)

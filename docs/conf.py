@@ -1,0 +1,75 @@
+"""Settings of the site. From a clone: `python -m sphinx -W docs docs/_build/html`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).resolve().parent
+
+project = "richlazy"
+author = "richlazy contributors"
+copyright = author
+release = importlib.metadata.version(project)
+
+sys.path.insert(0, str(DOCS / "_ext"))
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",
+    "offline",
+]
+exclude_patterns = ["_build", "_ext"]
+nitpicky = True
+nitpick_ignore_regex = [("py:class", r"ndarray|numpy\..*")]  # documented elsewhere, on the network
+default_role = "literal"
+smartquotes = False  # W2' is a transpose
+
+myst_enable_extensions = ["dollarmath"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # shapes and meanings are in the words
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = f"{project} {release}"
+
+
+def write_derivations(app: Any) -> None:
+    """Write the pages that come from `derivations`, whose steps are checked on the way."""
+    sys.path.insert(0, str(DOCS.parent))
+    from derivations.pages import write
+
+    write(DOCS / "derivations")
+
+
+def plain_formulas(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]):
+    """Let formulas in docstrings be what they look like: |x| and W* are no markup."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            spans = re.split(r"(`[^`]*`)", line)
+            spans[::2] = (re.sub(r"[|*]|_(?!\w)", r"\\\g<0>", words) for words in spans[::2])
+            lines[number] = "".join(spans)
+    if what in ("attribute", "property"):
+        lines[:0] = ["..", ""]  # or napoleon takes the words before a colon for a type
+
+
+def by_public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
+    """Find the class that a docstring calls Task, wherever it stands."""
+    name = f"{project}.{node['reftarget']}"
+    python = env.get_domain("py")
+    return python.resolve_xref(env, node["refdoc"], app.builder, "class", name, node, content)
+
+
+def setup(app: Any) -> None:
+    app.connect("builder-inited", write_derivations)
+    app.connect("autodoc-process-docstring", plain_formulas, priority=100)  # before napoleon
+    app.connect("missing-reference", by_public_name)
