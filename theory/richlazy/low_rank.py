@@ -309,7 +309,7 @@ def lazy_limit(rank: ArrayLike, alignment: ArrayLike) -> tuple[Array, Array]:
     """
     r, c = _rank(rank), unit_interval(alignment, "alignment")
     away = (1.0 - c) / (1.0 + np.sqrt(c))
-    return 1.0 - (1.0 - c) / r, np.sqrt(2.0 * away) + 0.0 * r
+    return (r - 1.0 + c) / r, np.sqrt(2.0 * away) + 0.0 * r
 
 
 def _rank(rank: ArrayLike) -> Array:
