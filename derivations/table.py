@@ -56,6 +56,8 @@ ROWS = (
     Row("T8", "limits.rich_limit", ("test_limits",)),
     Row("T8", "limits.rich_limit_mean", ("test_limits",)),
     Row("T8", "spectrum.participation_ratio", ("test_spectrum",)),
+    Row("T9", "boundaries.alignment", ("test_boundaries",)),
+    Row("T9", "boundaries.slope", ("test_boundaries",)),
     Row("T9", "curves.rank", ("test_curves",), ("rank",)),
     Row("T9", "curves.scale", ("test_curves",)),
     Row("T9", "low_rank.lazy_limit", ("test_limits",)),

@@ -22,6 +22,7 @@ PUBLIC = [
     "Task",
     "Thin",
     "__version__",
+    "boundaries",
     "curves",
     "deep",
     "depth",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from richlazy import (
+        boundaries,
         curves,
         deep,
         depth,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from richlazy.task import Task
 
 _MODULES = (
+    "boundaries",
     "curves",
     "deep",
     "depth",
@@ -85,6 +87,7 @@ __all__ = [
     "Solution",
     "Task",
     "Thin",
+    "boundaries",
     "curves",
     "deep",
     "depth",

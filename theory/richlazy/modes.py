@@ -157,9 +157,7 @@ def _imbalance(a0: Array, b0: Array) -> Array:
     return 0.5 * ((b0 - a0) * (b0 + a0))
 
 
-def _weights(
-    a0: Array, b0: Array, s: Array, t: Array, half: Array
-) -> tuple[Array, Array]:
+def _weights(a0: Array, b0: Array, s: Array, t: Array, half: Array) -> tuple[Array, Array]:
     """(a, b) at q = 1."""
     if _plain(a0, b0, s, t):
         a, b, *_ = _grow(a0, b0, s, t, half)
