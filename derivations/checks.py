@@ -17,7 +17,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement, MatrixExpr
 
 from derivations.matrix_words import coefficients, expand_traces
 
-__all__ = ["Certificate", "Check", "Substitution", "Zero", "remainder"]
+__all__ = ["Certificate", "Check", "Substitution", "Zero", "factored_roots", "remainder"]
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,14 @@ def _expanded(expression: sp.Expr) -> sp.Expr:
 
 def _is_root(expression: sp.Basic) -> bool:
     return expression.is_Pow and expression.exp.is_Rational and not expression.exp.is_Integer
+
+
+def factored_roots(expression: sp.Expr, t: sp.Symbol) -> sp.Expr:
+    """Factor what stands under every root that does not move with `t`."""
+    return expression.replace(
+        lambda e: _is_root(e) and not e.base.has(t),
+        lambda e: sp.Pow(sp.factor(e.base), e.exp),
+    )
 
 
 def _numerator(expression: sp.Expr) -> sp.Expr:

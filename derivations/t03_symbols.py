@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import sympy as sp
 
+from derivations.checks import factored_roots
+
 __all__ = ["NOTATION", "SHORTHAND", "STATE", "U", "V", "final", "symmetric", "uniform"]
 
 a0, b0, a, b = sp.symbols("a_0 b_0 a b", real=True)
@@ -89,18 +91,5 @@ def _written(expression: sp.Basic, start: Mapping[sp.Symbol, sp.Expr], rate: sp.
         multiple = sp.cancel(exponent / (rate * t))
         return GROWTH**multiple if multiple.is_Integer else sp.exp(exponent)
 
-    rational = expression.xreplace(start).replace(_algebraic_root, _factored)
+    rational = factored_roots(expression.xreplace(start), t)
     return rational.rewrite(sp.exp).replace(sp.exp, power)
-
-
-def _algebraic_root(expression: sp.Basic) -> bool:
-    return (
-        expression.is_Pow
-        and expression.exp.is_Rational
-        and not expression.exp.is_Integer
-        and not expression.base.has(t)
-    )
-
-
-def _factored(root: sp.Pow) -> sp.Expr:
-    return sp.Pow(sp.factor(root.base), root.exp)

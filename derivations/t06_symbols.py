@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 from sympy import MatrixSymbol
 
+from derivations.checks import factored_roots
 from derivations.matrix_words import orthonormal
 from derivations.t01_gradient_flow import d, h, m
 
@@ -90,7 +91,7 @@ EXP_FAST, EXP_SLOW = sp.symbols("e_fast e_slow", positive=True)  # e^{gPt/2}, e^
 def uniform(expression: sp.Basic) -> sp.Basic:
     """Write an expression in sigma, r, c, g, t rationally in P and the two exponentials."""
     rational = expression.xreplace({sigma: sp.sqrt(r * g * (P - 1 / P))})
-    return rational.replace(_algebraic_root, _factored).rewrite(sp.exp).replace(sp.exp, _power)
+    return factored_roots(rational, t).rewrite(sp.exp).replace(sp.exp, _power)
 
 
 def final(expression: sp.Expr) -> sp.Expr:
@@ -104,19 +105,6 @@ def first_layer(parallel: sp.Expr, orthogonal: sp.Expr, others: sp.Expr) -> sp.B
     """W1 with the active direction at these two components and the others where they start."""
     active = ACTIVE_UNIT * (parallel * TASK + orthogonal * ACROSS).T
     return active + others * OTHER_UNITS * OTHER_INPUTS.T
-
-
-def _algebraic_root(expression: sp.Basic) -> bool:
-    return (
-        expression.is_Pow
-        and expression.exp.is_Rational
-        and not expression.exp.is_Integer
-        and not expression.base.has(t)
-    )
-
-
-def _factored(root: sp.Pow) -> sp.Expr:
-    return sp.Pow(sp.factor(root.base), root.exp)
 
 
 def _power(exponent: sp.Expr) -> sp.Expr:

@@ -10,6 +10,7 @@ from scipy.optimize import approx_fprime
 from derivations import load
 from derivations.matrix_words import entries
 from derivations.t01_gradient_flow import SIZES, W1, W2, Sxx, Syx, W_star, d, h, m
+from tests.derivations.deep_flow import DeepFlow
 
 
 def test_every_step_holds():
@@ -63,35 +64,8 @@ def test_flow_is_minus_the_gradient_by_finite_differences(sizes):
 @pytest.mark.parametrize("widths", [(3, 2, 2), (2, 4, 3, 1), (3, 3, 2, 4, 2)])
 def test_conserved_along_an_integrated_flow_of_any_depth(widths):
     rng = np.random.default_rng(2)
-    shapes = list(zip(widths[1:], widths[:-1], strict=True))
-    ends = np.cumsum([rows * columns for rows, columns in shapes])
-    task = rng.standard_normal((widths[-1], widths[0]))
-
-    def layers(state):
-        parts = np.split(state, ends[:-1])
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-
-    def product(matrices, size):
-        total = np.eye(size)
-        for matrix in matrices:
-            total = matrix @ total
-        return total
-
-    def flow(_, state):
-        weights = layers(state)
-        error = task - product(weights, widths[0])
-        return np.concatenate(
-            [
-                (
-                    product(weights[i + 1 :], widths[i + 1]).T
-                    @ error
-                    @ product(weights[:i], widths[0]).T
-                ).ravel()
-                for i in range(len(weights))
-            ]
-        )
-
-    start = 0.7 * rng.standard_normal(ends[-1])
+    flow = DeepFlow(widths, rng.standard_normal((widths[-1], widths[0])))
+    start = 0.7 * rng.standard_normal(flow.ends[-1])
     end = solve_ivp(flow, (0, 3), start, method="DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
     assert np.linalg.norm(end - start) > 0.1
 
@@ -99,6 +73,6 @@ def test_conserved_along_an_integrated_flow_of_any_depth(widths):
         sizes = {h: lower.shape[0], d: lower.shape[1], m: upper.shape[0]}
         return numbers("conserved", {W1: lower, W2: upper}, sizes)
 
-    for i in range(len(shapes) - 1):
-        before, after = (conserved(*layers(state)[i : i + 2]) for state in (start, end))
+    for i in range(len(flow.shapes) - 1):
+        before, after = (conserved(*flow.layers(state)[i : i + 2]) for state in (start, end))
         np.testing.assert_allclose(after, before, rtol=0, atol=1e-9)

@@ -8,6 +8,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from derivations import load
+from tests.derivations.deep_flow import DeepFlow
 
 T4 = load("T4")
 
@@ -29,33 +30,7 @@ def test_claims_against_integrated_layers(layers, start):
     widths = [*rng.integers(2, 5, layers), 3]
     directions = [x / np.linalg.norm(x) for x in map(rng.standard_normal, widths)]
     task = s * np.outer(directions[-1], directions[0])
-    shapes = list(zip(widths[1:], widths[:-1], strict=True))
-    ends = np.cumsum([rows * columns for rows, columns in shapes])[:-1]
-
-    def split(state):
-        parts = np.split(state, ends)
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-
-    def product(matrices, size):
-        total = np.eye(size)
-        for matrix in matrices:
-            total = matrix @ total
-        return total
-
-    def flow(_, state):
-        weights = split(state)
-        error = task - product(weights, widths[0])
-        return np.concatenate(
-            [
-                np.ravel(
-                    product(weights[i + 1 :], widths[i + 1]).T
-                    @ error
-                    @ product(weights[:i], widths[0]).T
-                )
-                for i in range(layers)
-            ]
-        )
-
+    flow = DeepFlow(widths, task)
     first = np.concatenate(
         [
             start ** (1 / layers) * np.outer(directions[i + 1], directions[i]).ravel()
@@ -63,7 +38,7 @@ def test_claims_against_integrated_layers(layers, start):
         ]
     )
     end = solve_ivp(flow, (0, until), first, method="DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
-    learned = product(split(end), widths[0])
+    learned = flow.product(end)
     u = directions[-1] @ learned @ directions[0]
     np.testing.assert_allclose(learned, u * np.outer(directions[-1], directions[0]), atol=1e-10)
     values = {"L": layers, "s": s, "u": u, "u_0": start}

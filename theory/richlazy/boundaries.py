@@ -60,12 +60,12 @@ def alignment(
     >>> [round(float(c), 3) for c in found]
     [-0.152, 2.547, 0.561]
     """
-    r, d, u, v = _shares(rank, inputs, norm, strength, full=False)
-    _, _, f, g = _shares(rank, inputs, norm, strength, full=True)
+    r, d, squared_norm = _checked(rank, inputs, norm, strength)
+    (u, v), (f, g) = _shares(squared_norm / r), _shares(squared_norm / d)
     representation = np.sqrt(r / d) * (g * (d - 1) + 1) * np.sqrt(v * v * (r - 1) + 1)
     representation = representation / np.sqrt(g * g * (d - 1) + 1) - v * (r - 1)
-    square = r * v * (1 + u) + u * u * (d + 1) + 2 * u  # of ||K||/mu^2
-    kernel = np.sqrt(r / d) * (d + f) * np.sqrt(square) / np.sqrt(d + f * f + 2 * f)
+    size = np.sqrt(_kernel_square(r, d, u, v))
+    kernel = np.sqrt(r / d) * (d + f) * size / np.sqrt(d + f * f + 2 * f)
     cosine = (1 - np.sqrt(u * f) / (1 + np.sqrt(g))) / np.sqrt(v)
     return Boundary(representation, kernel - r + v, cosine * np.abs(cosine))
 
@@ -94,7 +94,8 @@ def slope(
     >>> falling.tolist()
     [False, True, True, False]
     """
-    r, d, u, v = _shares(rank, inputs, norm, strength, full=False)
+    r, d, squared_norm = _checked(rank, inputs, norm, strength)
+    u, v = _shares(squared_norm / r)
     turn = (
         d * u * v * (3 - u) * (u + 2)
         + 4 * r**2 * u * v**2
@@ -108,15 +109,14 @@ def slope(
         + 2 * r * d * (u**4 + 7 * u**3 - 6 * u**2 + u + 1)
         + r * u * (5 * u**2 + 3 * u - 2)
     )
-    square = r * v * (1 + u) + u * u * (d + 1) + 2 * u
-    kernel_scale = 2 * d * r * (u + 1) * (r * (1 + 1 / d) - v) * square
+    kernel_scale = 2 * d * r * (u + 1) * (r * (1 + 1 / d) - v) * _kernel_square(r, d, u, v)
     return Slope(turn / scale, kernel_turn / kernel_scale)
 
 
-def _shares(
-    rank: ArrayLike, inputs: ArrayLike, norm: ArrayLike, strength: ArrayLike, *, full: bool
-) -> tuple[Array, Array, Array, Array]:
-    """(r, d, u, 1 - u) at the rank given, or at full rank."""
+def _checked(
+    rank: ArrayLike, inputs: ArrayLike, norm: ArrayLike, strength: ArrayLike
+) -> tuple[Array, Array, Array]:
+    """(r, d, sigma^2/|beta|)."""
     r, d = real_array(rank, "rank"), real_array(inputs, "inputs")
     sigma, g = positive(norm, "norm"), positive(strength, "strength")
     if np.any(r < 1) or np.any(r > d):
@@ -124,7 +124,17 @@ def _shares(
             f"rank must lie between 1 and inputs; it goes from {r.min():g} to {r.max():g} of "
             f"{d.min():g}"
         )
-    low_rank.check_scale(sigma, g, d if full else r)
-    start = sigma**2 / ((d if full else r) * g)
-    mu = 0.5 * (start + np.hypot(start, 2.0))
-    return r, d, 1.0 / mu**2, start / mu
+    for directions in (r, d):
+        low_rank.check_scale(sigma, g, directions)
+    return r, d, sigma**2 / g
+
+
+def _shares(start: Array) -> tuple[Array, Array]:
+    """u and 1 - u from s^2/|beta|."""
+    mu_squared = 0.5 * (start + np.hypot(start, 2.0))
+    return 1.0 / mu_squared**2, start / mu_squared
+
+
+def _kernel_square(r: Array, d: Array, u: Array, v: Array) -> Array:
+    """||K||^2/mu^4 of the end."""
+    return r * v * (1 + u) + u * u * (d + 1) + 2 * u

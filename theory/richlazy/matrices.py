@@ -188,7 +188,7 @@ def _dense(matrix: MatrixLike, name: str = "the matrix") -> Array:
 
 
 def has_factors(matrix: MatrixLike) -> bool:
-    """Whether `svd` can be had: thin factors, or small enough to be made dense."""
+    """Whether `svd` is worth trying: thin factors, or small enough to be made dense."""
     return isinstance(matrix, Thin) or min(matrix.shape) <= DENSE_LIMIT
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ from richlazy.krylov import Reduced
 from richlazy.laziness import Alignments, Measures, Traces
 from richlazy.network import Network
 from richlazy.riccati import Balanced
+from richlazy.routes import left_unlearned
 from richlazy.transport import transported
 
 __all__ = ["ByRiccati", "seems_balanced"]
@@ -25,7 +28,6 @@ _DIFFERENCE = 1e-6  # weight changes below this share of the weights lose digits
 _FLOW = 1e-11
 _MISTAKEN = 1e-4
 _DIM = 1e-12
-_LEARNED = 1e-12
 _LEAST = 1e-300  # losses below it are 0
 _CHUNK = 60_000
 
@@ -51,27 +53,25 @@ class ByRiccati:
         problem = reduced.problem
         self.balanced = Balanced(problem.first[0], problem.readout[0], problem.cov_yx[0])
         found = self.balanced
-        self.assumptions: tuple[str, ...] = (
-            "white inputs",
-            f"lambda-balanced: W2'W2 - W1 W1' = {found.level:.6g} I on {found.rank} hidden "
-            f"directions, to {found.gap:.1e}",
-        )
         self._worst, self._dim = _ROUNDING, 0.0
         a, b = found.start
         self._target = np.zeros((len(b), len(a)))
         np.fill_diagonal(self._target[: found.strengths.size], found.strengths)
-        self._out_of_reach = reduced.out_of_reach
         self._size = float(np.sqrt(np.sum(a**2) + np.sum(b**2)))
         largest = float(np.abs(a.T @ a + b.T @ b).sum(axis=1).max(initial=0.0))  # above ||Q||_2^2
         fastest = max(float(found.strengths.max(initial=0.0)), abs(found.level), largest)
         self._rate = 0.5 * fastest or 1.0
-        final = float(self.alignments(np.array([np.inf])).loss[0])
-        whole = 0.5 * float(np.sum(problem.cov_yx**2)) + self._out_of_reach
-        if final > _LEARNED * whole:
-            self.assumptions += (
-                f"the flow comes to rest with excess loss {final:.3g}: the start has too few "
-                "directions to learn every task mode, or none on some",
-            )
+
+    @cached_property
+    def assumptions(self) -> tuple[str, ...]:
+        """What it needs, and what is never learned."""
+        found = self.balanced
+        return (
+            "white inputs",
+            f"lambda-balanced: W2'W2 - W1 W1' = {found.level:.6g} I on {found.rank} hidden "
+            f"directions, to {found.gap:.1e}",
+            *left_unlearned(self.reduced, float(self.alignments(np.array([np.inf])).loss[0])),
+        )
 
     @property
     def accuracy(self) -> str:
@@ -158,7 +158,9 @@ class ByRiccati:
             values[finite.size :] = self._smooth(np.array([np.inf]))[0]
         ra, ka = np.minimum(values[:, :2], 1.0).T
         loss = np.exp(values[:, 2])
-        return Alignments(ra, ka, np.where(loss < 2.0 * _LEAST, 0.0, loss) + self._out_of_reach)
+        return Alignments(
+            ra, ka, np.where(loss < 2.0 * _LEAST, 0.0, loss) + self.reduced.out_of_reach
+        )
 
     def _smooth(self, times: Array) -> tuple[Array, Array]:
         """RA, KA and log loss, and what rounding leaves uncertain of them."""

@@ -21,6 +21,7 @@ __all__ = [
     "certified",
     "first_order",
     "integrated",
+    "left_unlearned",
     "spread_over_orders",
 ]
 
@@ -30,6 +31,7 @@ _TOLERANCE = 1e-10
 _LOOSER = 100.0  # times the tolerance: the second run of the certificate
 _FIRST_ORDER = 6
 _LAST_ORDER = 400
+_LEARNED = 1e-12  # of the loss of zero weights
 
 
 class Chain(Protocol):
@@ -128,7 +130,8 @@ class ByKrylov:
         """Measures of the large network at ascending times."""
         found, self.reduced, gap = spread_over_orders(self.chain, at)
         self._worst = max(self._worst, gap)
-        self._rest = self._rest or _left_unlearned(self.reduced, at, found)
+        if np.isinf(at[-1]):
+            self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
         return _single(found)
 
 
@@ -162,22 +165,20 @@ class ByFlow:
         """Measures of the large network at ascending times."""
         found, gap = certified(self.reduced, at)
         self._worst = max(self._worst, gap)
-        self._rest = self._rest or _left_unlearned(self.reduced, at, found)
+        if np.isinf(at[-1]):
+            self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
         return _single(found)
 
 
-def _left_unlearned(reduced: Reduced, at: Array, found: Measures) -> tuple[str, ...]:
-    """What to say of a flow that has come to rest before the task was learned."""
-    if not np.isinf(at[-1]):
-        return ()
+def left_unlearned(reduced: Reduced, loss: float) -> tuple[str, ...]:
+    """What to say of a flow that comes to rest with this excess loss."""
     # beside the loss of zero weights: a start may have learned all but rounding
     cov_yx, root = reduced.problem.cov_yx, reduced.problem.root
     seen = cov_yx if root is None else cov_yx @ flow.inverse_root(root)
-    left, whole = float(found.loss[-1, 0]), 0.5 * float(np.sum(seen**2)) + reduced.out_of_reach
-    if left <= 1e-12 * whole:
+    if loss <= _LEARNED * (0.5 * float(np.sum(seen**2)) + reduced.out_of_reach):
         return ()
     return (
-        f"the flow comes to rest with excess loss {left:.3g}: at a saddle, or at the least that "
+        f"the flow comes to rest with excess loss {loss:.3g}: at a saddle, or at the least that "
         "these hidden units allow",
     )
 
