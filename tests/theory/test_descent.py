@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import richlazy as rl
-from richlazy.descent import descend, stable_step
+from richlazy.descent import Gauge, descend, stable_step
 from richlazy.errors import ConvergenceError
 from richlazy.laziness import Measures
 
@@ -244,3 +248,142 @@ def test_measures_have_the_axes_of_runs_and_records():
     found = descend(first, readout, yx, step=0.1, steps=10, record=[2, 10])
     assert isinstance(found.measures, Measures)
     assert {value.shape for value in found.measures} == {(3, 2)}
+
+
+@pytest.mark.parametrize("cov_xx", [None, covariance(4)])
+def test_a_gauge_measures_any_weights_as_descent_does(cov_xx):
+    first, readout, yx = batch(3, 2, 4, 2)
+    gauge = Gauge(first, readout, yx, cov_xx)
+    found = descend(first, readout, yx, step=0.1, steps=10, record=[0, 10], cov_xx=cov_xx)
+    for index, weights in enumerate([(first, readout), (found.first, found.readout)]):
+        for one, other in zip(gauge.measures(*weights), found.measures, strict=True):
+            np.testing.assert_array_equal(one, other[:, index])
+    residual = yx - readout @ (first if cov_xx is None else first @ cov_xx)
+    assert np.all(np.sum(residual**2, axis=(1, 2)) <= gauge.ceiling() * (1 + 1e-12))
+
+
+def test_a_gauge_refuses_what_does_not_fit():
+    first, readout, yx = batch(2, 3, 4, 1)
+    with pytest.raises(ValueError, match="must fit together"):
+        Gauge(first, readout, yx[:1])
+    with pytest.raises(ValueError, match="cov_yx is zero"):
+        Gauge(first, readout, 0.0 * yx)
+    assert Gauge(first, readout, yx, np.eye(4)).cov_xx is None
+
+
+# Over random networks
+
+shapes = st.tuples(st.integers(1, 3), *[st.integers(1, 4)] * 3)  # runs, hidden, inputs, outputs
+seeds = st.integers(0, 1000)
+
+
+def measured(first, readout, yx, step=0.05, steps=12, cov_xx=None):
+    return descend(first, readout, yx, step=step, steps=steps, record=[0, 3, steps], cov_xx=cov_xx)
+
+
+def turn(size, rng):
+    return np.linalg.qr(rng.standard_normal((size, size)))[0]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(-16, 16), min_size=10, max_size=10), st.integers(9, 12))
+def test_one_step_is_exact(eighths, power):
+    """Entries k/8 and a step 2^-n: float64 holds every number of the step as it is."""
+    step, parts = 2.0**-power, np.array(eighths) / 8.0
+    yx = np.array([[[1.0, -0.5]]])
+    first, readout = parts[:4].reshape(1, 2, 2), parts[4:6].reshape(1, 1, 2)
+    root = parts[6:10].reshape(2, 2)
+    cov_xx = root @ root.T + np.eye(2)
+    run = descend(first, readout, yx, step=step, steps=1, record=[1], cov_xx=cov_xx)
+
+    def exactly(array):
+        return np.array([Fraction(float(x)) for x in array.ravel()]).reshape(array.shape)
+
+    w1, w2, s_yx, s_xx = (exactly(x) for x in (first[0], readout[0], yx[0], cov_xx))
+    error = s_yx - w2.dot(w1).dot(s_xx)
+    wanted = (w1 + Fraction(step) * w2.T.dot(error), w2 + Fraction(step) * error.dot(w1.T))
+    for found, exact in zip((run.first[0], run.readout[0]), wanted, strict=True):
+        np.testing.assert_array_equal(found, exact.astype(float))
+
+
+@settings(max_examples=50)
+@given(shapes, seeds, st.permutations(range(3)))
+def test_the_order_of_runs_does_not_matter(shape, seed, order):
+    first, readout, yx = batch(3, *shape[1:], seed=seed)
+    plain = measured(first, readout, yx)
+    mixed = measured(*(x[list(order)] for x in (first, readout, yx)))
+    for name in ("first", "readout"):
+        np.testing.assert_array_equal(getattr(mixed, name), getattr(plain, name)[list(order)])
+    for one, other in zip(mixed.measures, plain.measures, strict=True):
+        np.testing.assert_array_equal(one, other[list(order)])
+
+
+@settings(max_examples=50)
+@given(shapes, seeds, st.booleans())
+def test_turning_inputs_hidden_units_and_outputs_turns_the_weights(shape, seed, white):
+    n, h, d, m = shape
+    first, readout, yx = batch(n, h, d, m, seed=seed)
+    rng = np.random.default_rng(seed)
+    cov_xx = None if white else covariance(d)
+    inputs, hidden, outputs = (turn(size, rng) for size in (d, h, m))
+    plain = measured(first, readout, yx, cov_xx=cov_xx)
+    turned = measured(
+        hidden @ first @ inputs.T, outputs @ readout @ hidden.T, outputs @ yx @ inputs.T,
+        cov_xx=None if white else inputs @ cov_xx @ inputs.T,
+    )  # fmt: skip
+    np.testing.assert_allclose(turned.first, hidden @ plain.first @ inputs.T, atol=1e-12)
+    np.testing.assert_allclose(turned.readout, outputs @ plain.readout @ hidden.T, atol=1e-12)
+    for one, other in zip(turned.measures, plain.measures, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+@settings(max_examples=50)
+@given(shapes, seeds, st.sampled_from([0.25, 4.0, 2.0**20]))
+def test_weights_scale_as_the_root_of_the_task(shape, seed, k):
+    """W -> sqrt(k) W, task -> k task, step -> step/k: powers of 2, so without rounding."""
+    first, readout, yx = batch(*shape, seed=seed)
+    root = np.sqrt(k)
+    plain = measured(first, readout, yx)
+    scaled = measured(root * first, root * readout, k * yx, step=0.05 / k)
+    np.testing.assert_array_equal(scaled.first, root * plain.first)
+    np.testing.assert_array_equal(scaled.readout, root * plain.readout)
+    units = (root, root, root, 1.0, 1.0, k * k)
+    for one, other, unit in zip(scaled.measures, plain.measures, units, strict=True):
+        np.testing.assert_allclose(one, unit * other, rtol=1e-12, atol=1e-14 * unit)
+
+
+@settings(max_examples=50)
+@given(shapes, seeds, st.sampled_from([0.001, 0.02, 0.1]))
+def test_the_conserved_matrix_moves_by_the_squared_step(shape, seed, step):
+    """T13: after a step D is D + step^2 (G2'G2 - G1 G1'), with the slopes G1, G2 of the flow."""
+    first, readout, yx = batch(*shape, seed=seed)
+    run = descend(first, readout, yx, step=step, steps=1, record=[1])
+
+    def conserved(w1, w2):
+        return w2.swapaxes(1, 2) @ w2 - w1 @ w1.swapaxes(1, 2)
+
+    error = yx - readout @ first
+    slopes = readout.swapaxes(1, 2) @ error, error @ first.swapaxes(1, 2)
+    moved = conserved(run.first, run.readout) - conserved(first, readout)
+    np.testing.assert_allclose(moved, step**2 * conserved(*slopes), atol=1e-13)
+
+
+@settings(max_examples=30)
+@given(seeds, st.floats(0.1, 0.9), st.floats(0.5, 2.0), st.floats(0.3, 2.0))
+def test_the_distance_from_the_flow_is_the_step_times_the_constant_of_t13(seed, part, s, t):
+    """A balanced mode u -> u + step delta, delta = -u (s - u) log(sqrt(u/u0) (s - u)/(s - u0))."""
+    u0 = part * s
+    rng = np.random.default_rng(seed)
+    inputs, hidden, outputs = (turn(3, rng)[:, :1] for _ in range(3))
+    first, readout = (np.sqrt(u0) * w[None] for w in (hidden @ inputs.T, outputs @ hidden.T))
+    task = s * outputs @ inputs.T
+    flow = rl.solve(rl.Network(first[0], readout[0]), rl.Task(task))
+    u = float((outputs.T @ flow.function(t) @ inputs).item())
+    delta = -u * (s - u) * np.log(np.sqrt(u / u0) * (s - u) / (s - u0))
+    found = []
+    for steps in (400, 800):
+        run = descend(first, readout, task[None], step=t / steps, steps=steps, record=[steps])
+        now = (outputs.T @ run.readout[0] @ run.first[0] @ inputs).item()
+        found.append((now - u) * steps / t)
+    # what is left of the distance over the step is O(step), and halves with it
+    assert 2 * found[1] - found[0] == pytest.approx(delta, rel=1e-3, abs=1e-4 * s * s)

@@ -19,7 +19,7 @@ from richlazy.errors import ConvergenceError, integer, positive, real_array
 from richlazy.laziness import Measures, Traces
 from richlazy.task import Task
 
-__all__ = ["Descent", "descend", "stable_step"]
+__all__ = ["Descent", "Gauge", "descend", "stable_step"]
 
 Array = NDArray[np.float64]
 
@@ -102,13 +102,12 @@ def descend(
         real_array(value, name, ndim=3)
         for value, name in ((first, "first"), (readout, "readout"), (cov_yx, "cov_yx"))
     )
-    _check_shapes(w1, w2, yx)
+    gauge = Gauge(w1, w2, yx, cov_xx)
     eta = float(positive(step, "step", ndim=0))
     count = integer(steps, "steps", least=0)
     indices = _indices(record, count)
     wanted = set(indices)
-    task = Task(yx.reshape(-1, yx.shape[2]), cov_xx)  # all runs' outputs, one under another
-    gauge = _Gauge(w1.copy(), w2.copy(), task)
+    w1, w2 = w1.copy(), w2.copy()
     limit = _DIVERGED * gauge.ceiling()
     # the product of one output is an outer product, which BLAS is slow at
     times = np.multiply if yx.shape[1] == 1 else np.matmul
@@ -117,9 +116,9 @@ def descend(
     # a diverging run overflows before it is looked at; the check of each step names it
     with np.errstate(over="ignore", invalid="ignore"):
         for index in range(count + 1):
-            residual = _residual(w1, w2, yx, task.cov_xx)
+            residual = _residual(w1, w2, yx, gauge.cov_xx)
             if not np.all(_squares(residual) <= limit):
-                safe = stable_step(gauge.first, gauge.readout, yx, task.cov_xx)
+                safe = stable_step(gauge.first, gauge.readout, yx, gauge.cov_xx)
                 raise ConvergenceError(
                     f"gradient descent diverges: at step {index} of size {eta:g} the loss has "
                     f"grown past {_DIVERGED:g} times its start; take a smaller step, well below "
@@ -166,19 +165,54 @@ def stable_step(
     return 2.0 / sharpness if sharpness > 0 else np.inf
 
 
-class _Gauge:
-    """Measures between the start of all runs and their weights later."""
+class Gauge:
+    """Measures between the start of n runs and their weights later, however these were found.
 
-    def __init__(self, first: Array, readout: Array, task: Task) -> None:
-        self.first, self.readout = first, readout
-        self.root, self.cov_xx = task.root, task.cov_xx
-        self.whitened = task.whitened.reshape(len(first), -1, task.inputs)
-        self.kernel_inputs = task.inputs if task.cov_xx is None else float(np.sum(task.cov_xx**2))
-        self.start = self._thin(first, readout)
+    Parameters
+    ----------
+    first, readout, cov_yx, cov_xx
+        As in `descend`; not copied, and not to be changed.
+
+    Attributes
+    ----------
+    cov_xx : ndarray or None
+        None for inputs that are white to rounding.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or a value is outside its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> first, readout = np.array([[[1.0, 0.0]]]), np.zeros((1, 1, 1))
+    >>> gauge = Gauge(first, readout, np.array([[[1.0, 0.0]]]))
+    >>> gauge.measures(first, readout + 1.0).kernel_alignment.round(3)  # now the task is solved
+    array([0.894])
+    """
+
+    def __init__(
+        self,
+        first: ArrayLike,
+        readout: ArrayLike,
+        cov_yx: ArrayLike,
+        cov_xx: ArrayLike | None = None,
+    ) -> None:
+        self.first, self.readout, yx = (
+            real_array(value, name, ndim=3)
+            for value, name in ((first, "first"), (readout, "readout"), (cov_yx, "cov_yx"))
+        )
+        _check_shapes(self.first, self.readout, yx)
+        task = Task(yx.reshape(-1, yx.shape[2]), cov_xx)  # all runs' outputs, one under another
+        self._root, self.cov_xx = task.root, task.cov_xx
+        self._whitened = task.whitened.reshape(yx.shape)
+        self._kernel_inputs = task.inputs if task.cov_xx is None else float(np.sum(task.cov_xx**2))
+        self._start = self._thin(self.first, self.readout)
 
     def measures(self, first: Array, readout: Array) -> Measures:
-        """Every measure, arrays (n,)."""
-        (seen0, trace0, b0), (seen, trace, b) = self.start, self._thin(first, readout)
+        """Every measure of weights W1 (n, h, d) and W2 (n, m, h), arrays (n,); NaN where 0/0."""
+        (seen0, trace0, b0), (seen, trace, b) = self._start, self._thin(first, readout)
         traces = Traces(
             r0_rt=_overlap(seen0, seen),
             r0_r0=_overlap(seen0, seen0),
@@ -191,7 +225,7 @@ class _Gauge:
             b0=_squares(self.readout),
             bt=_squares(readout),
         )
-        ra, ka = laziness.from_traces(traces, self.kernel_inputs, readout.shape[1])
+        ra, ka = laziness.from_traces(traces, self._kernel_inputs, readout.shape[1])
         changes = _squares(first - self.first), _squares(readout - self.readout)
         return Measures(
             weight_change=np.sqrt(changes[0] + changes[1]),
@@ -199,18 +233,18 @@ class _Gauge:
             weight_change_readout=np.sqrt(changes[1]),
             representation_alignment=ra,
             kernel_alignment=ka,
-            loss=0.5 * _squares(self.whitened - readout @ seen),
+            loss=0.5 * _squares(self._whitened - readout @ seen),
         )
 
     def ceiling(self) -> Array:
         """||E||^2 of each run is at most this as long as it loses no more than start and zero."""
         size = 1.0 if self.cov_xx is None else float(np.linalg.norm(self.cov_xx, 2))
-        product = self.readout @ self.start[0]
-        return size * (_squares(self.whitened - product) + _squares(self.whitened))
+        product = self.readout @ self._start[0]
+        return size * (_squares(self._whitened - product) + _squares(self._whitened))
 
     def _thin(self, first: Array, readout: Array) -> tuple[Array, Array, Array]:
         """W1 cov_xx^(1/2), tr(cov_xx^(1/2) R cov_xx^(1/2) cov_xx) and B."""
-        seen = first if self.root is None else first @ self.root
+        seen = first if self._root is None else first @ self._root
         trace = _squares(first if self.cov_xx is None else first @ self.cov_xx)
         return seen, trace, readout @ readout.swapaxes(1, 2)
 
@@ -222,7 +256,8 @@ def _residual(first: Array, readout: Array, cov_yx: Array, cov_xx: Array | None)
 
 def _squares(x: Array) -> Array:
     """Squared Frobenius norm of every run's matrix."""
-    return np.asarray(np.einsum("nij,nij->n", x, x))
+    flat = x.reshape(len(x), -1)
+    return np.asarray(np.vecdot(flat, flat))
 
 
 def _overlap(a: Array, b: Array) -> Array:
