@@ -5,7 +5,13 @@ from __future__ import annotations
 import sympy as sp
 from sympy import sqrt
 
-from derivations import t09_boundaries, t09_rank_curves
+from derivations import (
+    t09_boundaries,
+    t09_full_rank,
+    t09_rank_curves,
+    t09_unequal_outputs,
+    t09_unequal_symbols,
+)
 from derivations.checks import Zero
 from derivations.frame import Derivation, Step
 from derivations.t06_flat_low_rank import DERIVATION as T6
@@ -185,11 +191,20 @@ DERIVATION = Derivation(
         "T6 at t = oo: flat start of rank r, silent readout, white inputs, one output, c > 0.",
         "Random tasks are uniform on the sphere, so E c = r/d.",
         "In derivatives with respect to the rank, r is any real number >= 1.",
-        "Where d -> oo is said, sigma^2/g and r stay fixed.",
+        "Where d -> oo is said, sigma^2/g and r stay fixed, unless something else is kept.",
+        "Several outputs, where they are named: T7 with r >= n, c_i of random modes.",
     ),
-    notation=NOTATION,
-    shorthand=SHORTHAND,
-    formulas=FORMULAS | t09_rank_curves.FORMULAS | t09_boundaries.FORMULAS,
-    steps=STEPS + t09_rank_curves.STEPS + t09_boundaries.STEPS,
+    notation=NOTATION | t09_full_rank.NOTATION | t09_unequal_symbols.NOTATION,
+    shorthand=SHORTHAND | t09_unequal_symbols.SHORTHAND,
+    formulas=FORMULAS
+    | t09_rank_curves.FORMULAS
+    | t09_boundaries.FORMULAS
+    | t09_full_rank.FORMULAS
+    | t09_unequal_outputs.FORMULAS,
+    steps=STEPS
+    + t09_rank_curves.STEPS
+    + t09_boundaries.STEPS
+    + t09_full_rank.STEPS
+    + t09_unequal_outputs.STEPS,
     sources=("This project, from T6, T7 and T8.",),
 )

@@ -51,6 +51,13 @@ def write_derivations(app: Any) -> None:
     write(DOCS / "derivations")
 
 
+def draw_pictures(app: Any) -> None:
+    """Draw the pictures of the page "Beyond the papers"."""
+    from pictures import write
+
+    write(DOCS / "pictures")
+
+
 def plain_formulas(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]):
     """Let formulas in docstrings be what they look like: |x| and W* are no markup."""
     for number, line in enumerate(lines):
@@ -71,5 +78,6 @@ def by_public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
 
 def setup(app: Any) -> None:
     app.connect("builder-inited", write_derivations)
+    app.connect("builder-inited", draw_pictures)
     app.connect("autodoc-process-docstring", plain_formulas, priority=100)  # before napoleon
     app.connect("missing-reference", by_public_name)

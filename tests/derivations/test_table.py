@@ -58,6 +58,67 @@ def mentioned():
                 yield from T_ID.findall(ast.get_docstring(node) or "")
 
 
+def written_out(node, aliases):
+    """The dotted name of an expression, through the imports of its file; None if it has none."""
+    if isinstance(node, ast.Name):
+        return aliases.get(node.id, node.id)
+    if isinstance(node, ast.Attribute):
+        start = written_out(node.value, aliases)
+        return f"{start or ''}.{node.attr}"
+    return None
+
+
+def is_given(decorator):
+    return isinstance(decorator, ast.Call) and getattr(decorator.func, "id", None) == "given"
+
+
+def given_names(tree):
+    """Dotted names in the Hypothesis tests of a file and in the helpers that these call."""
+    aliases = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            aliases |= {name.asname: name.name for name in node.names if name.asname}
+        elif isinstance(node, ast.ImportFrom):
+            aliases |= {n.asname or n.name: f"{node.module}.{n.name}" for n in node.names}
+    assert aliases.get("given", "hypothesis.given") == "hypothesis.given"
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    left = [
+        name
+        for name, node in functions.items()
+        if name.startswith("test_") and any(map(is_given, node.decorator_list))
+    ]
+    found = set()
+    while left:
+        names = {written_out(node, aliases) for node in ast.walk(functions[left.pop()])}
+        left += [name for name in names - found if name in functions]
+        found |= names - {None}
+    return found
+
+
+def is_used(dotted, names):
+    """Whether one of these names of a test file is this function, property or method."""
+    thing, (owner, _, last) = public(dotted), dotted.rpartition(".")
+    if owner and inspect.isclass(public(owner)):
+        return any(name.endswith(f".{last}") for name in names)
+    return any(
+        name.startswith("richlazy.") and name.endswith(last) and found_at(name) is thing
+        for name in names
+    )
+
+
+def found_at(name):
+    module, _, last = name.rpartition(".")
+    try:
+        return getattr(import_module(module), last, None)
+    except ModuleNotFoundError:
+        return None
+
+
+def parsed(name):
+    text = (ROOT / "tests" / "theory" / f"{name}.py").read_text(encoding="utf-8")
+    return ast.parse(text)
+
+
 def test_every_statement_has_a_derivation():
     assert set(MODULES) >= IDS
 
@@ -88,6 +149,47 @@ def test_a_row_names_a_public_function_and_files_that_use_it(row):
         assert "def test_" in text
         assert re.search(rf"\b{row.function.split('.')[-1]}\b", text), name
     assert set(row.studies) <= set(STUDIES)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.id}-{row.function}")
+def test_a_row_has_a_test_over_random_cases(row):
+    assert any(is_used(row.function, given_names(parsed(name))) for name in row.tests)
+
+
+SAMPLE = """
+import richlazy as rl
+from hypothesis import given
+from richlazy import low_rank
+from richlazy.deep import solve as deep_solve
+
+def helper(x):
+    return low_rank.quantile(x)
+
+@given(x)
+def test_something(x):
+    rl.solve(x).drift(helper(x))
+
+def test_an_example():
+    low_rank.measures(1), deep_solve(1), low_rank.mean_cosine
+"""
+
+
+def test_random_cases_are_recognised():
+    names = given_names(ast.parse(SAMPLE))
+    for used in ("solve", "low_rank.quantile", "Solution.drift"):
+        assert is_used(used, names), used
+    for unused in ("deep.solve", "low_rank.measures", "low_rank.mean_cosine", "sequence"):
+        assert not is_used(unused, names), unused
+
+
+def test_every_statement_is_compared_with_the_library_at_many_digits():
+    """By `agreement("T1 ...", error)` in tests/theory/test_against_*.py, which reports it."""
+    compared = set()
+    for path in (ROOT / "tests" / "theory").glob("test_against_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "agreement":
+                compared |= set(T_ID.findall(ast.unparse(node.args[0])))
+    assert compared == IDS
 
 
 def test_rows_are_in_order_and_not_repeated():

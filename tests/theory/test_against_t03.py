@@ -46,18 +46,17 @@ EXTREMES = [  # a0, b0, s, t
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_starts_of_one_sign(field):
+def test_starts_of_one_sign(agreement, field):
     worst = 0.0
     for case in [*random_starts(25, seed=3), *EXTREMES]:
         miss = relative(getattr(modes.state(*case), field), claim(field, *case))
         # an error that has decayed at the rate 2 kappa knows kappa t to rounding only
         decays = float(claim("growth_rate", *case)) * case[3] if field in ("error", "loss") else 0
         worst = max(worst, miss / (1 + decays))
-    print(f"{field}: {worst:.1e}")
-    assert worst < ROUNDING
+    assert agreement(f"T3 {field}", worst) < ROUNDING
 
 
-def test_starts_of_opposite_signs():
+def test_starts_of_opposite_signs(agreement):
     """The pair, relative to the condition number |(a0, b0)|/|c+|."""
     worst = 0.0
     for a0, b0, s, t in [*random_starts(40, seed=4), (1, 1 + 2**-40, 2, 3), (1e-3, 30, 1, 0.05)]:
@@ -68,12 +67,11 @@ def test_starts_of_opposite_signs():
             miss = mpmath.norm([x - y for x, y in zip(found, wanted, strict=True)])
             condition = mpmath.hypot(a0, b0) / abs(claim("growing_component", *case))
             worst = max(worst, float(miss / mpmath.norm(wanted) / max(1, condition)))
-    print(f"opposite signs: {worst:.1e}")
-    assert worst < ROUNDING
+    assert agreement("T3 first and readout of opposite signs", worst) < ROUNDING
 
 
 @pytest.mark.parametrize("q", [1e-9, 0.3, 1.0, 7e5])
-def test_input_variance(q):
+def test_input_variance(agreement, q):
     """T2 scales the start, T3 moves it, and T2 maps the results back."""
     worst = 0.0
     for a0, b0, s, t in [*random_starts(4, seed=5), *EXTREMES]:
@@ -91,28 +89,28 @@ def test_input_variance(q):
         }
         names = ("first", "readout", "change_first", "change_readout", "product", "kernel")
         for name, value in zip(names, wanted.values(), strict=True):
-            worst = max(worst, relative(getattr(found, name), value))
+            claimed = "T2 " + ("" if name in ("product", "kernel") else "scaled_") + name
+            worst = max(worst, agreement(claimed, relative(getattr(found, name), value)))
         left = claim("error", *start, s, t)
         if abs(left) > 1e-290:
-            worst = max(worst, relative(found.error, left) / (1 + kappa * t))
+            error = relative(found.error, left) / (1 + kappa * t)
+            worst = max(worst, agreement("T2 error", error))
         else:
             assert abs(found.error) < 1e-290
-    print(f"q = {q:g}: {worst:.1e}")
     assert worst < ROUNDING
 
 
 @pytest.mark.parametrize("field", ["first", "readout", "change_first", "change_readout"])
-def test_the_end(field):
+def test_the_end(agreement, field):
     worst = 0.0
     for a0, b0, s, _ in [*random_starts(25, seed=6), *EXTREMES]:
         end = modes.state(a0, b0, s, np.inf)
         worst = max(worst, relative(getattr(end, field), claim(f"final_{field}", a0, b0, s)))
-    print(f"{field} at the end: {worst:.1e}")
-    assert worst < ROUNDING
+    assert agreement(f"T3 final_{field}", worst) < ROUNDING
 
 
 @pytest.mark.parametrize(("q", "s"), [(7e5, 7.0), (7e5, 1e-3), (7e9, 1e-6)])
-def test_nearly_balanced_layers_under_a_large_variance(q, s):
+def test_nearly_balanced_layers_under_a_large_variance(agreement, q, s):
     """The rounding of sqrt(q) a0 and sqrt(q) b0 is no imbalance."""
     a0, b0 = 0.2, float(np.nextafter(0.2, 1.0))
     found = modes.state(a0, b0, s, 10.0 / s, q)
@@ -120,38 +118,43 @@ def test_nearly_balanced_layers_under_a_large_variance(q, s):
              for x in ("first", "readout")]  # fmt: skip
     for layer in ("first", "readout"):
         wanted = claim(layer, *start, s, 10.0 / s) / mpmath.sqrt(q)
-        assert relative(getattr(found, layer), wanted) < ROUNDING
+        error = relative(getattr(found, layer), wanted)
+        assert agreement(f"T2 scaled_{layer}", error) < ROUNDING
 
 
 @pytest.mark.parametrize(("a0", "b0"), [(0.3, -0.7), (-1e-6, 5.0), (40.0, -2.0), (0.0, -0.5)])
-def test_the_end_of_opposite_signs(a0, b0):
+def test_the_end_of_opposite_signs(agreement, a0, b0):
     end = modes.state(a0, b0, 1.7, np.inf)
     for layer in ("first", "readout"):
-        assert relative(getattr(end, layer), claim(f"final_{layer}", a0, b0, 1.7)) < ROUNDING
+        error = relative(getattr(end, layer), claim(f"final_{layer}", a0, b0, 1.7))
+        assert agreement(f"T3 final_{layer}", error) < ROUNDING
 
 
 @pytest.mark.parametrize("t", [1e-9, 0.3, 20.0, 300.0])
 @pytest.mark.parametrize("a0", [1e-6, 0.4, -30.0])
-def test_without_imbalance(a0, t):
+def test_without_imbalance(agreement, a0, t):
     s = 1.3
     balanced, opposed, idle = (
         modes.state(*start, t) for start in ((a0, a0, s), (a0, -a0, s), (a0, -a0, 0.0))
     )
-    assert relative(balanced.product, claim("balanced_product", a0, a0, s, t)) < ROUNDING
+    error = relative(balanced.product, claim("balanced_product", a0, a0, s, t))
+    assert agreement("T3 balanced_product", error) < ROUNDING
     saddle = claim("saddle_first", a0, -a0, s, t)
     # e^(-st) knows st to rounding
-    assert relative(opposed.first, saddle) < ROUNDING * (1 + s * t)
-    assert relative(opposed.readout, -saddle) < ROUNDING * (1 + s * t)
+    for value, wanted in ((opposed.first, saddle), (opposed.readout, -saddle)):
+        error = relative(value, wanted) / (1 + s * t)
+        assert agreement("T3 saddle_first", error) < ROUNDING
     wanted = claim("idle_first", a0, -a0, s, t)
-    assert relative(idle.first, wanted) < ROUNDING
-    assert relative(idle.readout, -wanted) < ROUNDING
+    for value in (idle.first, -idle.readout):
+        assert agreement("T3 idle_first", relative(value, wanted)) < ROUNDING
 
 
 @pytest.mark.parametrize("t", [1e-6, 0.3, 4.0])
 @pytest.mark.parametrize(("a0", "b0"), [(0.3, 1.7), (1e-5, -2.0), (1.1, 1.3)])
-def test_without_a_task(a0, b0, t):
+def test_without_a_task(agreement, a0, b0, t):
     """At s = 0 the claims need b0^2 > a0^2; the other half is its mirror image."""
     found, mirrored = modes.trajectory(a0, b0, 0.0, t), modes.trajectory(b0, a0, 0.0, t)
     np.testing.assert_allclose(mirrored[::-1], found, rtol=ROUNDING)
     for layer, value in zip(("first", "readout"), found, strict=True):
-        assert relative(value, claim(layer, a0, b0, 0, t)) < ROUNDING
+        error = relative(value, claim(layer, a0, b0, 0, t))
+        assert agreement(f"T3 {layer}", error) < ROUNDING

@@ -55,19 +55,20 @@ def exact_time(t4, point):
     return t4.evaluate(claim, digits=70, **named(point))
 
 
-def test_times(t4):
+def test_times(t4, agreement):
     worst = 0.0
     for point in points(0, 60):
         layers, s, u0, u = point
-        worst = max(worst, relative(depth.time(u0, u, s, layers), exact_time(t4, point)))
+        error = relative(depth.time(u0, u, s, layers), exact_time(t4, point))
+        worst = max(worst, agreement("T4 mode_time", error))
     for u0, u in ((1e-8, 0.7), (0.3, 1.2), (9.0, 1.4)):
         exact = t4.evaluate("time_two_layers", s=1.3, u_0=u0, u=u)
-        worst = max(worst, relative(depth.time(u0, u, 1.3, 2), exact))
-    print("time: worst relative disagreement", worst)
+        error = relative(depth.time(u0, u, 1.3, 2), exact)
+        worst = max(worst, agreement("T4 time_two_layers", error))
     assert worst < 1e-12
 
 
-def test_states(t4):
+def test_states(t4, agreement):
     """At the rounded time of a known strength: the claims there, to first order in the rounding."""
     worst = 0.0
     for point in points(1, 60):
@@ -96,23 +97,23 @@ def test_states(t4):
             for name, (wanted, scale) in pairs.items():
                 # the problem's own condition number, as `strength` promises
                 condition = max(1.0, float(abs(t * speed / scale)))
-                worst = max(worst, relative(getattr(found, name), wanted) / condition)
-    print("state: worst relative disagreement over the condition number", worst)
+                error = relative(getattr(found, name), wanted) / condition
+                worst = max(worst, agreement(f"T4 {name}", error))
     assert worst < 1e-12
 
 
 @pytest.mark.parametrize("t", [1e-9, 0.3, 2.0, 20.0])
-def test_one_and_two_layers(t4, t):
+def test_one_and_two_layers(t4, agreement, t):
     worst = 0.0
     for u0, s in ((1e-9, 1.0), (0.3, 1.7), (1e3, 1.7), (2.0, 1e-3)):
         for layers, claim in ((1, "strength_one_layer"), (2, "strength_two_layers")):
             exact = t4.evaluate(claim, s=s, u_0=u0, t=t)
-            worst = max(worst, relative(depth.strength(u0, s, t, layers), exact))
-    print(f"strength, L = 1 and 2, t = {t}: worst relative disagreement", worst)
+            error = relative(depth.strength(u0, s, t, layers), exact)
+            worst = max(worst, agreement(f"T4 {claim}", error))
     assert worst < 1e-13
 
 
-def test_infinite_depth(t4):
+def test_infinite_depth(t4, agreement):
     worst = 0.0
     for _, s, u0, u in points(2, 40):
         values = {"s": float(s), "u_0": float(u0), "u": float(u)}
@@ -122,14 +123,15 @@ def test_infinite_depth(t4):
             speed = t4.evaluate("rate_infinite_depth", **values)
             now = mpmath.mpf(u) + (mpmath.mpf(float(t)) - t) * speed
             condition = max(1.0, float(abs(t * speed / now)))
-            worst = max(worst, relative(found, now) / condition)
-    print("infinite: worst relative disagreement over the condition number", worst)
+            error = relative(found, now) / condition
+            worst = max(worst, agreement("T4 depth_time_infinite_depth", error))
     assert worst < 1e-12
 
 
 @pytest.mark.parametrize("layers", [1.0, 2.0, 3.0, 10.0])
-def test_the_end(t4, layers):
+def test_the_end(t4, agreement, layers):
     for s, u0 in ((1.0, 1e-6), (1.7, 0.4), (0.3, 20.0)):
         exact = t4.evaluate("weight_change_squared_final", L=layers, s=s, u_0=u0)
         found = depth.state(u0, s, np.inf, layers).weight_change
-        assert relative(found, mpmath.sqrt(exact)) < 1e-13
+        error = relative(found, mpmath.sqrt(exact))
+        assert agreement("T4 weight_change_squared_final", error) < 1e-13

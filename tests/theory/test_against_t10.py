@@ -19,7 +19,7 @@ def relative(found, wanted):
     return float(abs(mpmath.mpf(float(found)) - wanted) / abs(wanted))
 
 
-def test_step_alignment(t10):
+def test_step_alignment(t10, agreement):
     rng = np.random.default_rng(0)
     kappas = np.concatenate([[1e-6, 1.0, 1e6], 10 ** rng.uniform(-3, 3, 30)])
     shares = np.concatenate([[0.0, 1e-12, 1 - 1e-12, 1.0], rng.uniform(0, 1, 20)])
@@ -30,11 +30,10 @@ def test_step_alignment(t10):
         for j, share in enumerate(shares[1:], 1):
             exact = t10.evaluate("step_alignment", kappa=float(kappa), x=float(share))
             worst = max(worst, relative(found[i, j], exact))
-    print("step_alignment: worst relative disagreement", worst)
-    assert worst < 1e-14
+    assert agreement("T10 step_alignment", worst) < 1e-14
 
 
-def test_mean_step_alignment(t10):
+def test_mean_step_alignment(t10, agreement):
     rng = np.random.default_rng(1)
     wide = [1e-4, 0.3, 1 - 1e-9, 1.0, 1 + 1e-9, 1e4, *10 ** rng.uniform(-2, 2, 8)]
     narrow = [0.5, 1 - 1e-9, 1 + 1e-9, 2.9, *rng.uniform(0.5, 2.9, 4)]
@@ -48,12 +47,11 @@ def test_mean_step_alignment(t10):
             form = "" if kappa >= 1 else "_mirrored"
             exact = t10.evaluate(f"mean_step_alignment{form}", kappa=float(kappa), n=int(n))
             worst = max(worst, relative(value, exact))
-    print("mean_step_alignment: worst relative disagreement", worst)
-    assert worst < 3e-14
+    assert agreement("T10 mean_step_alignment", worst) < 3e-14
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_alignment_of_any_features(t10, seed):
+def test_alignment_of_any_features(t10, agreement, seed):
     """The block claim for two levels is `alignment` on matrices with those levels."""
     rng = np.random.default_rng(seed)
     half, d = 3, 8
@@ -65,5 +63,5 @@ def test_alignment_of_any_features(t10, seed):
     matrix = left @ np.diag(np.repeat([kappa, 1.0], half)) @ right.T
     found = features.alignment(matrix, w, rank=half)
     exact = t10.evaluate("step_alignment", kappa=float(kappa), x=float(share))
-    assert relative(found[0], exact) < 1e-13
+    assert agreement("T10 step_alignment of matrices", relative(found[0], exact)) < 1e-13
     np.testing.assert_allclose(features.task(matrix, w).cov_yx, [matrix.T @ w], rtol=1e-12)

@@ -93,3 +93,101 @@ def test_bad_values_are_refused():
         boundaries.slope(11, 10)
     with pytest.raises(ValueError, match="norm must be > 0"):
         boundaries.slope(2, 10, norm=0.0)
+
+
+# -- turns ---------------------------------------------------------------------------------
+
+inputs = st.one_of(st.integers(1, 400), st.floats(2.6, 6.0).map(lambda x: int(10.0**x)))
+#: log(norm^2/strength)/log(d), over everything that the means do
+exponents = st.floats(-1.5, 1.6)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(d=inputs, exponent=exponents)
+def test_the_turns_are_all_there_are(d, exponent):
+    """The slopes change sign at the turns, from + to - and back, and nowhere else."""
+    norm = float(d + 1) ** (exponent / 2)
+    ranks = np.geomspace(1.0, d, 400)
+    slopes = boundaries.slope(ranks, d, norm=norm)
+    for slope, turns in zip(slopes, boundaries.turning_ranks(d, norm=norm), strict=True):
+        assert list(turns) == sorted(turns)
+        assert all(1 < turn < d for turn in turns)
+        near = np.any([np.abs(ranks / turn - 1) < 1e-9 for turn in turns or (0.5,)], axis=0)
+        falls = np.searchsorted(turns, ranks) % 2 == 1
+        assert np.all((slope < 0) == falls, where=~near)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(d=inputs, exponent=exponents, power=st.integers(-20, 20))
+def test_only_the_squared_norm_per_strength_matters(d, exponent, power):
+    norm, factor = float(d + 1) ** (exponent / 2), 2.0**power
+    one = boundaries.turning_ranks(d, norm=norm)
+    other = boundaries.turning_ranks(d, norm=norm * factor, strength=factor**2)
+    assert one == other
+    peaks = [
+        boundaries.peak_rank(d, norm=norm),
+        boundaries.peak_rank(d, norm=norm * factor, strength=factor**2),
+    ]
+    assert peaks[0] == peaks[1]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(d=st.integers(1, 2000), exponent=exponents)
+def test_the_peak_is_the_largest_mean_and_beside_the_best_whole_rank(d, exponent):
+    norm = float(d + 1) ** (exponent / 2)
+    peak = boundaries.peak_rank(d, norm=norm)
+    whole = np.arange(1.0, d + 1)
+    mean = low_rank.expected([peak, *whole], d, norm=norm).mean.representation_alignment
+    assert 1 <= peak <= d
+    assert mean[0] >= mean[1:].max() * (1 - 1e-12)
+    best = whole[np.argmax(mean[1:])]
+    ends = mean[-1] >= mean[1:].max() * (1 - 1e-6)  # the full rank is about as good
+    assert abs(best - peak) < 1 or ends
+
+
+def test_the_peak_jumps_to_the_full_rank_at_small_and_large_scales():
+    assert boundaries.peak_rank(300, norm=0.1) == boundaries.peak_rank(300, norm=30.0) == 300.0
+    assert 3 < boundaries.peak_rank(300, norm=0.5) < boundaries.peak_rank(300, norm=5.0) < 100
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(d=st.one_of(st.integers(46, 400), st.floats(2.6, 6.0).map(lambda x: int(10.0**x))))
+def test_the_window_is_where_kernel_alignment_turns(d):
+    window = boundaries.kernel_window(d)
+    assert window is not None
+    assert 3.0468 < window.lowest < window.highest < 2 * (0.3 * d) ** 1.25
+    inside = window.lowest ** np.array([1 - 1e-6, 0.5, 1e-6])
+    inside *= window.highest ** np.array([1e-6, 0.5, 1 - 1e-6])
+    for scale in inside:
+        assert len(boundaries.turning_ranks(d, norm=np.sqrt(scale)).kernel_alignment) == 2
+    for scale in (window.lowest * (1 - 1e-6), window.highest * (1 + 1e-6)):
+        assert boundaries.turning_ranks(d, norm=np.sqrt(scale)).kernel_alignment == ()
+
+
+@pytest.mark.parametrize("d", [*range(1, 46)])
+def test_few_inputs_leave_no_window(d):
+    assert boundaries.kernel_window(d) is None
+    ranks, scales = np.geomspace(1.0, d, 200), np.geomspace(0.1, 40.0 * d**1.25, 400)[:, None]
+    assert np.all(boundaries.slope(ranks, d, norm=np.sqrt(scales)).kernel_alignment > 0)
+
+
+def test_wider_layers_have_wider_windows():
+    found = np.array([boundaries.kernel_window(d) for d in (46, 47, 60, 300, 5000, 10**6)])
+    assert np.all(np.diff(found[:, 0]) < 0)
+    assert np.all(np.diff(found[:, 1]) > 0)
+
+
+@pytest.mark.parametrize("call", [boundaries.turning_ranks, boundaries.peak_rank])
+def test_bad_cases_are_refused(call):
+    with pytest.raises(ValueError, match=r"^inputs must be an integer; it is 2.5$"):
+        call(2.5)
+    with pytest.raises(ValueError, match=r"^norm must be > 0"):
+        call(5, norm=0.0)
+    with pytest.raises(ValueError, match=r"^norm must be one number"):
+        call(5, norm=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"^strength must be > 0"):
+        call(5, strength=-1.0)
+    with pytest.raises(ValueError, match="must lie in"):
+        call(5, norm=1e120)
+    with pytest.raises(ValueError, match=r"^inputs must be at least 1; it is 0$"):
+        boundaries.kernel_window(0)

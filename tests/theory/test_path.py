@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import ellipe
 
 from richlazy import path
@@ -64,3 +66,47 @@ def test_noise_of_the_positions_ends_the_search():
 def test_no_way_at_all():
     assert path.length(lambda t: np.zeros((t.size, 3)), np.inf, 1.0) == 0.0
     assert path.length(curve(np.sin), 0.0, 1.0) == 0.0
+
+
+# Over random paths
+
+times = st.floats(0.01, 4.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.floats(0.01, 10.0), min_size=1, max_size=4),
+    st.floats(-3, 3),
+    st.floats(-2, 2),
+)
+def test_a_straight_path_is_as_long_as_its_ends_are_apart(direction, log_rate, log_scale):
+    rate, direction = 10.0**log_rate, np.array(direction)
+
+    def straight(t):
+        return -np.expm1(-rate * t)[:, None] * direction
+
+    found = path.length(straight, np.inf, 10.0**log_scale / rate)
+    assert found == pytest.approx(np.linalg.norm(direction), rel=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1000), times, times, st.floats(0.1, 10.0))
+def test_length_of_a_turned_scaled_and_cut_path(seed, first, then, size):
+    rng = np.random.default_rng(seed)
+    rates, radius = rng.uniform(0.3, 3.0, (2, 3))
+    turn = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+
+    def rings(t):
+        angle = t[:, None] * rates
+        return np.concatenate([radius * (np.cos(angle) - 1.0), radius * np.sin(angle)], axis=1)
+
+    def rest(t):
+        return rings(first + t) - rings(np.array([first]))
+
+    whole = path.length(rings, first + then, 0.3)
+    # constant speed
+    assert whole == pytest.approx(np.linalg.norm(radius * rates) * (first + then), rel=1e-8)
+    cut = path.length(rings, first, 0.3), path.length(rest, then, 0.3)
+    assert sum(cut) == pytest.approx(whole, rel=1e-8)
+    turned = path.length(lambda t: size * rings(t) @ turn, first + then, 0.3)
+    assert turned == pytest.approx(size * whole, rel=1e-8)

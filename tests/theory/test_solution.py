@@ -8,6 +8,8 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
 from richlazy.errors import UndefinedError
@@ -148,6 +150,22 @@ def test_the_solution_moves_as_the_gradient_says(name, route):
 def test_d_hardly_drifts(name, route):
     solution = solve(*route(name, np.random.default_rng(8)))
     assert all(solution.drift(t) < 1e-9 for t in (0.3, 4.0, np.inf))
+
+
+@pytest.mark.parametrize("name", ROUTES)
+@settings(max_examples=8)
+@given(seed=st.integers(0, 1000), log_scale=st.floats(-3, 1), t=st.floats(0, 50))
+def test_d_hardly_drifts_whatever_the_start(name, seed, log_scale, t, route):
+    start, task = route(name, np.random.default_rng(seed), 10.0**log_scale)
+    solution = solve(start, task)
+    assert solution.drift(0.0) == 0.0
+    assert solution.drift(t) < 1e-9
+    # what is reported is what the weights that are handed out say
+    before, after = solution.at(0.0), solution.at(t)
+    w1, w2 = after.first(), after.readout
+    gap = (w2.T @ w2 - w1 @ w1.T) - (before.readout.T @ before.readout
+                                     - before.first() @ before.first().T)  # fmt: skip
+    assert np.linalg.norm(gap) < 1e-9 * (np.sum(w1**2) + np.sum(w2**2))
 
 
 # Symmetries

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from richlazy import (
         boundaries,
+        boundary_curves,
         curves,
         deep,
         depth,
         errors,
         features,
+        laziest,
         limits,
         low_rank,
         modes,
@@ -47,11 +49,13 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "boundaries",
+    "boundary_curves",
     "curves",
     "deep",
     "depth",
     "errors",
     "features",
+    "laziest",
     "limits",
     "low_rank",
     "modes",
@@ -88,6 +92,7 @@ __all__ = [
     "Task",
     "Thin",
     "boundaries",
+    "boundary_curves",
     "curves",
     "deep",
     "depth",
@@ -95,6 +100,7 @@ __all__ = [
     "expect",
     "features",
     "kernel_alignment",
+    "laziest",
     "limits",
     "low_rank",
     "modes",

@@ -24,6 +24,7 @@ __all__ = ["main"]
 
 _WIDEST = 500  # characters
 _KINDS = ("rank", "alignment", "scale", "strength", "depth", "time")
+_BEYOND = ("boundary", "slopes", "peak")
 _MEASURES = {
     "weight_change": "weight change ||dW||",
     "weight_change_input": "  first layer ||dW1||",
@@ -255,7 +256,7 @@ def _print(table: Table) -> None:
 
 def _number(value: float | None, measure: str = "") -> str:
     """Six digits; of an alignment close to 1 they are those of its distance from 1."""
-    if value is None:
+    if value is None or value != value:  # NaN: a curve that is not there
         return "-"
     if measure.endswith("alignment") and 0 < 1 - value < 1e-3:
         return f"1 - {1 - value:.3g}"
@@ -264,15 +265,17 @@ def _number(value: float | None, measure: str = "") -> str:
 
 #: The option a curve cannot do without, and those that mean nothing to it.
 _WANTED = {
-    "flat": ("inputs", ("start",)),
     "depth": ("start", ("inputs", "rank", "norm", "alignment")),
+    "boundary": ("inputs", ("start", "rank", "alignment", "t")),
+    "slopes": ("inputs", ("start", "rank", "alignment", "t")),
+    "peak": ("inputs", ("start", "rank", "norm", "alignment", "t")),
 }
 
 
 @main.command()
-@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("kind", type=click.Choice(_KINDS + _BEYOND))
 @click.option("--inputs", type=int, help="Number of inputs d (all curves but depth).")
-@click.option("--rank", type=float, help="Rank of the flat start (all but rank and depth).")
+@click.option("--rank", type=float, help="Rank of the start (alignment, scale, strength, time).")
 @click.option("--norm", type=float, help="Frobenius norm of W1(0).  [1.0]")
 @click.option("--start", type=float, help="Strength of the mode at time 0 (depth only).")
 @click.option("--strength", type=float, help="Length of the task vector, or task mode.  [1.0]")
@@ -286,32 +289,34 @@ def curve(
 ) -> None:
     """Theory curve along rank, alignment, scale, strength, depth or time.
 
-    Of a flat start; along depth, of one balanced mode of a deep network.
+    Of a flat start; along depth, of one balanced mode of a deep network. Or over random tasks:
+    boundary (alignment as lazy as full rank), slopes (in the rank), peak (ranks where they turn).
     """
     from pathlib import Path
 
-    from richlazy import curves, files
+    from richlazy import boundary_curves, curves, files
     from richlazy.errors import times
 
     options = {name: value for name, value in given.items() if value is not None}
-    own = curves.PARAMETERS[kind]
+    own = curves.PARAMETERS.get(kind)
     if own in options:
         option = "time" if own == "t" else own
         raise ValueError(f"--{option} is the axis of this curve; leave it out")
-    needed, foreign = _WANTED["depth" if kind == "depth" else "flat"]
+    needed, foreign = _WANTED.get(kind, ("inputs", ("start",)))
+    what = f"a curve along {kind}" if kind in _KINDS else f"the curve {kind}"
     if needed not in options:
         raise click.MissingParameter(ctx=context, param_hint=f"'--{needed}'", param_type="option")
     for name in foreign:
         if name in options:
-            raise ValueError(f"--{name} has no meaning for a curve along {kind}; leave it out")
-    if kind not in ("rank", "depth") and "rank" not in options:
+            raise ValueError(f"--{name} has no meaning for {what}; leave it out")
+    if kind in ("alignment", "scale", "strength", "time") and "rank" not in options:
         raise ValueError(f"--rank is needed for a curve along {kind}")
     times(options.get("t", 0.0), "--time", ndim=0)
     suffix = "" if out is None else Path(out).suffix.lower()
     if out is not None and suffix not in (".png", ".svg", ".pdf", ".csv", ".json"):
         raise ValueError(f"--out must end in .png, .svg, .pdf, .csv or .json; it is {out!r}")
     path = None if out is None else files.output_file(out, force)
-    made = curves.MAKERS[kind](**options)
+    made = {**curves.MAKERS, **boundary_curves.MAKERS}[kind](**options)
     if path is None:
         _print_curve(made)
     elif suffix == ".csv":
@@ -331,9 +336,9 @@ def _print_curve(made: Curve) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column(made.axis, justify="right")
-    shown = [name for name in _SHOWN if name in made.columns]
+    shown = [name for name in _SHOWN if name in made.columns] or list(made.columns)
     for name in shown:
-        table.add_column(_SHOWN[name], justify="right")
+        table.add_column(_SHOWN.get(name, name.replace("_", " ")), justify="right")
     for index, x in enumerate(made.x):
         row = [_number(made.columns[name][index], name) for name in shown]
         table.add_row(_number(x), *row)

@@ -269,11 +269,16 @@ def _law(
     else:
         at = np.array([t])
         chain.grow(2)
-        one, two = (certified(chain.reduced(k), at)[0].kernel_alignment[0, 0] for k in (1, 2))
-        gap = abs(one - two) / two
-        inside = "inside" if gap < _LAW_DOMAIN else "OUTSIDE"
+        one, two = (certified(chain.reduced(k), at)[0] for k in (1, 2))
+        ka, ra, dw = (
+            float(np.abs(getattr(one, name) - getattr(two, name))[0, 0])
+            for name in ("kernel_alignment", "representation_alignment", "weight_change")
+        )
+        ka, dw = ka / float(two.kernel_alignment[0, 0]), dw / float(two.weight_change[0, 0])
+        inside = "inside" if max(ka, ra, dw) < _LAW_DOMAIN else "OUTSIDE"
         accuracy = (
-            f"O(1/PR); orders k = 1 and k = 2 differ by {gap:.1%} in KA: {inside} the law's domain"
+            f"O(1/PR); orders k = 1 and k = 2 differ by {ka:.1%} in KA, {ra:.3f} in RA and "
+            f"{dw:.1%} in ||dW||: {inside} the law's domain"
         )
     return record(
         columns,
