@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from validation import STUDIES, load
 
+if TYPE_CHECKING:
+    from validation.pools import Pool
+    from validation.store import Store
+
 __all__ = ["cli"]
+
+_OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("validation-results"),
+    show_default=True,
+    help="Results go to a folder of the study's name in here.",
+)
 
 
 class _Refused(click.ClickException):
@@ -24,50 +38,104 @@ def cli() -> None:
 @cli.command()
 @click.argument("study", type=click.Choice([*STUDIES, "all"]))
 @click.option("--quick", is_flag=True, help="A small grid, for a look in seconds.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("validation-results"),
-    show_default=True,
-    help="Results go to a folder of the study's name in here.",
-)
+@_OUT
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--force", is_flag=True, help="Replace the results of an earlier run.")
-def run(study: str, quick: bool, out: Path, seed: int, force: bool) -> None:
+@click.option("--resume", is_flag=True, help="Go on with an earlier run, from the cases it has.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes.  [one for each core]")
+@click.option("--scheduler", metavar="ADDRESS", help="Run on this dask scheduler (tcp://...).")
+@click.option(
+    "--cluster", type=click.Choice(["local"]), help="Run on a dask cluster of this machine."
+)
+def run(
+    study: str,
+    quick: bool,
+    out: Path,
+    seed: int,
+    force: bool,
+    resume: bool,
+    jobs: int | None,
+    scheduler: str | None,
+    cluster: str | None,
+) -> None:
     """Run STUDY, or all of them: table, verdict and figure.
 
-    The exit status is 0 if every verdict is a pass, 1 if one is not and 2 for wrong usage.
+    The numbers are the same wherever the cases run. Every case is kept as it finishes: whatever
+    stops a run, the same command with --resume completes it. The exit status is 0 if every
+    verdict is a pass, 1 if one is not or a case failed, and 2 for wrong usage.
     """
     from richlazy.errors import FileError
-    from richlazy.files import output_folder
+    from validation.pools import DaskPool, LocalPool, PoolError
+    from validation.store import Store
 
-    names = STUDIES if study == "all" else (study,)
+    for both, names in (
+        (force and resume, "--force and --resume"),
+        (scheduler and cluster, "--scheduler and --cluster"),
+        (scheduler and jobs, "--scheduler and --jobs"),
+    ):
+        if both:
+            raise _Refused(f"{names} exclude each other: give one of them")
+    workers = jobs or len(os.sched_getaffinity(0))
+    pool: Pool = DaskPool(scheduler, workers) if scheduler or cluster else LocalPool(workers)
+    stores = []
     try:
-        folders = [output_folder(out / name, force) for name in names]
-        passed = [
-            _run_one(name, folder, quick, seed) for name, folder in zip(names, folders, strict=True)
-        ]
+        for name in STUDIES if study == "all" else (study,):
+            made = load(name)
+            cases = made.cases(quick, seed)
+            stores.append(
+                Store(out / name, made, cases, quick=quick, seed=seed, resume=resume, force=force)
+            )
+        passed = _run(stores, pool)
     except FileError as error:
         raise _Refused(str(error)) from None
-    if not all(passed):
+    except PoolError as error:
+        raise _Refused(f"{error}; finished cases are kept, --resume goes on from them") from None
+    except KeyboardInterrupt:
+        click.echo("interrupted; finished cases are kept, --resume goes on from them", err=True)
+        raise SystemExit(130) from None
+    if not passed:
         raise SystemExit(1)
 
 
-def _run_one(name: str, folder: Path, quick: bool, seed: int) -> bool:
+def _run(stores: list[Store], pool: Pool) -> bool:
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    from validation.study import save, table
+    from validation.report import checks_table
+    from validation.runner import run as run_all
 
-    study, console, stderr = load(name), Console(), Console(stderr=True)
-    click.echo(f"{study.question}\n")
-    bar = {"console": stderr, "transient": True, "disable": not stderr.is_terminal}
-    result = study.run(quick, seed, lambda cases: track(cases, name, **bar))
-    command = ["python", "-m", "validation", "run", name, *["--quick"] * quick, f"--seed={seed}"]
-    save(study, result, folder, command=shlex.join(command), quick=quick, seed=seed)
-    console.print(table(result))
-    click.echo(f"{name}: {result.verdict}; table, numbers and figure in {folder}")
-    return result.passed
+    console, stderr = Console(highlight=False), Console(stderr=True)
+    columns = TextColumn("cases"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    passed = True
+    quiet = not stderr.is_terminal  # or an empty line would be left in a log
+    with pool, Progress(*columns, console=stderr, transient=True, disable=quiet) as progress:
+        missing = sum(len(store.missing()) for store in stores)
+        bar = progress.add_task("", total=missing)
+        for store in run_all(stores, pool, lambda: progress.advance(bar)):
+            command = _command(store)
+            click.echo(f"{store.study.question}\n")
+            if store.missing():
+                passed, verdict = False, store.give_up(command)
+            else:
+                result = store.conclude(command)
+                passed, verdict = passed and result.passed, result.verdict
+                console.print(checks_table(result.checks))
+                for finding in result.findings:
+                    click.echo(f"- {finding}")
+            click.echo(f"{store.study.name}: {verdict}; in {store.folder}\n")
+    return passed
+
+
+def _command(store: Store) -> str:
+    """What gives these numbers, however it was run."""
+    command = ["python", "-m", "validation", "run", store.study.name]
+    return shlex.join([*command, *["--quick"] * store.quick, f"--seed={store.seed}"])
 
 
 @cli.command()
@@ -88,3 +156,19 @@ def bench(names: tuple[str, ...]) -> None:
             limit = "" if figure.limit is None else f"(at most {figure.limit:g})"
             shown.add_row(figure.name, f"{figure.value:.4g} {figure.unit}", limit)
         Console(highlight=False).print(shown)
+
+
+@cli.command()
+@_OUT
+def report(out: Path) -> None:
+    """Write report.html, one page that needs nothing else, and report.md from finished studies."""
+    from richlazy.errors import FileError
+    from validation.report import write
+
+    try:
+        written, missing = write(out)
+    except FileError as error:
+        raise _Refused(str(error)) from None
+    click.echo("wrote " + ", ".join(map(str, written)))
+    if missing:
+        click.echo(f"not run yet: {', '.join(missing)}")

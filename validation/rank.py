@@ -1,14 +1,16 @@
 """Rank (T6, T7): flat starts of every rank against gradient descent on random tasks.
 
-Every run f is made with the steps eta, eta/2 and eta/4, and extrapolated to none twice
-(Richardson): f1 = 2 f(eta/2) - f(eta) is wrong by O(eta^2), f2 = (4 f1(eta/2) - f1(eta))/3 by
-O(eta^3). Distances from T6 are relative; those of the loss and of RA, which can vanish, relative
-to their value at the start. A cell is one measure, norm, rank and time. The checks:
+Every run f is made with three steps and extrapolated to none, once to f1 and twice to f2 (`steps`).
+Distances from T6 are relative; those of the loss and of RA, which can vanish, relative to their
+value at the start. A cell is one measure, norm, rank and time. The checks:
 
 - means: z = (mean of f2 over tasks - mean of T7) / standard error, which is T7's sd/sqrt(runs)
   and the 1e-6 that the steps may leave, added in quadrature;
 - spreads: the mean over norms and ranks below full of ((f2 - mean of T7) / sd of T7)^2 is 1, its
   standard error that of the cells;
+- quantiles: over ranks below full together, the share of runs whose f2 is below T7's quantile q is
+  q, for q = 0.1, 0.5, 0.9 and KA, RA, dW at every norm and time (standard error of a share);
+- cosines: the mean of sqrt(c) over tasks is T7's, at every norm and rank below full;
 - runs: every run's f2 is T6 at that run's own alignment;
 - order: the rms distance of f from T6 over ranks and runs shrinks like the step, for every
   measure, norm and time (least-squares slope over the three steps);
@@ -18,6 +20,7 @@ to their value at the start. A cell is one measure, norm, rank and time. The che
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
@@ -25,19 +28,30 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.special import betaln
 
 from richlazy import low_rank
-from richlazy.descent import descend, stable_step
 from richlazy.laziness import Measures
-from validation.study import Check, Result, Study, Track
+from validation.steps import extrapolated, halved, orders, place, steps_per_unit
+from validation.study import Arrays, Case, Check, Result, Study, worst_of
 
-__all__ = ["FULL", "QUICK", "STUDY", "Grid", "Simulation", "compare", "simulate"]
+__all__ = [
+    "FULL",
+    "QUICK",
+    "STUDY",
+    "Grid",
+    "Simulation",
+    "cases",
+    "compare",
+    "gathered",
+    "simulate",
+]
 
 Array = NDArray[np.float64]
 
-_HALVINGS = 2
 _LEFT = 1e-6  # what steps may leave of a distance after extrapolation
 _SETTLED = 1e-12  # a loss; what is left of the way is about its root
+_QUANTILES = (0.1, 0.5, 0.9)
 _DRAWN = ("kernel_alignment", "representation_alignment", "weight_change")
 _TITLES = ("kernel alignment KA", "representation alignment RA", "weight change ‖ΔW‖")
 
@@ -76,24 +90,18 @@ class Simulation:
     eta: Array
 
 
-def simulate(grid: Grid, seed: int, track: Track[tuple[int, int]]) -> Simulation:
-    """Gradient descent over the whole grid; a case is one norm and one rank."""
-    found = [
-        _case(grid, grid.norms[place], rank, np.random.default_rng([seed, rank, place]))
-        for place, rank in track(list(product(range(len(grid.norms)), range(1, grid.inputs + 1))))
-    ]
-    shape = len(grid.norms), grid.inputs
-    values, alignment, eta = (
-        np.reshape(np.stack(part), (*shape, *np.shape(part[0])))
-        for part in zip(*found, strict=True)
-    )
-    return Simulation(np.moveaxis(values, (0, 1), (2, 3)), alignment, eta)
+def cases(grid: Grid, seed: int) -> list[Case]:
+    """One for each norm and rank."""
+    common = asdict(grid) | {"seed": seed}
+    pairs = product(range(len(grid.norms)), range(1, grid.inputs + 1))
+    return [common | {"norm_index": index, "rank": rank} for index, rank in pairs]
 
 
-def _case(
-    grid: Grid, norm: float, rank: int, rng: np.random.Generator
-) -> tuple[Array, Array, float]:
-    n, d, h = grid.runs, grid.inputs, grid.hidden
+def simulate(case: Case) -> Arrays:
+    """Runs from starts of one norm and rank, on random tasks."""
+    norm, rank, n = case["norms"][case["norm_index"]], case["rank"], case["runs"]
+    d, h = case["inputs"], case["hidden"]
+    rng = np.random.default_rng([case["seed"], rank, case["norm_index"]])
     left, right = (np.linalg.qr(rng.standard_normal((n, size, rank)))[0] for size in (h, d))
     beta = rng.standard_normal((n, 1, d))
     beta /= np.linalg.norm(beta, axis=2, keepdims=True)
@@ -101,22 +109,20 @@ def _case(
     if rank == d:
         alignment = np.ones(n)  # no direction lies outside
     first, readout = norm / np.sqrt(rank) * left @ right.swapaxes(1, 2), np.zeros((n, 1, h))
-
     # sharpness is that of the spectrum and the strength, so the same for every run of a case
-    per_unit = int(np.ceil(grid.fineness / stable_step(first[:1], readout[:1], beta[:1])))
-    values = []
-    for halving in range(_HALVINGS + 1):
-        frequency = per_unit * 2**halving
-        run = descend(
-            first,
-            readout,
-            beta,
-            step=1.0 / frequency,
-            steps=grid.times[-1] * frequency,
-            record=[time * frequency for time in grid.times],
-        )
-        values.append(np.stack(run.measures))
-    return np.stack(values, axis=1), alignment, 1.0 / per_unit
+    per_unit = steps_per_unit(first[:1], readout[:1], beta[:1], case["fineness"])
+    values = halved(first, readout, beta, case["times"], per_unit)
+    return {"values": values, "alignment": alignment, "eta": np.array(1.0 / per_unit)}
+
+
+def gathered(grid: Grid, found: Sequence[Arrays]) -> Simulation:
+    """What all cases found, in one array each."""
+    values, alignment, eta = (
+        np.reshape(np.stack([part[name] for part in found]), (len(grid.norms), grid.inputs, *shape))
+        for name in ("values", "alignment", "eta")
+        for shape in (found[0][name].shape,)
+    )
+    return Simulation(np.moveaxis(values, (0, 1, 2, 3), (2, 3, 1, 0)), alignment, eta)
 
 
 def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], list[Check]]:
@@ -137,33 +143,36 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
         )
     )
     scale = np.abs(theory)
-    scale[_place("loss")] = 0.5  # what can vanish is measured against its start
-    scale[_place("representation_alignment")] = 1.0
+    scale[place("loss")] = 0.5  # what can vanish is measured against its start
+    scale[place("representation_alignment")] = 1.0
 
     plain = np.moveaxis(simulation.values, 1, 0)  # eta, eta/2, eta/4
-    once = 2.0 * plain[1:] - plain[:-1]
-    twice = (4.0 * once[1] - once[0]) / 3.0
+    once, twice = extrapolated(plain)
     off, off_once, off_twice = (
         (found - theory[..., :-1]) / scale[..., :-1] for found in (plain, once, twice)
     )
     left = _LEFT * np.mean(scale[..., :-1], axis=3)
     z = (np.mean(twice, axis=3) - mean) / np.hypot(sd / np.sqrt(grid.runs), left)
 
-    settled = plain[-1, _place("loss"), ..., -1] < _SETTLED
+    settled = plain[-1, place("loss"), ..., -1] < _SETTLED
     off_limit = ((twice[..., -1] - theory[..., -1]) / scale[..., -1])[:, settled]
-    drawn = [_place(name) for name in _DRAWN]
+    drawn = [place(name) for name in _DRAWN]
     inside = np.s_[drawn, :, : grid.inputs - 1]  # at full rank every task is alike
     spread = _spread_scores(twice[inside], mean[inside], sd[inside])
-    order, order_once = _order(off), _order(off_once)
+    below = _below_quantiles(grid, twice[inside])
+    cosines = _cosine_scores(grid, simulation.alignment[:, :-1])
+    order, order_once = orders(off, (3, 4)), orders(off_once, (3, 4))
     checks = [
-        _check("means", "|z| of a cell's mean over tasks against T7", z, 4.0),
-        _check("spreads", "|z| of the variance of KA, RA, dW over tasks against T7", spread, 4.0),
-        _check("runs", "distance of a run from T6, steps extrapolated to 0", off_twice, _LEFT),
-        _check("order", "|order - 1| of the distance from T6 in the step", order - 1.0, 0.05),
-        _check(
+        worst_of("means", "|z| of a cell's mean over tasks against T7", z, 4.0),
+        worst_of("spreads", "|z| of the variance of KA, RA, dW over tasks against T7", spread, 4.0),
+        worst_of("quantiles", "|z| of the share of runs below T7's quantiles", below, 4.0),
+        worst_of("cosines", "|z| of the mean of sqrt(c) against T7", cosines, 4.0),
+        worst_of("runs", "distance of a run from T6, steps extrapolated to 0", off_twice, _LEFT),
+        worst_of("order", "|order - 1| of the distance from T6 in the step", order - 1.0, 0.05),
+        worst_of(
             "second order", "|order - 2| of it after 2 f(eta/2) - f(eta)", order_once - 2.0, 0.1
         ),
-        _check("limit", "distance of a settled run from T6 at t = inf", off_limit, 1e-5),
+        worst_of("limit", "distance of a settled run from T6 at t = inf", off_limit, 1e-5),
     ]
     rms = np.sqrt(np.mean(off**2, axis=4))
     columns = {
@@ -180,26 +189,34 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
     return _rows(grid, simulation.eta, columns), checks
 
 
-def _check(name: str, test: str, values: Array, limit: float) -> Check:
-    worst = float(np.max(np.abs(values))) if values.size else np.inf
-    return Check(name, test, worst, limit, values.size)
-
-
-def _order(off: Array) -> Array:
-    """Order in the step, halved along the first axis, of the rms over ranks and runs.
-
-    The least-squares slope of three points, and of two, is that through the ends.
-    """
-    rms = np.sqrt(np.mean(off**2, axis=(3, 4)))
-    return np.asarray(np.log2(rms[0] / rms[-1]) / (len(rms) - 1))
-
-
 def _spread_scores(values: Array, mean: Array, sd: Array) -> Array:
     """Standard scores of the mean squared standardised value over cells, (measures, times)."""
     square = np.mean(((values - mean[..., None, :]) / sd[..., None, :]) ** 2, axis=3)
     cells = square.reshape(len(square), -1, square.shape[-1])
     error = np.std(cells, axis=1, ddof=1) / np.sqrt(cells.shape[1])
     return np.asarray((np.mean(cells, axis=1) - 1.0) / error)
+
+
+def _cosine_scores(grid: Grid, alignment: Array) -> Array:
+    """Standard scores of the mean of sqrt(c) over runs, (norms, ranks below full)."""
+    a, b = 0.5 * grid.ranks[:-1], 0.5 * (grid.inputs - grid.ranks[:-1])
+    variance = a / (a + b) - np.exp(2.0 * (betaln(a + 0.5, b) - betaln(a, b)))
+    gap = np.mean(np.sqrt(alignment), axis=2) - low_rank.mean_cosine(grid.ranks[:-1], grid.inputs)
+    return np.asarray(gap / np.sqrt(variance / grid.runs))
+
+
+def _below_quantiles(grid: Grid, values: Array) -> Array:
+    """Standard scores of the shares of runs below T7's quantiles, (norms, times, measures, q)."""
+    q = np.array(_QUANTILES)
+    runs = values.shape[2] * values.shape[3]
+    shares = np.empty((len(grid.norms), len(grid.times), len(_DRAWN), q.size))
+    for (i, norm), (j, time) in product(enumerate(grid.norms), enumerate(grid.times)):
+        edges = np.stack(
+            [low_rank.quantile(q, rank, grid.inputs, norm=norm, t=time) for rank in grid.ranks[:-1]]
+        )[:, [place(name) for name in _DRAWN]]
+        lower = values[:, i, :, :, j, None] < edges.swapaxes(0, 1)[:, :, None]
+        shares[i, j] = np.sum(lower, axis=(1, 2)) / runs
+    return (shares - q) / np.sqrt(q * (1.0 - q) / runs)
 
 
 def _rows(grid: Grid, eta: Array, columns: dict[str, Array]) -> list[dict[str, Any]]:
@@ -216,17 +233,13 @@ def _rows(grid: Grid, eta: Array, columns: dict[str, Array]) -> list[dict[str, A
     return rows
 
 
-def _place(measure: str) -> int:
-    return Measures._fields.index(measure)
-
-
 def draw(grid: Grid, rows: list[dict[str, Any]]) -> Figure:
     """KA, RA and weight change against rank, a row for every time, a colour for every norm."""
     figure = Figure(figsize=(11.0, 2.9 * len(grid.times)), layout="constrained")
     panels = figure.subplots(len(grid.times), 3, sharex=True, sharey="col", squeeze=False)
     for (row, time), (column, measure) in product(enumerate(grid.times), enumerate(_DRAWN)):
         panel = panels[row, column]
-        for place, norm in enumerate(grid.norms):
+        for index, norm in enumerate(grid.norms):
             cells = [
                 r for r in rows if (r["measure"], r["norm"], r["time"]) == (measure, norm, time)
             ]
@@ -234,7 +247,7 @@ def draw(grid: Grid, rows: list[dict[str, Any]]) -> Figure:
                 np.array([r[name] for r in cells])
                 for name in ("theory_mean", "theory_sd", "descent_mean", "descent_sd")
             )
-            colour = f"C{place}"
+            colour = f"C{index}"
             panel.fill_between(grid.ranks, mean - sd, mean + sd, color=colour, alpha=0.2, lw=0)
             panel.plot(grid.ranks, mean, color=colour, lw=1.2, label=f"‖W1‖ = {norm:g}")
             error = spread / np.sqrt(grid.runs)
@@ -249,10 +262,10 @@ def draw(grid: Grid, rows: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def run(quick: bool, seed: int, track: Track[Any]) -> Result:
-    """Simulate, compare, draw."""
-    grid = QUICK if quick else FULL
-    rows, checks = compare(grid, simulate(grid, seed, track))
+def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
+    """Compare and draw."""
+    grid = Grid(**{name: cases[0][name] for name in Grid.__dataclass_fields__})
+    rows, checks = compare(grid, gathered(grid, found))
     settings = asdict(grid) | {"generator": "numpy default_rng([seed, rank, index of the norm])"}
     return Result(rows, checks, draw(grid, rows), settings)
 
@@ -264,5 +277,7 @@ STUDY = Study(
         "random tasks of one output, do what T6 says of each run and T7 of their mean, at the "
         "same time, but for the size of its steps?"
     ),
-    run=run,
+    cases=lambda quick, seed: cases(QUICK if quick else FULL, seed),
+    simulate=simulate,
+    conclude=conclude,
 )

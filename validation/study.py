@@ -1,28 +1,21 @@
-"""The frame that every study fills: a question, a run, and a verdict by stated tests."""
+"""The frame that every study fills: a question, independent cases, a verdict by stated tests."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
+import numpy as np
 from matplotlib.figure import Figure
-from rich.table import Table
+from numpy.typing import ArrayLike, NDArray
 
-from richlazy.files import write_bytes, write_text
+__all__ = ["Arrays", "Case", "Check", "Result", "Study", "worst_of"]
 
-__all__ = ["Check", "Result", "Study", "Track", "save", "table"]
-
-T = TypeVar("T")
-#: Hands on what it is given, one by one, and shows how far it has come.
-Track = Callable[[Sequence[T]], Iterable[T]]
+#: What makes a case: numbers, strings and lists of them, everything its run depends on.
+Case: TypeAlias = Mapping[str, Any]
+#: What a case measured.
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -41,14 +34,26 @@ class Check:
         return bool(self.worst < self.limit)
 
 
+def worst_of(name: str, test: str, values: ArrayLike, limit: float) -> Check:
+    """The check that every one of these values is below the limit in size; fails without any."""
+    values = np.asarray(values, dtype=float)
+    worst = float(np.max(np.abs(values))) if values.size else np.inf
+    return Check(name, test, worst, limit, values.size)
+
+
 @dataclass(frozen=True)
 class Result:
-    """What a run found: rows of the table, checks, a figure, and the settings that made them."""
+    """What a study found.
+
+    `rows` of the table, `checks`, a `figure`, the `settings` that made them, and `findings`:
+    plain sentences, with their numbers, that are no matter of passing.
+    """
 
     rows: Sequence[Mapping[str, Any]]
     checks: Sequence[Check]
     figure: Figure
     settings: Mapping[str, Any]
+    findings: Sequence[str] = ()
 
     @property
     def passed(self) -> bool:
@@ -66,67 +71,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Study:
-    """A question about theory and gradient descent, and the run that answers it.
+    """A question about theory and gradient descent, and how it is answered.
 
-    `run(quick, seed, track)` gives the same numbers for the same arguments; it passes its
-    cases, which are independent of one another, through `track`.
+    `cases(quick, seed)` lists independent cases; `simulate(case)` runs one, in whatever process,
+    and gives the same numbers for the same case; `conclude(cases, found)` compares them all.
     """
 
     name: str
     question: str
-    run: Callable[[bool, int, Track[Any]], Result]
-
-
-def table(result: Result) -> Table:
-    """The checks, for the terminal."""
-    shown = Table("check", "test")
-    for heading in ("worst", "limit", "values"):
-        shown.add_column(heading, justify="right")
-    shown.add_column("")
-    for check in result.checks:
-        outcome = "passed" if check.passed else "[bold red]FAILED"
-        numbers = f"{check.worst:.3g}", f"{check.limit:g}", str(check.count)
-        shown.add_row(check.name, check.test, *numbers, outcome)
-    return shown
-
-
-def save(
-    study: Study, result: Result, folder: Path, *, command: str, quick: bool, seed: int
-) -> None:
-    """Write table.csv, result.json and figure.png, each atomically; the verdict last."""
-    rows = io.StringIO()
-    writer = csv.DictWriter(rows, list(result.rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(result.rows)
-    write_text(folder / "table.csv", rows.getvalue())
-
-    picture = io.BytesIO()
-    result.figure.savefig(picture, format="png", dpi=150)
-    write_bytes(folder / "figure.png", picture.getvalue())
-
-    record = {
-        "study": study.name,
-        "question": study.question,
-        "verdict": result.verdict,
-        "passed": result.passed,
-        "checks": [
-            {
-                "name": check.name,
-                "test": check.test,
-                "worst": check.worst if math.isfinite(check.worst) else None,
-                "limit": check.limit,
-                "values": check.count,
-                "passed": check.passed,
-            }
-            for check in result.checks
-        ],
-        "command": command,
-        "quick": quick,
-        "seed": seed,
-        "settings": result.settings,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("richlazy", "numpy", "scipy", "matplotlib")},
-        },
-    }
-    write_text(folder / "result.json", json.dumps(record, indent=2, allow_nan=False) + "\n")
+    cases: Callable[[bool, int], Sequence[Case]]
+    simulate: Callable[[Case], Arrays]
+    conclude: Callable[[Sequence[Case], Sequence[Arrays]], Result]

@@ -1,0 +1,115 @@
+"""Cases on the workers of a dask scheduler: real processes, killed and gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.validation.runs import Runs
+from tests.validation.test_runner import wait_until
+
+pytest.importorskip("distributed")
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return Runs(tmp_path)
+
+
+@pytest.fixture
+def cluster(runs):
+    """(kind, ...) -> a process of a scheduler or of a worker, which ends with the test."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = []
+
+    def start(kind):
+        what = {
+            "scheduler": ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"],
+            "worker": [f"tcp://127.0.0.1:{port}", "--nthreads", "1", "--no-dashboard"],
+        }
+        environment = os.environ | {"TINY": str(runs.behaviour)}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "dask", kind, *what[kind]],
+                cwd=runs.folder.parent,  # not where `validation` is
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        )
+        return started[-1]
+
+    start.address = f"tcp://127.0.0.1:{port}"
+    yield start
+    for process in started:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_a_scheduler_gives_the_numbers_of_local_processes(runs, cluster):
+    assert runs.run("--jobs", "2", "--out", "local")[0] == 0
+    cluster("scheduler"), cluster("worker"), cluster("worker")
+    time.sleep(2.0)
+    status, output, errors = runs.run("--scheduler", cluster.address)
+    assert (status, errors) == (0, "")
+    assert "tiny: passed" in output
+    assert runs.files() == runs.files("local")
+
+
+def test_a_cluster_of_this_machine(runs):
+    assert runs.run("--jobs", "2", "--out", "local")[0] == 0
+    status, _, errors = runs.run("--cluster", "local", "--jobs", "2")
+    assert (status, errors) == (0, "")
+    assert runs.files() == runs.files("local")
+    assert len({pid for _, pid in runs.log()}) == 4
+
+
+def test_a_worker_killed_on_the_way_costs_nothing(runs, cluster):
+    assert runs.run("--jobs", "2", "--out", "local")[0] == 0
+    (runs.behaviour / "7").write_text("kill once")
+    cluster("scheduler"), cluster("worker"), cluster("worker")
+    time.sleep(2.0)
+    status, output, errors = runs.run("--scheduler", cluster.address)
+    assert (status, errors) == (0, ""), output
+    assert runs.files() == runs.files("local")
+
+
+def test_a_scheduler_that_goes_is_one_line_and_the_rest_is_run_here(runs, cluster):
+    assert runs.run("--jobs", "2", "--out", "local")[0] == 0
+    (runs.behaviour / "20").write_text("wait")
+    scheduler = cluster("scheduler")
+    cluster("worker")
+    time.sleep(2.0)
+    process = runs.start("--scheduler", cluster.address)
+    wait_until(lambda: runs.finished() >= 10)
+    scheduler.kill()
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 2, output
+    assert errors.splitlines()[-1] == (
+        "Error: the dask scheduler is gone; finished cases are kept, --resume goes on from them"
+    )
+    assert runs.finished() >= 10
+    (runs.behaviour / "20").unlink()
+    assert runs.run("--resume")[0] == 0
+    assert runs.files() == runs.files("local")
+
+
+def test_no_scheduler_and_no_workers_are_one_line(runs, cluster):
+    status, _, errors = runs.run("--scheduler", cluster.address)
+    assert status == 2
+    assert f"no dask scheduler answers at {cluster.address}" in errors.splitlines()[-1]
+    cluster("scheduler")
+    time.sleep(2.0)
+    status, _, errors = runs.run("--scheduler", cluster.address, "--resume")
+    assert status == 2
+    assert errors.splitlines()[-1].startswith("Error: the dask scheduler at")
+    assert "has no workers: start some first" in errors

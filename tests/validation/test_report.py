@@ -1,0 +1,146 @@
+"""The report: one page that needs nothing else, and the same in Markdown."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from click.testing import CliRunner
+
+from tests.validation.runs import Runs
+from validation import STUDIES, report
+from validation.cli import cli
+
+RECORD = {
+    "study": "rank",
+    "question": "Is 1 < 2 & 2 > 1?",
+    "verdict": "passed (1 of 1 checks)",
+    "passed": True,
+    "checks": [
+        {"name": "means", "test": "|z| < 4 & so on", "worst": 2.5, "limit": 4.0, "values": 12}
+    ],
+    "findings": ["It is <b>so</b>."],
+    "command": "python -m validation run rank --seed=0",
+    "versions": {"python": "3.11", "numpy": "2.0"},
+}
+
+
+def kept(folder, picture=b"\x89PNG picture", **changes):
+    (folder / "rank").mkdir(exist_ok=True)
+    (folder / "rank" / "result.json").write_text(json.dumps(RECORD | changes))
+    if picture:
+        (folder / "rank" / "figure.png").write_bytes(picture)
+
+
+class Page(HTMLParser):
+    """Tags, attributes and the text that a reader sees."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.links, self.open, self.text = [], [], [], ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.links += [v for k, v in attributes if k in ("src", "href", "srcset", "data")]
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_needs_nothing_else(tmp_path):
+    kept(tmp_path)
+    written, missing = report.write(tmp_path)
+    assert written == [tmp_path / "report.html", tmp_path / "report.md"]
+    assert missing == [name for name in STUDIES if name != "rank"]
+    text = written[0].read_text()
+    page = Page(text)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert "url(" not in text
+    assert "@import" not in text
+    anchor, picture = page.links
+    assert anchor == "#rank"
+    assert base64.b64decode(picture.removeprefix("data:image/png;base64,")) == b"\x89PNG picture"
+
+
+def test_everything_is_told_as_it_is(tmp_path):
+    kept(tmp_path)
+    report.write(tmp_path)
+    page = Page((tmp_path / "report.html").read_text())
+    for words in (
+        RECORD["question"],
+        RECORD["verdict"],
+        RECORD["command"],
+        *RECORD["findings"],
+        "|z| < 4 & so on",
+        "2.5",
+        "python 3.11, numpy 2.0",
+    ):
+        assert words in page.text, words
+    markdown = (tmp_path / "report.md").read_text()
+    assert "| means | \\|z\\| < 4 & so on | 2.5 | 4 | 12 |" in markdown
+    assert "- It is <b>so</b>." in markdown
+    assert "![Figure of the study rank](rank/figure.png)" in markdown
+    assert "[rank](#rank)" in markdown
+
+
+def test_a_failure_is_shown(tmp_path):
+    check = RECORD["checks"][0] | {"worst": None}
+    kept(tmp_path, passed=False, verdict="FAILED (means)", checks=[check])
+    report.write(tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert re.search(r'class="failed">FAILED \(means\)<', text)
+    assert "not finite" in text
+
+
+def test_cases_that_failed_leave_no_figure(tmp_path):
+    kept(tmp_path, picture=None, passed=False, verdict="FAILED (1 of 3 cases)", checks=[])
+    report.write(tmp_path)
+    assert "img" not in Page((tmp_path / "report.html").read_text()).tags
+    assert "![" not in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"study": 1'])
+def test_a_result_that_is_none_is_named(tmp_path, content):
+    kept(tmp_path)
+    (tmp_path / "rank" / "result.json").write_text(content)
+    done = CliRunner().invoke(cli, ["report", "--out", str(tmp_path)])
+    assert done.exit_code == 2
+    assert done.output.count("\n") == 1
+    assert "result.json: is no result of a study; run it again" in done.output
+
+
+def test_no_results_say_how_to_make_them(tmp_path):
+    done = CliRunner().invoke(cli, ["report", "--out", str(tmp_path / "none")])
+    assert done.exit_code == 2
+    assert "holds no results; python -m validation run all makes them" in done.output
+
+
+def test_from_a_run_to_its_report(tmp_path):
+    runs = Runs(tmp_path)
+    assert runs.run()[0] == 0
+    assert runs.run("--force", "--seed", "3")[0] == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "validation", "report"],
+        cwd=runs.folder,
+        env={"TINY": str(runs.behaviour), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "not run yet" not in done.stdout
+    text = (runs.folder / "validation-results" / "report.html").read_text()
+    assert "python -m validation run tiny --seed=3" in text
+    assert "data:image/png;base64," in text
