@@ -14,7 +14,20 @@ if TYPE_CHECKING:
 __all__ = ["STUDIES", "load"]
 
 #: Every study by name; the module of the same name holds it.
-STUDIES = ("rank",)
+STUDIES = (
+    "rank",
+    "alignment",
+    "spectrum",
+    "scale",
+    "depth",
+    "imbalance",
+    "features",
+    "forgetting",
+    "step",
+    "noise",
+    "nonlinear",
+    "connectome",
+)
 
 
 def load(name: str) -> Study:

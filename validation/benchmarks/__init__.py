@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from validation.benchmarks import block_krylov, deep, modes, predictions, riccati
+from validation.benchmarks import block_krylov, deep, descent, modes, predictions, riccati
 
 __all__ = ["BENCHMARKS", "Figure", "measure"]
 
@@ -42,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[], list[tuple[str, float, float | None, str]]]] 
     "block-closure": block_krylov.closed_inputs,
     "block-sparse": block_krylov.block_sparse,
     "deep": deep.deep_networks,
+    "descent": descent.batched,
     "sequences": deep.sequences,
 }
 

@@ -1,0 +1,341 @@
+"""Data statistics (T10, T11): anisotropic features, and the digits, against gradient descent.
+
+Features: targets y = w'Fx of length 1. The singular values of F are `anisotropy` in one half, 1 in
+the other; flat starts with a silent readout hold the larger half, the truncated F (at anisotropy
+1, where there is none, the half that grows; at 0 F has no other). w is uniformly random.
+
+Digits: the ten classes of scikit-learn's digits from the 64 pixels, inputs that are not white, from
+flat starts of several ranks, random or aligned with the task, with a silent readout.
+
+Every run f is made with three steps and extrapolated to none, once to f1 and twice to f2 (`steps`).
+Distances are relative; those of the loss and of RA, which can vanish, relative to their value at
+the start. The checks:
+
+- alignment: c of every draw of w, from the task vector and the rows of W1, is
+  `features.alignment` of F and w (where the halves differ), and `features.step_alignment` of the
+  share of w in the start's half;
+- mean alignment: z = (mean c over draws - `features.mean_step_alignment`) / standard error;
+- features: every run's f2 is T6 at that run's `features.alignment`;
+- means: z = (mean of f2 over draws - mean of T6 over the law of c) / standard error, in which the
+  1e-6 that the steps may leave is added in quadrature;
+- digits: every run's f2 is the flow of `solve` (T11);
+- order, order on digits: the rms distance of f over runs (and over anisotropies, or ranks and
+  starts) shrinks like the step, for every measure, norm and time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import roots_jacobi
+
+from richlazy import features, low_rank
+from richlazy.laziness import Measures
+from richlazy.network import Network
+from richlazy.solvers import solve
+from richlazy.task import Task
+from validation.features import digits
+from validation.features.report import draw, findings
+from validation.steps import extrapolated, halved, orders, place, steps_per_unit
+from validation.study import Arrays, Case, Check, Result, Study, worst_of
+
+__all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "simulate"]
+
+Array = NDArray[np.float64]
+
+_LEFT = 1e-6  # what steps may leave of a distance after extrapolation
+_EXACT = 1e-12
+_NODES = 200  # of a mean over the law of c; 400 change it by less than 1e-9
+
+
+@dataclass(frozen=True)
+class Grid:
+    """F is inputs x inputs, its halves of inputs/2, which is the rank of the starts."""
+
+    inputs: int
+    hidden: int
+    anisotropies: tuple[float, ...]
+    norms: tuple[float, ...]
+    times: tuple[int, ...]
+    runs: int  #: directions w for each anisotropy and norm that are learned
+    draws: int  #: and those that are only aligned
+    digits_hidden: int
+    digits_ranks: tuple[int, ...]
+    digits_norms: tuple[float, ...]
+    digits_times: tuple[int, ...]
+    digits_runs: int
+    fineness: int = 120  #: the largest step is 2/sharpness over this
+
+    @property
+    def rank(self) -> int:
+        """Half the inputs."""
+        return self.inputs // 2
+
+
+FULL = Grid(
+    inputs=32,
+    hidden=40,
+    anisotropies=(0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0),
+    norms=(0.5, 1.0, 2.0),
+    times=(2, 6, 16),
+    runs=128,
+    draws=4096,
+    digits_hidden=80,
+    digits_ranks=(1, 2, 4, 9, 16, 32, 64),
+    digits_norms=(0.5, 1.0, 2.0),
+    digits_times=(1, 3, 9),
+    digits_runs=6,
+)
+QUICK = Grid(
+    inputs=8,
+    hidden=10,
+    anisotropies=(0.0, 0.5, 1.0, 2.0, 4.0),
+    norms=(0.5, 2.0),
+    times=(2, 8),
+    runs=32,
+    draws=1024,
+    digits_hidden=70,
+    digits_ranks=(4, 64),
+    digits_norms=(1.0,),
+    digits_times=(1, 3),
+    digits_runs=2,
+)
+
+
+def cases(grid: Grid, seed: int) -> list[Case]:
+    """One for each anisotropy and norm, then one for each norm, rank and kind on the digits."""
+    common = asdict(grid) | {"seed": seed}
+    step = [
+        common | {"part": "features", "norm_index": i, "norm": norm, "index": j, "anisotropy": k}
+        for (i, norm), (j, k) in product(enumerate(grid.norms), enumerate(grid.anisotropies))
+    ]
+    mine = {
+        "part": "digits",
+        "hidden": grid.digits_hidden,
+        "times": grid.digits_times,
+        "runs": grid.digits_runs,
+    }
+    real = [
+        common | mine | {"norm_index": i, "norm": norm, "rank": rank, "aligned": aligned}
+        for (i, norm), rank, aligned in product(
+            enumerate(grid.digits_norms), grid.digits_ranks, (0, 1)
+        )
+    ]
+    return step + real
+
+
+def simulate(case: Case) -> Arrays:
+    """Runs of one case."""
+    return digits.simulate(case) if case["part"] == "digits" else _features(case)
+
+
+def _features(case: Case) -> Arrays:
+    n, h, d, k = case["runs"], case["hidden"], case["inputs"], case["anisotropy"]
+    r = d // 2
+    rng = np.random.default_rng([case["seed"], 0, case["index"], case["norm_index"]])
+    u, v = (np.linalg.qr(rng.standard_normal((d, d)))[0] for _ in range(2))
+    half = np.arange(d) < r
+    sizes = np.where(half, k, 1.0)
+    held = half if k >= 1.0 else ~half  # by the start
+    f = (u * sizes) @ v.T
+    w = rng.standard_normal((case["draws"], d))
+    beta = w @ f
+    c = np.sum((beta @ v[:, held]) ** 2, axis=1) / np.sum(beta**2, axis=1)
+    share = np.sum((w @ u[:, held]) ** 2, axis=1) / np.sum(w**2, axis=1)
+
+    size = np.linalg.norm(beta[:n], axis=1)[:, None]
+    left = np.linalg.qr(rng.standard_normal((n, h, r)))[0]
+    first, readout = case["norm"] / np.sqrt(r) * left @ v[:, held].T, np.zeros((n, 1, h))
+    task = (beta[:n] / size)[:, None]
+    # sharpness is that of the spectrum and the strength, so the same for every run of a case
+    per_unit = steps_per_unit(first[:1], readout[:1], task[:1], case["fineness"])
+    return {
+        "values": halved(first, readout, task, case["times"], per_unit),
+        "alignment": c,
+        "share": share,
+        "features": f,
+        "weights": w[:n] / size,
+        "eta": np.array(1.0 / per_unit),
+    }
+
+
+class _Compared(NamedTuple):
+    """Cases of one part; arrays (..., measures, norms, kinds, runs, times), `plain` with steps."""
+
+    theory: Array
+    scale: Array  #: what distances are relative to
+    twice: Array
+    off: Array  #: relative distances of `plain` from theory
+    off_twice: Array
+
+
+def _compared(norms: int, theory: Sequence[Array], found: Sequence[Arrays]) -> _Compared:
+    """Hold descent of the cases of one part against theory (measures, runs, 1 + times), from 0."""
+    whole = np.stack(theory)
+    whole = np.moveaxis(whole.reshape(norms, -1, *whole.shape[1:]), (0, 1), (1, 2))
+    plain = np.stack([part["values"] for part in found])
+    plain = np.moveaxis(plain.reshape(norms, -1, *plain.shape[1:]), (0, 1), (2, 3))
+    once_twice = extrapolated(plain)
+    start, values = whole[..., :1], whole[..., 1:]
+    scale = np.abs(values)
+    vanishing = [place("loss"), place("representation_alignment")]
+    scale[vanishing] = np.broadcast_to(start, values.shape)[vanishing]
+    twice = once_twice[1]
+    return _Compared(values, scale, twice, (plain - values) / scale, (twice - values) / scale)
+
+
+def compare(
+    grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]
+) -> tuple[list[dict[str, Any]], list[Check]]:
+    """Rows of the table, and the checks that make the verdict."""
+    pairs = list(zip(cases, found, strict=True))
+    step = [pair for pair in pairs if pair[0]["part"] == "features"]
+    real = [pair for pair in pairs if pair[0]["part"] == "digits"]
+
+    alignments, off_c, z_c = zip(*(_alignments(*pair) for pair in step), strict=True)
+    learned = _compared(
+        len(grid.norms),
+        [_low_rank(case, c) for case, c in zip(cases, alignments, strict=False)],
+        [part for _, part in step],
+    )
+    law = np.stack([_law(case) for case, _ in step])  # cases, mean and sd, measures, times
+    law = np.moveaxis(law.reshape(len(grid.norms), -1, *law.shape[1:]), (0, 1), (2, 3))
+    mean, sd = law
+    left = _LEFT * np.mean(learned.scale, axis=3)
+    z = (np.mean(learned.twice, axis=3) - mean) / np.hypot(sd / np.sqrt(grid.runs), left)
+
+    flows = _compared(
+        len(grid.digits_norms), [_flow(*pair) for pair in real], [part for _, part in real]
+    )
+    order, order_digits = orders(learned.off, (3, 4)), orders(flows.off, (3, 4))
+    limit = "distance of a run from {}, steps extrapolated to 0"
+    checks = [
+        worst_of("alignment", "distance of c of a draw from T10", np.concatenate(off_c), _EXACT),
+        worst_of("mean alignment", "|z| of the mean of c over draws against T10", z_c, 4.0),
+        worst_of("features", limit.format("T6 at its c of T10"), learned.off_twice, _LEFT),
+        worst_of("means", "|z| of a cell's mean over w against T6 over the law of c", z, 4.0),
+        worst_of("digits", limit.format("the flow (T11)"), flows.off_twice, _LEFT),
+        worst_of("order", "|order - 1| of the distance from T6 in the step", order - 1.0, 0.05),
+        worst_of("order on digits", "|order - 1| of that from T11", order_digits - 1.0, 0.05),
+    ]
+    rows = _rows([pair[0] for pair in step], [pair[1] for pair in step], learned, mean, z)
+    mean = np.mean(flows.theory, axis=3)
+    rows += _rows([pair[0] for pair in real], [pair[1] for pair in real], flows, mean, None)
+    return rows, checks
+
+
+def _contrast(anisotropy: float) -> float:
+    """Larger over smaller half of F."""
+    return max(anisotropy, 1.0 / anisotropy) if anisotropy > 0 else np.inf
+
+
+def _alignments(case: Case, part: Arrays) -> tuple[Array, Array, float]:
+    """c of the runs after T10, how far the draws are from it, and z of their mean."""
+    contrast, c, rank = _contrast(case["anisotropy"]), part["alignment"], case["inputs"] // 2
+    by_share, law = np.ones_like(c), 1.0
+    if np.isfinite(contrast):
+        by_share = features.step_alignment(contrast, part["share"])
+        law = float(features.mean_step_alignment(contrast, case["inputs"]))
+    mine = by_share[: case["runs"]]
+    if contrast > 1.0:
+        rows = [features.alignment(part["features"], w, rank)[0] for w in part["weights"]]
+        mine = np.array(rows)
+    error = np.hypot(np.std(c, ddof=1) / np.sqrt(c.size), _EXACT)
+    off = np.concatenate([c - by_share, c[: case["runs"]] - mine])
+    return mine, off, float((np.mean(c) - law) / error)
+
+
+def _low_rank(case: Case, alignment: Array) -> Array:
+    """T6 at time 0 and at all times, (measures, ..., times)."""
+    d, times = case["inputs"], [0, *case["times"]]
+    c = alignment[..., None]
+    return np.stack(low_rank.measures(d // 2, d, alignment=c, norm=case["norm"], t=times))
+
+
+def _law(case: Case) -> Array:
+    """Mean and sd of T6 over w: the share of w in one half of F is Beta(inputs/4, inputs/4)."""
+    contrast, power = _contrast(case["anisotropy"]), case["inputs"] / 4 - 1.0
+    nodes, weights = roots_jacobi(_NODES, power, power)
+    c = np.ones(_NODES)
+    if np.isfinite(contrast):
+        c = features.step_alignment(contrast, 0.5 * (1.0 + nodes))
+    values = _low_rank(case, c)[..., 1:]
+    weights = weights / np.sum(weights)
+    mean = np.einsum("i,mit->mt", weights, values)
+    variance = np.einsum("i,mit->mt", weights, (values - mean[:, None]) ** 2)
+    return np.stack([mean, np.sqrt(variance)])
+
+
+def _flow(case: Case, part: Arrays) -> Array:
+    """The flow of every run at time 0 and at all times, (measures, runs, times)."""
+    task, times = Task(part["cov_yx"], part["cov_xx"]), [0.0, *case["times"]]
+    runs = [solve(Network(first), task, method="flow").measures(times) for first in part["first"]]
+    return np.stack([np.stack(run) for run in runs], axis=1)
+
+
+def _rows(
+    cases: Sequence[Case], found: Sequence[Arrays], part: _Compared, mean: Array, z: Array | None
+) -> list[dict[str, Any]]:
+    rows = []
+    measures, norms, kinds, times = mean.shape
+    for i, j, k, l in np.ndindex(measures, norms, kinds, times):
+        case, arrays = cases[j * kinds + k], found[j * kinds + k]
+        real = case["part"] == "digits"
+        twice, off = part.twice[i, j, k, :, l], part.off[:, i, j, k, :, l]
+        rms = np.sqrt(np.mean(off**2, axis=1))
+        rows.append(
+            {
+                "part": case["part"],
+                "measure": Measures._fields[i],
+                "norm": case["norm"],
+                "anisotropy": "" if real else case["anisotropy"],
+                "start": ("random", "aligned")[case["aligned"]] if real else "truncated F",
+                "rank": case["rank"] if real else case["inputs"] // 2,
+                "alignment": "" if real else float(np.mean(arrays["alignment"])),
+                "time": case["times"][l],
+                "eta": float(arrays["eta"]),
+                "theory_mean": float(mean[i, j, k, l]),
+                "descent_mean": float(np.mean(twice)),
+                "descent_sd": float(np.std(twice, ddof=1)),
+                "z": "" if z is None else float(z[i, j, k, l]),
+                "rms_error_eta": float(rms[0]),
+                "rms_error_eta_2": float(rms[1]),
+                "rms_error_eta_4": float(rms[2]),
+                "largest_error_extrapolated": float(np.max(np.abs(part.off_twice[i, j, k, :, l]))),
+            }
+        )
+    return rows
+
+
+def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
+    """Compare and draw."""
+    grid = Grid(**{name: _tuple(cases[0][name]) for name in Grid.__dataclass_fields__})
+    rows, checks = compare(grid, cases, found)
+    settings = asdict(grid) | {
+        "generator": "numpy default_rng([seed, 0, index of the anisotropy, index of the norm]), "
+        "on digits [seed, 1, rank, aligned, index of the norm]"
+    }
+    return Result(rows, checks, draw(grid, rows), settings, findings(grid, rows))
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+STUDY = Study(
+    name="features",
+    question=(
+        "Does the alignment of a start with the truncated feature matrix of its task, and with it "
+        "how lazily descent learns, follow the anisotropy of the features as T10 and T6 say? And "
+        "does descent on real data, the digits, whose inputs are not white, follow the flow (T11) "
+        "from starts of several ranks, random and aligned?"
+    ),
+    cases=lambda quick, seed: cases(QUICK if quick else FULL, seed),
+    simulate=simulate,
+    conclude=conclude,
+)

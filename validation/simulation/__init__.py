@@ -1,0 +1,1 @@
+"""Descent of networks that the library's own does not hold: deep, nonlinear, with minibatches."""
