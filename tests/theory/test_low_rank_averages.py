@@ -334,3 +334,14 @@ def test_levels_outside_0_and_1_are_refused():
 def test_mean_cosine_refuses_more_ranks_than_inputs():
     with pytest.raises(ValueError, match=r"^rank must be at most inputs; it is up to 4 of 3$"):
         low_rank.mean_cosine(4, 3)
+
+
+@pytest.mark.parametrize("q", [0.0, 5e-324, 9e-285, 1e-200, 1e-100, 1.0])
+@pytest.mark.parametrize(("r", "d"), [(1, 2), (3, 11), (80, 86), (1, 1000)])
+def test_quantiles_at_the_very_ends(q, r, d):
+    found = low_rank.quantile([q, 1.0 - q], r, d)
+    low, high = low_rank.measures(r, d, alignment=[np.finfo(float).tiny, 1.0])[3]
+    for name, values in zip(found._fields, found, strict=True):
+        assert np.all(np.isfinite(values)), name
+    assert low <= np.min(found.representation_alignment)
+    assert np.max(found.representation_alignment) <= high

@@ -248,7 +248,7 @@ def quantile(
     the Beta law. At finite t they are not monotone: there the law of the measure is read
     off 4001 equally likely values of c, exact to 1/4001 in probability.
     """
-    from scipy.special import betainccinv, betaincinv
+    from scipy.special import betainccinv, betaincinv, betaln
 
     p, time = unit_interval(q, "q"), times(t, ndim=0)
     for name, value in (("rank", rank), ("inputs", inputs), ("norm", norm), ("strength", strength)):
@@ -264,7 +264,13 @@ def quantile(
         return at(np.ones(p.shape))
     a, b = 0.5 * r, 0.5 * (d - r)
     if np.isinf(time):
-        rising, falling = at(betaincinv(a, b, p)), at(betainccinv(a, b, p))
+        lower, upper = betaincinv(a, b, p), betainccinv(a, b, p)
+        # SciPy has NaN for some p below 1e-100: there the law is a power of its distance from
+        # the end, c = (p a B(a, b))^(1/a)
+        small = np.log(np.where(p > 0, p, 1.0)) + betaln(a, b)
+        lower = np.where(np.isnan(lower), np.exp((small + np.log(a)) / a), lower)
+        upper = np.where(np.isnan(upper), -np.expm1((small + np.log(b)) / b), upper)
+        rising, falling = at(lower), at(upper)
         return Measures(*falling[:3], *rising[3:])
     values = at(betaincinv(a, b, (np.arange(4001) + 0.5) / 4001))
     return Measures(*(np.quantile(v, p) for v in values))
