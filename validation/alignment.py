@@ -37,8 +37,8 @@ import richlazy as rl
 from richlazy import boundaries, low_rank, several_outputs
 from richlazy.laziness import Measures
 from richlazy.task import random_directions
-from validation.steps import extrapolated, halved, orders, place, steps_per_unit
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.steps import LEFT, SETTLED, extrapolated, halved, orders, place, steps_per_unit
+from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, worst_of
 
 __all__ = [
     "FULL",
@@ -57,11 +57,7 @@ Array = NDArray[np.float64]
 
 #: Two outputs: modes orthogonal inside the row space; any; of one strength; more than ranks.
 KINDS = ("orthogonal", "any", "equal", "few")
-_LEFT = 1e-6  # what steps may leave of a distance after extrapolation
-_SETTLED = 1e-12  # a loss; what is left of the way is about its root
 _E_FOLDS = 20.0  # of the slowest approach, in a run
-_DRAWN = ("kernel_alignment", "representation_alignment", "weight_change")
-_TITLES = ("kernel alignment KA", "representation alignment RA", "weight change ‖ΔW‖")
 
 
 @dataclass(frozen=True)
@@ -242,25 +238,25 @@ def compare(cases: Sequence[Case], found: Sequence[Arrays]) -> tuple[list[Any], 
             moved.append((part["values"][:, :, never] - start).ravel())
             left = (twice - theory) / _scale(theory)
             off_runs.append(left.ravel())
-            settled = twice[place("loss"), :, -1] < _SETTLED
+            settled = twice[place("loss"), :, -1] < SETTLED
             off_limit.append(((twice[..., -1] - end) / _scale(end))[:, settled].ravel())
         else:
             theory, end = _of_two(case)
             start = 0.5 * sum(s**2 for s in case["strengths"])
             left = (twice - theory) / _scale(theory, start)
             off_two.append(left.ravel())
-            settled = np.abs(twice[place("loss"), :, -1] - end[place("loss")]) < _SETTLED
+            settled = np.abs(twice[place("loss"), :, -1] - end[place("loss")]) < SETTLED
             at_end = ((twice[..., -1] - end) / _scale(end, start))[:, settled]
             off_two_limit.append(at_end[~np.isnan(end[:, settled])])
         rows += _rows(case, theory, twice, left, float(part["eta"]))
     sides, gaps = _sides(cases, found)
 
     tests = [
-        ("runs", "distance of a run from T6, steps extrapolated to 0", off_runs, _LEFT),
+        ("runs", "distance of a run from T6, steps extrapolated to 0", off_runs, LEFT),
         ("order", "|order - 1| of the distance from T6 in the step", off_order, 0.05),
         ("limit", "distance of a settled run from T6 at t = inf", off_limit, 1e-5),
         ("never", "what moves at alignment 0", moved, 1e-12),
-        ("outputs", "distance of a run of two outputs from solve", off_two, _LEFT),
+        ("outputs", "distance of a run of two outputs from solve", off_two, LEFT),
         ("outputs limit", "distance of a settled one from T6 at t = inf", off_two_limit, 1e-5),
         ("sides", "1 where laziness is not on the side T9 says", sides, 0.5),
         ("boundary", "distance of the alignment of a tie from T9", gaps, 1e-5),
@@ -351,7 +347,7 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
     panels = figure.subplots(len(views), 3, sharex=True, squeeze=False)
     line = np.linspace(0.0, 1.0, 401)[1:]
     one = [r for r in rows if r["kind"] == "one"]
-    for (i, (norm, last)), (j, measure) in product(enumerate(views), enumerate(_DRAWN)):
+    for (i, (norm, last)), (j, measure) in product(enumerate(views), enumerate(DRAWN)):
         panel, time = panels[i, j], np.inf if last else grid.times[1]
         chosen = [r for r in one if (r["norm"], r["measure"]) == (norm, measure)]
         chosen = [r for r in chosen if (r["last"] if last else r["time"] == time)]
@@ -367,7 +363,7 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
             panel.plot(*xy, "o", color=color, ms=3.0, label=f"rank {rank}")
         if j == 0:
             panel.set_ylabel(f"norm {norm:g}, " + ("t → ∞" if last else f"t = {time}"))
-    for panel, title in zip(panels[0], _TITLES, strict=True):
+    for panel, title in zip(panels[0], TITLES, strict=True):
         panel.set_title(title)
     for panel in panels[-1]:
         panel.set_xlabel("task alignment c")

@@ -37,17 +37,14 @@ import richlazy as rl
 from richlazy import connectome, controls, matrices, spectrum
 from richlazy.laziness import Measures
 from richlazy.task import random_directions
-from validation.steps import extrapolated, halved, orders, place, steps_per_unit
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.steps import LEFT, extrapolated, halved, orders, place, steps_per_unit
+from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, worst_of
 
 __all__ = ["FULL", "QUICK", "STARTS", "STUDY", "Grid", "Theory", "cases", "compare", "predicted"]
 
 Array = NDArray[np.float64]
 
 STARTS = ("measured", "gaussian", "shuffled", "degrees", "flat")
-_LEFT = 1e-6  # what steps may leave of a distance after extrapolation
-_DRAWN = ("kernel_alignment", "representation_alignment", "weight_change")
-_TITLES = ("kernel alignment KA", "representation alignment RA", "weight change ‖ΔW‖")
 
 
 @dataclass(frozen=True)
@@ -189,7 +186,7 @@ def compare(
         off, off_twice = ((each - law.runs) / scale for each in (part["values"], twice))
         mean = np.mean(twice, axis=1)
         error = np.hypot(law.sd / np.sqrt(case["n"]), law.standard_error)
-        score = (mean - law.mean) / np.hypot(error, _LEFT * np.mean(scale, axis=1))
+        score = (mean - law.mean) / np.hypot(error, LEFT * np.mean(scale, axis=1))
         errors.append(off_twice.ravel())
         squares.setdefault((case["norm"], case["m"]), []).append(np.mean(off**2, axis=2))
         z += [score.ravel()] if case["m"] == 1 else []
@@ -211,10 +208,10 @@ def compare(
     order = [orders(np.sqrt(np.stack(parts, axis=1)), 1) for parts in squares.values()]
     gaps = [law.gap for law, case in zip(theory, cases, strict=True) if asked(case)]
     checks = [
-        worst_of("runs", "distance of a run from solve, steps to 0", np.hstack(errors), _LEFT),
+        worst_of("runs", "distance of a run from solve, steps to 0", np.hstack(errors), LEFT),
         worst_of("order", "|order - 1| of it in the step", np.array(order) - 1.0, 0.05),
         worst_of("means", "|z| of a mean over tasks against expect", np.hstack(z), 4.0),
-        worst_of("flow", "distance between the flow (T11) and the Krylov route", gaps, _LEFT),
+        worst_of("flow", "distance between the flow (T11) and the Krylov route", gaps, LEFT),
     ]
     return rows, checks
 
@@ -235,14 +232,14 @@ def findings(
         for case, part, law in zip(cases, found, theory, strict=True)
     }
     said = []
-    signs = np.zeros((2, len(_DRAWN), 2), dtype=int)  # when; measure; below, above the control
+    signs = np.zeros((2, len(DRAWN), 2), dtype=int)  # when; measure; below, above the control
     for name, norm, m in product(grid.names, grid.norms, grid.outputs):
         for control in STARTS[1:]:
             own, other = (stored[name, norm, m, start] for start in (STARTS[0], control))
             text = []
             for k, when in enumerate((f"descent, t = {grid.times[-1]}", "solve, t = inf")):
                 parts = []
-                for i, (measure, short) in enumerate(zip(_DRAWN, ("KA", "RA", "dW"), strict=True)):
+                for i, (measure, short) in enumerate(zip(DRAWN, ("KA", "RA", "dW"), strict=True)):
                     centre, half = interval((own - other)[k, place(measure)])
                     parts.append(f"{short} {centre:+.3f} +- {half:.3f}")
                     signs[k, i] += centre + half < 0, centre - half > 0
@@ -272,7 +269,7 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
     """KA, RA and weight change of every start at the last time, a row for every connectome."""
     figure = Figure(figsize=(11.0, 2.9 * len(grid.names)), layout="constrained")
     panels = figure.subplots(len(grid.names), 3, sharex=True, sharey="col", squeeze=False)
-    for (row, name), (column, measure) in product(enumerate(grid.names), enumerate(_DRAWN)):
+    for (row, name), (column, measure) in product(enumerate(grid.names), enumerate(DRAWN)):
         panel = panels[row, column]
         for index, (norm, m) in enumerate(product(grid.norms, grid.outputs)):
             key = (name, norm, m, measure, grid.times[-1])
@@ -292,7 +289,7 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
             )
         panel.set_xticks(range(len(STARTS)), STARTS)
         if row == 0:
-            panel.set_title(_TITLES[column])
+            panel.set_title(TITLES[column])
         if column == 0:
             panel.set_ylabel(name)
     panels[0, 0].legend(frameon=False, fontsize=7, title="line: T15, dots: descent ± s.e.")

@@ -32,8 +32,8 @@ from scipy.special import betaln
 
 from richlazy import low_rank
 from richlazy.laziness import Measures
-from validation.steps import extrapolated, halved, orders, place, steps_per_unit
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.steps import LEFT, SETTLED, extrapolated, halved, orders, place, steps_per_unit
+from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, worst_of
 
 __all__ = [
     "FULL",
@@ -49,11 +49,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_LEFT = 1e-6  # what steps may leave of a distance after extrapolation
-_SETTLED = 1e-12  # a loss; what is left of the way is about its root
 _QUANTILES = (0.1, 0.5, 0.9)
-_DRAWN = ("kernel_alignment", "representation_alignment", "weight_change")
-_TITLES = ("kernel alignment KA", "representation alignment RA", "weight change ‖ΔW‖")
 
 
 @dataclass(frozen=True)
@@ -151,12 +147,12 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
     off, off_once, off_twice = (
         (found - theory[..., :-1]) / scale[..., :-1] for found in (plain, once, twice)
     )
-    left = _LEFT * np.mean(scale[..., :-1], axis=3)
+    left = LEFT * np.mean(scale[..., :-1], axis=3)
     z = (np.mean(twice, axis=3) - mean) / np.hypot(sd / np.sqrt(grid.runs), left)
 
-    settled = plain[-1, place("loss"), ..., -1] < _SETTLED
+    settled = plain[-1, place("loss"), ..., -1] < SETTLED
     off_limit = ((twice[..., -1] - theory[..., -1]) / scale[..., -1])[:, settled]
-    drawn = [place(name) for name in _DRAWN]
+    drawn = [place(name) for name in DRAWN]
     inside = np.s_[drawn, :, : grid.inputs - 1]  # at full rank every task is alike
     spread = _spread_scores(twice[inside], mean[inside], sd[inside])
     below = _below_quantiles(grid, twice[inside])
@@ -167,7 +163,7 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
         worst_of("spreads", "|z| of the variance of KA, RA, dW over tasks against T7", spread, 4.0),
         worst_of("quantiles", "|z| of the share of runs below T7's quantiles", below, 4.0),
         worst_of("cosines", "|z| of the mean of sqrt(c) against T7", cosines, 4.0),
-        worst_of("runs", "distance of a run from T6, steps extrapolated to 0", off_twice, _LEFT),
+        worst_of("runs", "distance of a run from T6, steps extrapolated to 0", off_twice, LEFT),
         worst_of("order", "|order - 1| of the distance from T6 in the step", order - 1.0, 0.05),
         worst_of(
             "second order", "|order - 2| of it after 2 f(eta/2) - f(eta)", order_once - 2.0, 0.1
@@ -209,11 +205,11 @@ def _below_quantiles(grid: Grid, values: Array) -> Array:
     """Standard scores of the shares of runs below T7's quantiles, (norms, times, measures, q)."""
     q = np.array(_QUANTILES)
     runs = values.shape[2] * values.shape[3]
-    shares = np.empty((len(grid.norms), len(grid.times), len(_DRAWN), q.size))
+    shares = np.empty((len(grid.norms), len(grid.times), len(DRAWN), q.size))
     for (i, norm), (j, time) in product(enumerate(grid.norms), enumerate(grid.times)):
         edges = np.stack(
             [low_rank.quantile(q, rank, grid.inputs, norm=norm, t=time) for rank in grid.ranks[:-1]]
-        )[:, [place(name) for name in _DRAWN]]
+        )[:, [place(name) for name in DRAWN]]
         lower = values[:, i, :, :, j, None] < edges.swapaxes(0, 1)[:, :, None]
         shares[i, j] = np.sum(lower, axis=(1, 2)) / runs
     return (shares - q) / np.sqrt(q * (1.0 - q) / runs)
@@ -237,7 +233,7 @@ def draw(grid: Grid, rows: list[dict[str, Any]]) -> Figure:
     """KA, RA and weight change against rank, a row for every time, a colour for every norm."""
     figure = Figure(figsize=(11.0, 2.9 * len(grid.times)), layout="constrained")
     panels = figure.subplots(len(grid.times), 3, sharex=True, sharey="col", squeeze=False)
-    for (row, time), (column, measure) in product(enumerate(grid.times), enumerate(_DRAWN)):
+    for (row, time), (column, measure) in product(enumerate(grid.times), enumerate(DRAWN)):
         panel = panels[row, column]
         for index, norm in enumerate(grid.norms):
             cells = [
@@ -253,7 +249,7 @@ def draw(grid: Grid, rows: list[dict[str, Any]]) -> Figure:
             error = spread / np.sqrt(grid.runs)
             panel.errorbar(grid.ranks, found, error, color=colour, fmt="o", ms=2.5, lw=1.0)
         if row == 0:
-            panel.set_title(_TITLES[column])
+            panel.set_title(TITLES[column])
         if column == 0:
             panel.set_ylabel(f"t = {time}")
         if row == len(grid.times) - 1:

@@ -14,11 +14,22 @@ from numpy.typing import NDArray
 from richlazy.descent import descend, stable_step
 from richlazy.laziness import Measures
 
-__all__ = ["HALVINGS", "extrapolated", "halved", "orders", "place", "steps_per_unit"]
+__all__ = [
+    "HALVINGS",
+    "LEFT",
+    "SETTLED",
+    "extrapolated",
+    "halved",
+    "orders",
+    "place",
+    "steps_per_unit",
+]
 
 Array = NDArray[np.float64]
 
 HALVINGS = 2
+LEFT = 1e-6  # what steps may leave of a distance after extrapolation
+SETTLED = 1e-12  # a loss; what is left of the way is about its root
 
 
 def place(measure: str) -> int:

@@ -10,7 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Arrays", "Case", "Check", "Result", "Study", "worst_of"]
+__all__ = ["DRAWN", "TITLES", "Arrays", "Case", "Check", "Result", "Study", "worst_of"]
+
+#: The measures that figures show, and what they call them.
+DRAWN = ("kernel_alignment", "representation_alignment", "weight_change")
+TITLES = ("kernel alignment KA", "representation alignment RA", "weight change ‖ΔW‖")
 
 #: What makes a case: numbers, strings and lists of them, everything its run depends on.
 Case: TypeAlias = Mapping[str, Any]

@@ -78,7 +78,11 @@ def test_the_quick_run_passes_and_nothing_is_vacuous(quick):
     assert counts["law within 1 %"] >= 2
     assert counts["law within 5 %"] >= 4
     assert counts["rich order"] == 2 * len(grid.rich_spectra)
-    assert counts["settled"] == sum(f["values"].shape[2] for f in found[-6:])
+    assert counts["settled"] == sum(
+        f["values"].shape[2]
+        for case, f in zip(cases, found, strict=True)
+        if case["part"] in ("map", "rich")
+    )
     law = 5 * (len(grid.exponents) + len(grid.rates)) * len(grid.map_norms)
     assert len(rows) == cells + counts["confirmed"] + law
     assert len({tuple(row) for row in rows}) == 1
@@ -217,6 +221,8 @@ def test_shares_outside_the_row_space_are_kept_out(quick):
     """A flat start of lower rank sees part of the task, one of full rank all of it."""
     _, cases, found, _ = quick
     for case, f in zip(cases, found, strict=True):
+        if case["part"] == "law":  # has no runs
+            continue
         total = np.sum(f["components"], axis=1)
         if case["family"] == "flat":
             assert np.all(total < 1.0)

@@ -38,14 +38,13 @@ from richlazy.laziness import Measures
 from richlazy.task import Task
 from validation.comparison import Comparison
 from validation.depth.runs import FULL, QUICK, Grid, cases, simulate
-from validation.steps import extrapolated, orders, place
+from validation.steps import LEFT, extrapolated, orders, place
 from validation.study import Arrays, Case, Check, Result, Study, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "simulate"]
 
 Array = NDArray[np.float64]
 
-_LEFT = 1e-6  # what steps may leave of a distance after extrapolation
 _AGAINST = {
     "aligned": "depth.state",
     "powers": "curves.depth",
@@ -162,7 +161,7 @@ def compare(
     checks = []
     for kind, theory in _AGAINST.items():
         checks += [
-            worst_of(kind, f"distance from {theory}, steps extrapolated to 0", joined[kind], _LEFT),
+            worst_of(kind, f"distance from {theory}, steps extrapolated to 0", joined[kind], LEFT),
             worst_of(
                 f"{kind} order",
                 "|order - 1| of the distance in the step, or in 1/L",
@@ -171,9 +170,9 @@ def compare(
             ),
         ]
     checks += [
-        worst_of("times", "depth.time to where descent is, relative", np.concatenate(late), _LEFT),
+        worst_of("times", "depth.time to where descent is, relative", np.concatenate(late), LEFT),
         worst_of(
-            "conservation", "drift of the balances, extrapolated", np.concatenate(drift), _LEFT
+            "conservation", "drift of the balances, extrapolated", np.concatenate(drift), LEFT
         ),
         worst_of(
             "conservation order", "|order - 1| of the drift", np.array(drift_order) - 1.0, 0.05

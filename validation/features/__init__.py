@@ -41,14 +41,13 @@ from richlazy.solvers import solve
 from richlazy.task import Task
 from validation.features import digits
 from validation.features.report import draw, findings
-from validation.steps import extrapolated, halved, orders, place, steps_per_unit
+from validation.steps import LEFT, extrapolated, halved, orders, place, steps_per_unit
 from validation.study import Arrays, Case, Check, Result, Study, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "simulate"]
 
 Array = NDArray[np.float64]
 
-_LEFT = 1e-6  # what steps may leave of a distance after extrapolation
 _EXACT = 1e-12
 _NODES = 200  # of a mean over the law of c; 400 change it by less than 1e-9
 
@@ -206,7 +205,7 @@ def compare(
     law = np.stack([_law(case) for case, _ in step])  # cases, mean and sd, measures, times
     law = np.moveaxis(law.reshape(len(grid.norms), -1, *law.shape[1:]), (0, 1), (2, 3))
     mean, sd = law
-    left = _LEFT * np.mean(learned.scale, axis=3)
+    left = LEFT * np.mean(learned.scale, axis=3)
     z = (np.mean(learned.twice, axis=3) - mean) / np.hypot(sd / np.sqrt(grid.runs), left)
 
     flows = _compared(
@@ -217,9 +216,9 @@ def compare(
     checks = [
         worst_of("alignment", "distance of c of a draw from T10", np.concatenate(off_c), _EXACT),
         worst_of("mean alignment", "|z| of the mean of c over draws against T10", z_c, 4.0),
-        worst_of("features", limit.format("T6 at its c of T10"), learned.off_twice, _LEFT),
+        worst_of("features", limit.format("T6 at its c of T10"), learned.off_twice, LEFT),
         worst_of("means", "|z| of a cell's mean over w against T6 over the law of c", z, 4.0),
-        worst_of("digits", limit.format("the flow (T11)"), flows.off_twice, _LEFT),
+        worst_of("digits", limit.format("the flow (T11)"), flows.off_twice, LEFT),
         worst_of("order", "|order - 1| of the distance from T6 in the step", order - 1.0, 0.05),
         worst_of("order on digits", "|order - 1| of that from T11", order_digits - 1.0, 0.05),
     ]

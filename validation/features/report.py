@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from validation.study import DRAWN
+
 if TYPE_CHECKING:
     from validation.features import Grid
 
 __all__ = ["draw", "findings"]
 
-_DRAWN = ("kernel_alignment", "representation_alignment", "weight_change")
-_TITLES = dict(zip(_DRAWN, ("KA", "RA", "‖ΔW‖"), strict=True))
+_TITLES = dict(zip(DRAWN, ("KA", "RA", "‖ΔW‖"), strict=True))
 
 
 def findings(grid: Grid, rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -28,21 +29,21 @@ def findings(grid: Grid, rows: Sequence[dict[str, Any]]) -> list[str]:
     t, low, high = grid.times[-1], 1.0, grid.anisotropies[-1]
     for norm in grid.norms:
         at = {"part": "features", "norm": norm, "time": t}
-        one, many = ({k: cell(**at, measure=k, anisotropy=a) for k in _DRAWN} for a in (low, high))
+        one, many = ({k: cell(**at, measure=k, anisotropy=a) for k in DRAWN} for a in (low, high))
         said.append(
             f"features, ‖W1‖ = {norm:g}, t = {t}: anisotropy {low:g} to {high:g} takes c from "
             f"{one['kernel_alignment']['alignment']:.3f} to "
             f"{many['kernel_alignment']['alignment']:.3f}, "
             + ", ".join(
                 f"{_TITLES[k]} from {one[k]['descent_mean']:.3f} to {many[k]['descent_mean']:.3f}"
-                for k in _DRAWN
+                for k in DRAWN
             )
         )
     t = grid.digits_times[-1]
     for norm, start in product(grid.digits_norms, ("random", "aligned")):
         at = {"part": "digits", "norm": norm, "time": t, "start": start}
         trend = []
-        for name in _DRAWN:
+        for name in DRAWN:
             means = [cell(**at, measure=name, rank=r)["descent_mean"] for r in grid.digits_ranks]
             ends = f"from {means[0]:.3f} to {means[-1]:.3f}"
             trend.append(f"{_TITLES[name]} {ends}, {_extreme(name, means, grid.digits_ranks)}")
@@ -67,7 +68,7 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
     kinds = [("features", n, "truncated F") for n in grid.norms]
     kinds += [("digits", n, s) for n, s in product(grid.digits_norms, ("random", "aligned"))]
     colours = {norm: f"C{i}" for i, norm in enumerate(sorted({n for _, n, _ in kinds}))}
-    for (part, norm, start), (column, measure) in product(kinds, enumerate(_DRAWN)):
+    for (part, norm, start), (column, measure) in product(kinds, enumerate(DRAWN)):
         real = part == "digits"
         time = (grid.digits_times if real else grid.times)[-1]
         key = (part, norm, start, measure, time)

@@ -46,7 +46,7 @@ from validation.forgetting.courses import (
     predicted,
     simulate,
 )
-from validation.steps import extrapolated, orders
+from validation.steps import LEFT, SETTLED, extrapolated, orders
 from validation.study import Arrays, Case, Check, Result, Study, worst_of
 
 __all__ = ["STUDY", "Simulation", "compare", "findings", "gathered"]
@@ -54,10 +54,8 @@ __all__ = ["STUDY", "Simulation", "compare", "findings", "gathered"]
 Array = NDArray[np.float64]
 
 _RELATIVE = 4  # so many quantities are measured relative to themselves
-_LEFT = 1e-6  # what steps may leave of a distance after extrapolation
 _RESOLVED = 2e-5
 _UNRESOLVED = 0.1  # of the runs, at most
-_SETTLED = 1e-12  # a loss; what is left of the way is about its root
 _MEASURABLE = 1e-7
 _SAME = 0.005  # forgetting, of tasks whose loss is 1/2 at first
 
@@ -114,14 +112,14 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
     with np.errstate(divide="ignore", invalid="ignore"):  # some are 0 with every step
         order = orders(kept, (2, 4, 7))[measurable]
     checks = [
-        worst_of("runs", "distance of a run from T12, steps to 0", off_twice[resolved], _LEFT),
+        worst_of("runs", "distance of a run from T12, steps to 0", off_twice[resolved], LEFT),
         worst_of(
             "resolved", "share of runs too near a saddle", np.mean(gap >= _RESOLVED), _UNRESOLVED
         ),
         worst_of("order", "|order - 1| of the distance from T12 in the step", order - 1.0, 0.05),
         worst_of("means", "|z| of means over tasks", _scores(grid, found), 4.0),
         worst_of("learned", "forgetting of A by B - (1 - overlap)", _learned(grid, found), 1e-5),
-        worst_of("bounds", "dW / length - 1, length / bound - 1", _bounds(grid, simulation), _LEFT),
+        worst_of("bounds", "dW / length - 1, length / bound - 1", _bounds(grid, simulation), LEFT),
     ]
     columns = {
         "theory_mean": np.mean(theory, axis=-1),
@@ -142,7 +140,7 @@ def _scores(grid: Grid, found: Array) -> Array:
     for name in ("kernel_alignment", "weight_change"):
         mean, sd = getattr(law.mean, name), getattr(law.sd, name)
         values = np.mean(found[0, ..., 0, at(name), :], axis=-1)
-        scores.append((values - mean) / np.hypot(sd / np.sqrt(grid.runs), _LEFT))
+        scores.append((values - mean) / np.hypot(sd / np.sqrt(grid.runs), LEFT))
     white = found[:2]
     learned = np.all(_learned_runs(white, "BC"), axis=-1)
     forgotten = np.mean(white[..., 2, at("forgetting_B"), :], axis=-1)[learned]
@@ -155,7 +153,7 @@ def _scores(grid: Grid, found: Array) -> Array:
 def _learned_runs(found: Array, tasks: str) -> Array:
     """Runs at whose stages of these tasks the loss on them went to nothing."""
     losses = [found[..., STAGES.index(task), at(f"loss_{task}"), :] for task in tasks]
-    return np.asarray(np.max(np.abs(losses), axis=0) < _SETTLED)
+    return np.asarray(np.max(np.abs(losses), axis=0) < SETTLED)
 
 
 def _learned(grid: Grid, found: Array) -> Array:

@@ -37,14 +37,13 @@ from richlazy.laziness import Measures
 from validation.comparison import Comparison
 from validation.imbalance.runs import FULL, QUICK, Grid, cases, simulate
 from validation.simulation.deep import squares
-from validation.steps import extrapolated, orders, place
+from validation.steps import LEFT, extrapolated, orders, place
 from validation.study import Arrays, Case, Check, Result, Study, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "compared", "simulate"]
 
 Array = NDArray[np.float64]
 
-_LEFT = 1e-6  # what steps may leave of a distance after extrapolation
 _MODES = ("first", "readout", "weight_change", "kernel", "loss")
 _DRAWN = {
     "kernel_alignment": "KA",
@@ -180,7 +179,7 @@ def compare(seen: Sequence[Seen]) -> tuple[list[dict[str, Any]], list[Check]]:
                 name,
                 f"distance from {theory}, steps extrapolated to 0",
                 np.concatenate(left[name]),
-                _LEFT,
+                LEFT,
             ),
             worst_of(
                 f"{name} order",
@@ -191,7 +190,7 @@ def compare(seen: Sequence[Seen]) -> tuple[list[dict[str, Any]], list[Check]]:
         ]
     checks += [
         worst_of("conservation", "distance of D from its start's, extrapolated",
-                 kept, _LEFT),
+                 kept, LEFT),
         worst_of("conservation order", "|order - 1| of the drift of D",
                  kept_order - 1.0, 0.05),
     ]  # fmt: skip

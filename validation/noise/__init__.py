@@ -37,14 +37,13 @@ from scipy.special import ndtri, stdtr
 from richlazy import low_rank
 from richlazy.laziness import Measures
 from validation.noise.runs import FULL, QUICK, Cell, Grid, cases, gathered, grid_of, simulate
-from validation.steps import extrapolated, place
+from validation.steps import LEFT, extrapolated, place
 from validation.study import Arrays, Case, Check, Result, Study, worst_of
 
 __all__ = ["STUDY", "compare", "conclude", "draw", "exponents", "findings"]
 
 Array = NDArray[np.float64]
 
-_LEFT = 1e-6  # what steps may leave of a scale after extrapolation
 _ORDER_LEFT = 0.02  # what higher orders in the step may do to a fitted exponent
 _SMALL = 0.2  # of the theory: a larger spread is not of first order in the noise
 _CLOSE = 0.01  # of the theory, for the findings
@@ -56,7 +55,7 @@ def _mean(values: Array, scale: Array) -> tuple[Array, Array, Array]:
     The ratio of the two is Student's t; z is as improbable in a normal law.
     """
     tasks = values.shape[1]
-    error = np.hypot(np.std(values, axis=1, ddof=1) / np.sqrt(tasks), _LEFT * scale)
+    error = np.hypot(np.std(values, axis=1, ddof=1) / np.sqrt(tasks), LEFT * scale)
     mean = np.mean(values, axis=1)
     return mean, error, -ndtri(stdtr(tasks - 1, -np.abs(mean / error)))
 

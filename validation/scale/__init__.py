@@ -41,7 +41,7 @@ from richlazy import boundaries, limits, low_rank, several_outputs
 from richlazy.laziness import Measures
 from validation.scale import report as scale_report
 from validation.scale.runs import FULL, QUICK, Grid, cases, of_part, simulate
-from validation.steps import extrapolated, orders, place
+from validation.steps import LEFT, extrapolated, orders, place
 from validation.study import Arrays, Case, Check, Result, Study, worst_of
 
 __all__ = ["STUDY", "Difference", "compare", "conclude"]
@@ -52,7 +52,6 @@ Array = NDArray[np.float64]
 Ends: TypeAlias = dict[float, Array]
 
 _GIVEN = ("rich", "lazy", "aligned")  # parts with given alignments
-_LEFT = 1e-6  # what steps may leave of a distance after extrapolation
 _ROUNDING = 1e-12  # distances that no order is fitted to
 _COARSE = 1e-4  # the same of runs of two outputs
 _SIGNIFICANT = 5.0  # standard errors
@@ -150,7 +149,7 @@ def _random_tasks(pairs: Sequence[tuple[Case, Arrays]]) -> tuple[list[Any], dict
         above = np.sqrt(np.mean(off[-1] ** 2, axis=(1, 2))) > _ROUNDING
         fits.append(orders(off[:, above], (2, 3)) - 1.0)
         runs.append((twice - theory) / scale)
-        error = np.hypot(sd / np.sqrt(n), _LEFT * np.mean(scale, axis=1))
+        error = np.hypot(sd / np.sqrt(n), LEFT * np.mean(scale, axis=1))
         scores.append((np.mean(twice, axis=1) - mean) / error)
         rows += _rows("scales", case, mean, sd, np.mean(twice, axis=1), error)
         if case["norm"] == least:
@@ -254,7 +253,7 @@ def _turns(pairs: Sequence[tuple[Case, Arrays]]) -> tuple[list[Any], Array, list
         twice = extrapolated(part["values"])[1]
         law, sd = _thin_law(case)
         scale = _scale(law[:, None], 1.0)[:, 0]
-        left = _COARSE if _outputs(case) > 1 else _LEFT
+        left = _COARSE if _outputs(case) > 1 else LEFT
         error = np.hypot(sd / np.sqrt(twice.shape[1]), left * scale)
         mean = np.mean(twice, axis=1)
         score = (mean - law) / error
@@ -306,7 +305,7 @@ def compare(
     z = np.array([difference.z for difference in differences])
     lazy = _flat([_fitted(away, "lazy"), _fitted(away, "aligned")])
     tests = [
-        ("runs", "distance of a run from T6, steps extrapolated to 0", tested["runs"], _LEFT),
+        ("runs", "distance of a run from T6, steps extrapolated to 0", tested["runs"], LEFT),
         ("order", "|order - 1| of the distance from T6 in the step", tested["order"], 0.05),
         ("means", "|z| of a mean over tasks against T7", tested["means"], 4.0),
         ("rich means", "|z| of E KA at the least norm against T8", tested["rich means"], 4.0),

@@ -37,19 +37,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.laziness import Measures
-from validation.spectrum.cases import FULL, QUICK, Grid, cases, ratio, simulate
+from validation.spectrum.cases import FULL, QUICK, Grid, cases, ratio
 from validation.spectrum.figure import draw
 from validation.spectrum.findings import findings, law_error
-from validation.spectrum.theory import Theory, predicted
-from validation.steps import extrapolated, orders, place
+from validation.spectrum.theory import Theory, predicted, simulate
+from validation.steps import LEFT, SETTLED, extrapolated, orders, place
 from validation.study import Arrays, Case, Check, Result, Study, worst_of
 
 __all__ = ["STUDY", "compare", "conclude"]
 
 Array = NDArray[np.float64]
 
-_LEFT = 1e-6  # what steps may leave of a distance after extrapolation
-_SETTLED = 1e-12  # a loss; what is left of the way is about its root
 _KA, _RA, _LOSS = (place(k) for k in ("kernel_alignment", "representation_alignment", "loss"))
 _COLUMNS = (
     *("part", "family", "parameter", "participation_ratio", "inputs", "hidden", "outputs", "norm"),
@@ -78,7 +76,7 @@ def compare(
             "settled",
             "loss of a run that is held against t = inf",
             np.concatenate(losses, axis=None),
-            _SETTLED,
+            SETTLED,
         ),
     ]
     return [*finite, *ends, *_map_rows(grid, theory)], checks
@@ -120,7 +118,7 @@ def _runs(
                 }
             )
     return [_filled(row) for row in rows], [
-        worst_of("runs", "distance of a run from solve, steps extrapolated to 0", off, _LEFT),
+        worst_of("runs", "distance of a run from solve, steps extrapolated to 0", off, LEFT),
         worst_of("order", "|order - 1| of the distance from solve in the step", order - 1.0, 0.05),
         worst_of(
             "second order", "|order - 2| of it after 2 f(eta/2) - f(eta)", order_once - 2.0, 0.1
@@ -136,7 +134,7 @@ def _scores(run: Array, mean: Array, sd: Array, tasks: float) -> Array:
     if np.isfinite(tasks):  # both are samples of one law
         own = np.var(run, axis=1, ddof=1)
         variance = (tasks * variance + runs * own) / (tasks + runs)
-    left = _LEFT * np.maximum(np.abs(mean), 0.5)
+    left = LEFT * np.maximum(np.abs(mean), 0.5)
     error = np.sqrt(variance * (1.0 / runs + 1.0 / tasks) + left**2)
     return np.asarray((np.mean(run, axis=1) - mean) / error)
 

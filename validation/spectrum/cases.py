@@ -14,7 +14,7 @@ from richlazy import spectrum
 from validation.steps import halved, steps_per_unit
 from validation.study import Arrays, Case
 
-__all__ = ["FULL", "QUICK", "Grid", "cases", "ratio", "simulate", "singular_values"]
+__all__ = ["FULL", "QUICK", "Grid", "cases", "ratio", "run", "singular_values"]
 
 Array = NDArray[np.float64]
 
@@ -140,6 +140,11 @@ def cases(grid: Grid, seed: int) -> list[Case]:
     more |= {"runs": grid.rich_runs, "fineness": grid.fineness}
     for (i, start), norm in product(enumerate(grid.rich_spectra), grid.rich_norms):
         found.append(case("rich", [2, i], start, norm, **more))  # norms share their starts
+    for family, parameters in (("power_law", grid.exponents), ("exponential", grid.rates)):
+        for row, parameter in enumerate(parameters):
+            found.append(
+                case("law", [3], (family, parameter), 1.0, row=row, inputs=grid.map_inputs)
+            )
     return found
 
 
@@ -158,7 +163,7 @@ def ratio(case: Case) -> float:
     return spectrum.effective_rank(singular_values(case))
 
 
-def simulate(case: Case) -> Arrays:
+def run(case: Case) -> Arrays:
     """Runs from starts of one spectrum, in random bases, on random tasks.
 
     `components` are the squared ones of the (first) task direction along the right singular

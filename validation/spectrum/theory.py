@@ -1,4 +1,7 @@
-"""What the theory says of the starts of the study `spectrum` (T8, T11, T14, T15)."""
+"""What the theory says of the starts of the study `spectrum` (T8, T11, T14, T15).
+
+What takes long, `solve` and `expect`, is worked out case by case, beside the runs.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from numpy.typing import NDArray
 from richlazy import Network, Task, expect, limits, solve, spectrum
 from richlazy.averages import Expected
 from richlazy.laziness import Measures
-from validation.spectrum.cases import Grid, singular_values
+from validation.spectrum.cases import Grid, run, singular_values
 from validation.study import Arrays, Case
 
 __all__ = [
@@ -20,6 +23,7 @@ __all__ = [
     "Rich",
     "Theory",
     "predicted",
+    "simulate",
 ]
 
 Array = NDArray[np.float64]
@@ -79,6 +83,9 @@ def _part(found: Expected, name: str) -> Array:
     return np.array([getattr(getattr(found, k), name) for k in Measures._fields])
 
 
+_ROW = ("mean", "sd", "standard_error", "law", "typical", "inside", "ratio")
+
+
 class Map(NamedTuple):
     """At t = infinity, (parameters, norms), the first five with measures in front of them."""
 
@@ -92,26 +99,38 @@ class Map(NamedTuple):
     ratio: Array  #: participation ratio
 
 
-def _mapped(
-    family: str, inputs: int, parameters: Sequence[float], norms: Sequence[float], tasks: int
-) -> Map:
-    """`expect` of a family of spectra at every norm, and the participation-ratio law."""
-    cells = []
-    for i, j in np.ndindex(len(parameters), len(norms)):
-        s = getattr(spectrum, family)(inputs, parameters[i], norms[j])
-        rng = np.random.default_rng([2, i, j])
-        best = expect(s, inputs, method="sample", tasks=tasks, rng=rng)
-        law, typical = expect(s, inputs, method="law"), expect(s, inputs, method="typical")
+def _law_row(case: Case) -> Arrays:
+    """`expect` of one spectrum at every norm, and the participation-ratio law: a row of the map."""
+    grid, cells = case["grid"], []
+    tasks = grid["tasks"] // 2
+    for j, norm in enumerate(grid["map_norms"]):
+        s = singular_values(case | {"norm": norm})
+        rng = np.random.default_rng([2, case["row"], j])
+        best = expect(s, case["inputs"], method="sample", tasks=tasks, rng=rng)
+        law, typical = (expect(s, case["inputs"], method=name) for name in ("law", "typical"))
         parts = [_part(best, name) for name in ("mean", "sd", "standard_error")]
         parts += [_part(law, "mean"), _part(typical, "mean")]
         cells.append((*parts, "inside" in law.accuracy, spectrum.effective_rank(s)))
-    shape = len(parameters), len(norms)
-    columns = [np.array(column) for column in zip(*cells, strict=True)]
-    return Map(
-        *(np.moveaxis(column, 0, -1).reshape(-1, *shape) for column in columns[:5]),
-        tasks,
-        *(column.reshape(shape) for column in columns[5:]),
-    )
+    columns = [np.stack(column, axis=-1) for column in zip(*cells, strict=True)]
+    return dict(zip(_ROW, columns, strict=True)) | {"tasks": np.array(float(tasks))}
+
+
+def _mapped(rows: Sequence[Arrays]) -> Map:
+    """The map of a family from its rows."""
+    ahead = {name: np.stack([row[name] for row in rows], axis=-2) for name in _ROW}
+    return Map(**ahead, tasks=float(rows[0]["tasks"]))
+
+
+def simulate(case: Case) -> Arrays:
+    """The runs of a case and what `solve` and `expect` say of them; a row of the map has none."""
+    if case["part"] == "law":
+        return _law_row(case)
+    found = run(case)
+    if case["part"] == "runs":
+        averages = _averages(case, case["grid"]["tasks"])._asdict()
+        expected = {f"expect_{name}": np.asarray(values) for name, values in averages.items()}
+        found = {**found, "solved": _solved(case, found), **expected}
+    return found
 
 
 def _typical_gaps(sizes: Sequence[int], times: Sequence[float]) -> Array:
@@ -164,18 +183,22 @@ class Theory(NamedTuple):
 
 def predicted(grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]) -> Theory:
     """What the library says of these starts, tasks and averages; descent enters only by starts."""
-    parts = {
-        name: [i for i, c in enumerate(cases) if c["part"] == name] for name in ("runs", "rich")
-    }
+    pairs = list(zip(cases, found, strict=True))
+    runs = [f for case, f in pairs if case["part"] == "runs"]
     power_law, exponential = (
-        _mapped(family, grid.map_inputs, parameters, grid.map_norms, grid.tasks // 2)
-        for family, parameters in (("power_law", grid.exponents), ("exponential", grid.rates))
+        _mapped([f for case, f in pairs if (case["part"], case["family"]) == ("law", family)])
+        for family in ("power_law", "exponential")
     )
     return Theory(
-        solved=np.stack([_solved(cases[i], found[i]) for i in parts["runs"]]),
-        averages=[_averages(cases[i], grid.tasks) for i in parts["runs"]],
+        solved=np.stack([f["solved"] for f in runs]),
+        averages=[
+            Averages(
+                *(f[f"expect_{name}"] for name in Averages._fields[:-1]), float(f["expect_tasks"])
+            )
+            for f in runs
+        ],
         power_law=power_law,
         exponential=exponential,
         typical=_typical_gaps(grid.sizes, [2.0, np.inf]),
-        rich=[_rich(cases[i], found[i]) for i in parts["rich"]],
+        rich=[_rich(case, f) for case, f in pairs if case["part"] == "rich"],
     )
