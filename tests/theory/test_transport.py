@@ -84,6 +84,54 @@ def test_a_factor_without_continuity_is_told():
         transported(scattered, np.array([1.0]), 1.0)
 
 
+def test_a_factor_may_come_out_turned_each_time():
+    """X is known up to a rotation, and at a time asked for twice it may be another."""
+    rng = np.random.default_rng(2)
+    balanced = Balanced(*start(6, 4, 3, -1.0, 1.0, rng), rng.standard_normal((3, 6)))
+
+    def factor(times):
+        return np.concatenate(balanced.factors(times), axis=1)
+
+    def turned(times):
+        turn = np.linalg.qr(rng.standard_normal((times.size, balanced.rank, balanced.rank)))[0]
+        turn[times == 0.0] = np.eye(balanced.rank)
+        return factor(times) @ turn
+
+    want, _ = transported(factor, TIMES, 3.0)
+    got, estimate = transported(turned, TIMES, 3.0)
+    np.testing.assert_allclose(got, want, atol=1e-12 * np.linalg.norm(want[0]))
+    assert estimate < 3e-12
+
+
+def test_a_factor_of_other_weights_at_the_next_call_is_told():
+    rng = np.random.default_rng(4)
+    balanced = Balanced(*start(6, 4, 3, -1.0, 1.0, rng), rng.standard_normal((3, 6)))
+    calls = 0
+
+    def drifting(times):
+        nonlocal calls
+        calls += 1
+        return (1.0 + 1e-6 * calls) * np.concatenate(balanced.factors(times), axis=1)
+
+    with pytest.raises(ConvergenceError, match=r"known to .* of the largest alone"):
+        transported(drifting, np.array([1.0, 20.0]), 3.0)
+
+
+def test_weights_that_all_shrink_for_ever_are_known():
+    """To 0 in the end, the largest too: beside the first weights nothing is lost."""
+    turn = np.linalg.qr(np.random.default_rng(3).standard_normal((3, 3)))[0]
+    size = np.array([0.5, 0.4, 0.3])[:, None]
+    balanced = Balanced(size * turn, -(size * turn).T, turn.T @ np.diag([3.0, 2.0, 1.0]) @ turn)
+    times = np.array([1.0, 20.0, 240.0, 710.0, 1e4, np.inf])
+    q, estimate = transported(
+        lambda t: np.concatenate(balanced.factors(t), axis=1), times, 3.0
+    )  # fmt: skip
+    assert estimate < 1e-11
+    assert np.linalg.norm(q[0]) > 0.05
+    np.testing.assert_allclose(q[1:], 0.0, atol=1e-8)
+    np.testing.assert_array_equal(q[-2:], 0.0)
+
+
 def test_weights_that_shrink_for_ever_lose_nothing():
     """A start orthogonal to its task but for one direction: the rest stays or decays."""
     first, readout = np.diag([0.5, 0.4]), np.diag([0.5, -0.4])

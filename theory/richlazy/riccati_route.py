@@ -54,6 +54,7 @@ class ByRiccati:
         self.balanced = Balanced(problem.first[0], problem.readout[0], problem.cov_yx[0])
         found = self.balanced
         self._worst, self._dim = _ROUNDING, 0.0
+        self._by = "transport"
         a, b = found.start
         self._target = np.zeros((len(b), len(a)))
         np.fill_diagonal(self._target[: found.strengths.size], found.strengths)
@@ -79,7 +80,7 @@ class ByRiccati:
         dim = f", RA to {self._dim:.0e}" if self._dim > _DIM else ""
         return (
             "closed form: representation, readout and function to rounding of the weights (1e-11 "
-            f"between nodes of interpolation{dim}); weights by transport, estimated error "
+            f"between nodes of interpolation{dim}); weights by {self._by}, estimated error "
             f"{self._worst:.0e} relative"
         )
 
@@ -94,8 +95,9 @@ class ByRiccati:
         """Changes of the small network by transport, and by the flow where that loses digits."""
         try:
             changes, lost = self._transported(at)
-        except ConvergenceError:
+        except ConvergenceError as refusal:
             changes, lost = [], np.arange(at.size)
+            self._by = f"the flow ({refusal})"
         if lost.size:
             integrated = list(flow.integrate(self.reduced.problem, at[lost], _FLOW))
             self._worst = max(self._worst, 10.0 * _FLOW, self._mistaken(at[lost], integrated))
@@ -114,7 +116,8 @@ class ByRiccati:
             worst = max(worst, float(gap))
         if worst > _MISTAKEN:
             raise ConvergenceError(
-                "the start is so small that rounding decides how the weights turn; the loss, the "
+                "weights come so close to 0 that rounding decides how they turn: integrated ones "
+                f"miss the exact representation and readout by {worst:.1e}; the loss, the "
                 "alignments, representation, readout and function do not depend on it: ask for them"
             )
         return worst

@@ -10,6 +10,9 @@ at neighbouring times the lift takes the rotations that bring them closest (Proc
 The error is even in h, since the step back undoes the step, so Romberg's extrapolation turns
 1, 2, 4, 8 steps into order 8. Nothing is stiff: a step is a polar factor of an r x r matrix,
 however fast the weights move.
+
+A factor asked for twice need not come out twice the same: where columns tie, rounding decides
+how a QR turns them. So segments are joined by the same rotation, at a step of no length.
 """
 
 from __future__ import annotations
@@ -39,12 +42,15 @@ _LOST = 1e-9  # error of the weights from which the rotation counts as lost
 
 
 def transported(factor: Callable[[Array], Array], times: Array, rate: float) -> tuple[Array, float]:
-    """Weights Q (n, rows, r) at ascending times, and an estimate of their error relative to Q.
+    """Weights Q (n, rows, r) at ascending times, and an estimate of their error.
+
+    The error is relative to the largest Q up to then.
 
     Parameters
     ----------
     factor
-        Gives X (n, rows, r) with X X' = Q Q' at n times; at time 0 it is Q itself.
+        Gives X (n, rows, r) with X X' = Q Q' at n times; at time 0 it is Q itself. At the same
+        time two calls may differ by a rotation.
     times
         Ascending, infinity allowed.
     rate
@@ -64,7 +70,10 @@ def transported(factor: Callable[[Array], Array], times: Array, rate: float) -> 
     while len(todo):
         budget -= len(todo)
         if budget < 0:
-            raise ConvergenceError("the rotation of the hidden units is not resolved")
+            raise ConvergenceError(
+                "the rotation of the hidden units is not resolved within "
+                f"{_MAX_SEGMENTS} segments: {len(todo)} are left"
+            )
         found = _romberg(factor, todo, rate)
         middle = 0.5 * (todo[:, 0] + todo[:, 1])
         good = found.error <= _TOLERANCE * found.moved + _ROUNDING
@@ -80,10 +89,13 @@ def transported(factor: Callable[[Array], Array], times: Array, rate: float) -> 
     if not done:
         return np.tile(first, (times.size, 1, 1)), 0.0
     parts = _Segments(*(np.concatenate(columns) for columns in zip(*done, strict=True)))
-    parts = _Segments(*(x[np.argsort(parts.start)] for x in parts))
-    worst += _lost(parts)
+    parts, missed = _joined(_Segments(*(x[np.argsort(parts.start)] for x in parts)))
+    worst += missed + _lost(parts)
     if worst > _LOST:
-        raise ConvergenceError("rounding has taken the direction of small weights")
+        raise ConvergenceError(
+            f"the weights are known to {worst:.1e} of the largest alone, at most {_LOST:g} is "
+            "borne: rounding has taken the direction of small ones"
+        )
     weights = np.empty((len(parts.start) + 1, *first.shape))
     weights[0], rotation = first, np.eye(first.shape[1])
     for k, (last, turn) in enumerate(zip(parts.last, parts.turn, strict=True)):
@@ -93,25 +105,49 @@ def transported(factor: Callable[[Array], Array], times: Array, rate: float) -> 
 
 
 class _Segments(NamedTuple):
-    """Along the first axis: where each begins, its last factor and rotation, and what they miss."""
+    """Along the first axis: where each begins, the factors at its ends, its rotation, its error."""
 
     start: Array
+    first: Array
     last: Array
     turn: Array
     error: Array
     moved: Array
     spread: Array  #: squared size of the largest weights over that of the j-th largest, at worst
-    end: Array  #: and at its end
+    end: Array  #: squared size of the j-th largest at its end
+
+
+def _joined(parts: _Segments) -> tuple[_Segments, float]:
+    """Ascending segments, each turned to begin where the one before ends, and what that misses."""
+    before, after = parts.last[:-1], parts.first[1:]
+    join, values = _polar(np.swapaxes(after, 1, 2) @ before)
+    turn, spread = parts.turn.copy(), parts.spread.copy()
+    turn[1:] = turn[1:] @ join
+    spread[1:] = np.maximum(spread[1:], _spread(values))
+    gap, size = (np.linalg.norm(x, axis=(1, 2)) for x in (after @ join - before, before))
+    # beside the largest weights so far: those that all decay end at 0/0
+    size = np.maximum.accumulate(size)
+    missed = float(np.sum(gap / np.where(size > 0, size, 1.0)))
+    return parts._replace(turn=turn, spread=spread), missed
+
+
+def _spread(values: Array) -> Array:
+    """Descending singular values of overlaps: the first over each, very large where all are 0."""
+    largest = values[..., :1]
+    share = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
+    return np.asarray(1.0 / np.maximum(share, _TINY))
 
 
 def _lost(parts: _Segments) -> float:
     """What rounding has made of weights that were small beside others and grew again.
 
     A polar factor knows their direction to rounding times the spread, and they matter by how
-    large they are in the end.
+    large they are in the end, beside the largest so far.
     """
     angle = np.minimum(_ROUNDING * np.maximum.accumulate(parts.spread), 1.0)
-    return float(np.max(angle / np.sqrt(parts.end), initial=0.0))
+    largest = np.maximum.accumulate(parts.end[:, :1])
+    share = parts.end / np.where(largest > 0, largest, 1.0)
+    return float(np.max(angle * np.sqrt(share), initial=0.0))
 
 
 def _romberg(factor: Callable[[Array], Array], segments: Array, rate: float) -> _Segments:
@@ -130,7 +166,6 @@ def _romberg(factor: Callable[[Array], Array], segments: Array, rate: float) -> 
         for k in range(polar.shape[1]):
             turn = polar[:, k] @ turn
         levels.append(turn)
-    spread = values[..., :1] / np.maximum(values, np.maximum(values[..., :1], _TINY) * _TINY)
     table = levels
     for power in range(1, _LEVELS):
         before = table
@@ -141,12 +176,13 @@ def _romberg(factor: Callable[[Array], Array], segments: Array, rate: float) -> 
     moved = np.sqrt(np.sum((x[:, -1] @ table[0] - x[:, 0]) ** 2, axis=(-2, -1)))
     return _Segments(
         segments[:, 0],
+        x[:, 0],
         x[:, -1],
         table[0],
         error / size,
         moved / size,
-        spread.max(axis=1),
-        spread[:, -1],
+        _spread(values).max(axis=1),
+        values[:, -1],
     )
 
 
