@@ -129,7 +129,7 @@ def _held(name: str) -> Iterator[str]:
 
 def _cells(row: Row) -> tuple[str, str, str]:
     tests = _files(ROOT / "tests" / "theory" / f"{name}.py" for name in row.tests)
-    studies = _files(ROOT / "validation" / f"{name}.py" for name in row.studies)
+    studies = ", ".join(f"[{name}](../validation.md#{name})" for name in row.studies)
     return f"{{py:obj}}`richlazy.{row.function}`", tests, studies
 
 

@@ -32,6 +32,7 @@ default_role = "literal"
 smartquotes = False  # W2' is a transpose
 
 myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3  # of the studies
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # shapes and meanings are in the words

@@ -148,6 +148,7 @@ def test_a_row_names_a_public_function_and_files_that_use_it(row):
         text = (ROOT / "tests" / "theory" / f"{name}.py").read_text(encoding="utf-8")
         assert "def test_" in text
         assert re.search(rf"\b{row.function.split('.')[-1]}\b", text), name
+    assert row.studies
     assert set(row.studies) <= set(STUDIES)
 
 
