@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("table.csv", "result.json", "figure.png")
 
@@ -77,11 +75,9 @@ class Runs:
             [sys.executable, "-m", "validation", "run", "tiny", *options],
             cwd=self.folder,
             env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            **more,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more,
         )
 
     def run(self, *options: str, **more):
@@ -103,11 +99,6 @@ class Runs:
     def finished(self, out: str = "validation-results") -> int:
         """How many cases are kept."""
         return len(list((self.folder / out / "tiny" / "cases").glob("*.npz")))
-
-
-@pytest.fixture
-def runs(tmp_path):
-    return Runs(tmp_path)
 
 
 def alive(pid: int) -> bool:

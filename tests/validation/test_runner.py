@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import random
+import re
 import resource
 import signal
 import sys
@@ -118,6 +122,23 @@ def test_a_case_that_kills_its_worker_fails_alone(runs):
     assert "FAILED (1 of 24 cases; case 7: " in output
     assert "a worker process died (killed, or out of memory)" in output
     assert runs.finished() == 23
+
+
+def test_a_terminal_shows_how_far_it_is_and_how_long_it_takes(runs, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = pty.openpty()
+    process = runs.start("--jobs", "2", stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    output, _ = process.communicate()
+    assert process.returncode == 0
+    assert "tiny: passed" in output
+    assert re.search(rb"\d+/24", shown)
+    assert re.search(rb"\d:\d\d:\d\d", shown)
 
 
 def small_files():

@@ -1,11 +1,11 @@
 """Minibatch noise (T6, T7, T13): how far a theory of the flow survives batches of few samples.
 
 Flat low-rank starts with a silent readout learn random tasks of one output from fresh Gaussian
-samples (`minibatch`), with and without label noise, batches of 1 to 4096 and steps eta, eta/2, ...;
-the largest is 2/sharpness / fineness / (1 + (inputs + 1)/batch), since a batch of B white samples
-has the mean square gradient of a sharpness that many times larger. Every task is learned by a pair
-of runs that differ in their samples only. A cell is one start, label noise and batch, and where
-said a measure and time. The checks take the three smallest steps:
+samples (`simulation.minibatch`), with and without label noise, batches of 1 to 4096 and steps eta,
+eta/2, ...; the largest is 2/sharpness / fineness / (1 + (inputs + 1)/batch), since a batch of B
+white samples has the mean square gradient of a sharpness that many times larger. Every task is
+learned by a pair of runs that differ in their samples only. A cell is one start, label noise and
+batch, and where said a measure and time. The checks take the three smallest steps:
 
 - runs: the mean over runs is f(0) + a eta + b eta^2 + O(eta^3) at a fixed time, so the value of
   f2 = (8 f(eta/4) - 6 f(eta/2) + f(eta))/3 is that of the flow to O(eta^3): z = mean over tasks of

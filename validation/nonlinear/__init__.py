@@ -1,7 +1,7 @@
 """Nonlinear networks (beyond T6, T7): do the trends of linear networks hold for tanh and ReLU?
 
-Two-layer networks of one output (`networks`) learn a random linear teacher of length 1 from
-samples that are Gaussian and then whitened, so that linear units would do exactly what T6 says
+Two-layer networks of one output (`simulation.networks`) learn a random linear teacher of length 1
+from samples that are Gaussian and then whitened, so that linear units would do exactly what T6 says
 and whatever differs is due to the units. Starts are flat with a silent readout; every seed has its
 own samples, teacher and directions, and the same ones for all units, norms, ranks (nested row
 spaces) and alignments (at one rank). Measures are those of activations and of the tangent kernel

@@ -2,7 +2,7 @@
 
 White inputs, silent readout. Norms over the root of the strength go over three decades; every run f
 is made with three steps and extrapolated to none, f2 (`steps`). Random tasks of many inputs are
-trained in the few directions that ever move (`thin`). The checks:
+trained in the few directions that ever move (`simulation.thin`). The checks:
 
 - runs: every run on a random task is T6 at its own alignment; distances are relative, those of the
   loss and of RA to their start;
