@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 __all__ = ["main"]
@@ -9,6 +10,9 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; say in one line if something it needs is not installed."""
+    for library in ("OPENBLAS", "OMP", "MKL"):
+        # read on importing NumPy, here and in every process of ours: numbers do not depend on it
+        os.environ[f"{library}_NUM_THREADS"] = "1"
     try:
         from validation.cli import cli
 

@@ -14,6 +14,7 @@ from validation import STUDIES, load
 if TYPE_CHECKING:
     from validation.pools import Pool
     from validation.store import Store
+    from validation.study import Result
 
 __all__ = ["cli"]
 
@@ -75,9 +76,9 @@ def run(
     ):
         if both:
             raise _Refused(f"{names} exclude each other: give one of them")
-    workers = jobs or len(os.sched_getaffinity(0))
+    workers = jobs or _cores()
     pool: Pool = DaskPool(scheduler, workers) if scheduler or cluster else LocalPool(workers)
-    stores = []
+    stores: list[Store] = []
     try:
         for name in STUDIES if study == "all" else (study,):
             made = load(name)
@@ -85,6 +86,10 @@ def run(
             stores.append(
                 Store(out / name, made, cases, quick=quick, seed=seed, resume=resume, force=force)
             )
+        for store in stores:  # all of them, before anything is touched
+            store.check()
+        for store in stores:
+            store.begin()
         passed = _run(stores, pool)
     except FileError as error:
         raise _Refused(str(error)) from None
@@ -93,8 +98,18 @@ def run(
     except KeyboardInterrupt:
         click.echo("interrupted; finished cases are kept, --resume goes on from them", err=True)
         raise SystemExit(130) from None
+    finally:
+        for store in stores:
+            store.release()
     if not passed:
         raise SystemExit(1)
+
+
+def _cores() -> int:
+    """Those this process may use, where the system says."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _run(stores: list[Store], pool: Pool) -> bool:
@@ -120,16 +135,31 @@ def _run(stores: list[Store], pool: Pool) -> bool:
         for store in run_all(stores, pool, lambda: progress.advance(bar)):
             command = _command(store)
             click.echo(f"{store.study.question}\n")
-            if store.missing():
-                passed, verdict = False, store.give_up(command)
-            else:
-                result = store.conclude(command)
-                passed, verdict = passed and result.passed, result.verdict
+            result, verdict = _concluded(store, command)
+            passed = passed and result is not None and result.passed
+            if result is not None:
                 console.print(checks_table(result.checks))
                 for finding in result.findings:
                     click.echo(f"- {finding}")
             click.echo(f"{store.study.name}: {verdict}; in {store.folder}\n")
     return passed
+
+
+def _concluded(store: Store, command: str) -> tuple[Result | None, str]:
+    """What a study found, None where cases or the conclusion failed, and the verdict."""
+    import traceback
+
+    from richlazy.errors import FileError
+
+    if store.missing():
+        return None, store.give_up(command)
+    try:
+        result = store.conclude(command)
+    except FileError:
+        raise
+    except Exception as error:  # the other studies go on
+        return None, store.give_up(command, "".join(traceback.format_exception(error)))
+    return result, result.verdict
 
 
 def _command(store: Store) -> str:
@@ -141,7 +171,10 @@ def _command(store: Store) -> str:
 @cli.command()
 @click.argument("names", nargs=-1)
 def bench(names: tuple[str, ...]) -> None:
-    """Measure promised times and accuracies, NAMES or all; not part of the tests."""
+    """Measure promised times and accuracies, NAMES or all; not part of the tests.
+
+    The exit status is 1 if one is not kept.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -150,12 +183,19 @@ def bench(names: tuple[str, ...]) -> None:
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         raise _Refused(f"unknown benchmark {unknown[0]!r}; the known ones: {', '.join(BENCHMARKS)}")
+    exceeded = False
     for name in names or BENCHMARKS:
         shown = Table(box=None, pad_edge=False, title=name, title_justify="left", show_header=False)
         for figure in measure(name):
-            limit = "" if figure.limit is None else f"(at most {figure.limit:g})"
-            shown.add_row(figure.name, f"{figure.value:.4g} {figure.unit}", limit)
+            limit, outcome = "", ""
+            if figure.limit is not None:
+                limit = f"(at most {figure.limit:g})"
+                outcome = "" if figure.value <= figure.limit else "[bold red]EXCEEDED"
+            exceeded = exceeded or bool(outcome)
+            shown.add_row(figure.name, f"{figure.value:.4g} {figure.unit}", limit, outcome)
         Console(highlight=False).print(shown)
+    if exceeded:
+        raise SystemExit(1)
 
 
 @cli.command()

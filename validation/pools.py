@@ -1,12 +1,14 @@
 """Where cases run: processes of this machine, or the workers of a dask cluster.
 
 A pool is entered once for all studies; `submit` gives a `concurrent.futures.Future`. Every
-worker has one BLAS thread, so that the numbers are the same wherever a case runs.
+worker has one BLAS thread (`__main__`, and what dask sets for its own), so that the numbers are
+the same wherever a case runs.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import multiprocessing
 import os
 import signal
@@ -20,9 +22,10 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
+from validation.store import versions
+
 __all__ = ["DaskPool", "LocalPool", "LostWorkerError", "Pool", "PoolError"]
 
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _PATIENCE = 10  # seconds until a scheduler that does not answer is gone
 
 
@@ -84,8 +87,6 @@ class LocalPool(Pool):
         self.size = jobs
 
     def __enter__(self) -> Self:
-        for name in _THREADS:
-            os.environ[name] = "1"  # read by a new process when it imports NumPy
         self._start()
         return self
 
@@ -147,13 +148,20 @@ class DaskPool(Pool):
         address = self._address
         if address is None:
             self._cluster = LocalCluster(
-                n_workers=self._jobs, threads_per_worker=1, dashboard_address=None
+                n_workers=self._jobs,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,  # a worker may miss its scheduler as both end
             )
             address = self._cluster.scheduler_address
         try:
             self._client = Client(address, timeout=_PATIENCE, set_as_default=False)
+            _compare(self._client)
             with TemporaryDirectory() as folder:
                 self._client.upload_file(_package(Path(folder)))
+        except PoolError:
+            self.stop()
+            raise
         except (OSError, ValueError) as error:
             self.stop()
             raise PoolError(f"no dask scheduler answers at {address} ({error})") from None
@@ -180,6 +188,36 @@ class DaskPool(Pool):
         for part in (self._client, self._cluster):
             if part is not None:
                 part.close(timeout=_PATIENCE)
+
+
+def _compare(client: Any) -> None:
+    """Refuse workers with other versions, and make them forget an earlier `validation`."""
+    ours = versions()
+
+    # within a function, so that they are sent by value: workers have no `validation` yet
+    def theirs(names: list[str]) -> dict[str, str]:
+        import platform
+        import sys
+        from importlib.metadata import PackageNotFoundError, version
+
+        for module in [m for m in sys.modules if m.split(".")[0] == "validation"]:
+            del sys.modules[module]
+        found = {"python": platform.python_version()}
+        for name in names:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:
+                found[name] = "none"
+        return found
+
+    names = [name for name in ours if name != "python"]
+    for worker, found in client.run(theirs, names).items():
+        for name, number in ours.items():
+            if found[name] != number:
+                raise PoolError(
+                    f"the dask worker {worker} has {name} {found[name]}, here it is {number}: "
+                    "numbers would not be the same; install the same versions"
+                )
 
 
 def _package(folder: Path) -> str:

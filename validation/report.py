@@ -68,8 +68,9 @@ def write(folder: Path) -> tuple[list[Path], list[str]]:
 def _record(path: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads((path / "result.json").read_text(encoding="utf-8"))
-        for key in ("study", "question", "verdict", "passed", "checks", "command", "versions"):
+        for key in ("study", "question", "passed", "checks", "command", "versions"):
             record[key]
+        record["verdict"] += " on the quick grid" if record["quick"] else ""
     except (OSError, ValueError, KeyError, TypeError):
         raise FileError(f"{path / 'result.json'}: is no result of a study; run it again") from None
     return record
@@ -90,8 +91,11 @@ def _page(folder: Path, records: Sequence[dict[str, Any]]) -> str:
     parts.append("</table>")
     for record in records:
         parts.append(_section(folder, record))
-    versions = ", ".join(f"{k} {v}" for k, v in records[0]["versions"].items())
-    parts.append(f"<p>{html.escape(versions)}</p></body></html>")
+    used = dict.fromkeys(
+        ", ".join(f"{k} {v}" for k, v in record["versions"].items()) for record in records
+    )
+    parts += [f"<p>{html.escape(versions)}</p>" for versions in used]
+    parts.append("</body></html>")
     return "\n".join(parts) + "\n"
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from validation import load
 from validation.pools import LostWorkerError, Pool, PoolError
 from validation.store import Store
@@ -87,4 +89,7 @@ def _submit(pool: Pool, job: _Job) -> Future[Any]:
 
 
 def _simulate(name: str, case: Any) -> Arrays:
-    return load(name).simulate(case)
+    found = load(name).simulate(case)
+    if objects := [key for key, values in found.items() if np.asarray(values).dtype.hasobject]:
+        raise TypeError(f"{', '.join(objects)} must be numbers: objects cannot be kept as data")
+    return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
+import os
 import platform
 import shutil
 import zipfile
@@ -16,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+import richlazy
 from richlazy.errors import FileError
 from richlazy.files import output_folder, write_bytes, write_text
 from validation.study import Arrays, Case, Result, Study
@@ -24,6 +27,8 @@ __all__ = ["Store", "versions"]
 
 _CASES = "cases"
 _PLAN = "plan.json"
+_FOUND = ("result.json", "table.csv", "figure.png")
+_UNREADABLE = (OSError, EOFError, MemoryError, RuntimeError, ValueError, zipfile.BadZipFile)
 
 
 def versions() -> dict[str, str]:
@@ -32,28 +37,30 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
+def _code() -> str:
+    """A digest of the library and the studies: cases of different code do not mix."""
+    digest = hashlib.sha256()
+    assert richlazy.__file__ is not None
+    for folder in (Path(richlazy.__file__).parent, Path(__file__).parent):
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
 class Store:
-    """One study's folder.
+    """One study's folder; `check` it, then `begin`.
 
     Everything is written atomically: a file is there in full or not at all. So whatever stops a
     run, the cases it had finished are kept.
 
     Parameters
     ----------
-    folder
-        Made if it is missing.
-    study, cases, quick, seed
-        What is run.
+    folder, study, cases, quick, seed
+        What is run, and where it is kept.
     resume
         Go on with the run that the folder holds; it must have the same plan.
     force
-        Replace what the folder holds.
-
-    Raises
-    ------
-    FileError
-        If the folder holds files and neither is asked for, another plan is resumed, or it
-        cannot be written to.
+        Replace the run that the folder holds.
     """
 
     def __init__(
@@ -69,40 +76,90 @@ class Store:
     ) -> None:
         self.folder, self.study, self.cases = folder, study, list(cases)
         self.quick, self.seed = quick, seed
-        try:
-            output_folder(folder, resume or force)
-        except FileError as error:
-            if "not empty" in str(error):
-                raise FileError(
-                    f"{folder}: is not empty; --resume goes on with the run it holds, "
-                    "--force replaces it"
-                ) from None
-            raise
-        plan = {"study": study.name, "quick": quick, "seed": seed}
-        plan |= {"versions": versions(), "cases": self.cases}
-        text = json.dumps(plan, indent=1, allow_nan=False) + "\n"
-        if resume and (folder / _PLAN).exists():
-            self._same_plan(json.loads(text))
-            for leftover in (folder / _CASES).glob(".*.tmp"):
-                leftover.unlink(missing_ok=True)
-        else:
-            shutil.rmtree(folder / _CASES, ignore_errors=True)
-            for name in ("table.csv", "figure.png", "result.json"):
-                (folder / name).unlink(missing_ok=True)
-            output_folder(folder / _CASES, force=True)
-            write_text(folder / _PLAN, text)
+        self._resume, self._force = resume, force
+        self._held: int | None = None
+        plan = {"study": study.name, "quick": quick, "seed": seed, "versions": versions()}
+        self._plan = json.dumps(plan | {"code": _code(), "cases": self.cases}, allow_nan=False)
 
-    def _same_plan(self, plan: dict[str, Any]) -> None:
-        try:
-            stored = json.loads((self.folder / _PLAN).read_text(encoding="utf-8"))
-            different = [key for key in plan if stored.get(key) != plan[key]]
-        except (OSError, ValueError, AttributeError):
-            different = ["file"]
-        if different:
+    def check(self) -> None:
+        """Refuse a folder that this run may not use; nothing in it is touched.
+
+        Raises
+        ------
+        FileError
+            If it holds a run and neither `resume` nor `force` is asked for, another plan is
+            resumed, another run is at work in it, it holds something else, or it cannot be
+            written to.
+        """
+        output_folder(self.folder, force=True)
+        self._lock()
+        # what a kill between making the folder and writing the plan leaves
+        begun = all(path.name.endswith(".tmp") or path.name == _CASES for path in self._content())
+        if begun and not any((self.folder / _CASES).glob("*")):
+            return
+        stored = self._stored()
+        if stored.get("study") != self.study.name:
+            raise FileError(
+                f"{self.folder}: is not empty and holds no run of {self.study.name}; "
+                "--out names another folder"
+            )
+        if not (self._resume or self._force):
+            raise FileError(
+                f"{self.folder}: is not empty; --resume goes on with the run it holds, "
+                "--force replaces it"
+            )
+        plan = json.loads(self._plan)
+        different = [key for key in plan if stored.get(key) != plan[key]]
+        if self._resume and different:
             raise FileError(
                 f"{self.folder}: holds another run (its {', '.join(different)} differ); "
                 "--force replaces it, --out names another folder"
             )
+
+    def _content(self) -> list[Path]:
+        return list(self.folder.iterdir())
+
+    def _lock(self) -> None:
+        """Keep other runs out until `release`, or until this process ends."""
+        try:
+            import fcntl
+        except ModuleNotFoundError:  # Windows
+            return
+        self._held = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FileError(f"{self.folder}: another run is at work in it; let it end") from None
+
+    def release(self) -> None:
+        """Let other runs use the folder."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+    def _stored(self) -> dict[str, Any]:
+        try:
+            stored = json.loads((self.folder / _PLAN).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return stored if isinstance(stored, dict) else {}
+
+    def begin(self) -> None:
+        """Make the folder ready; what another run left in it goes."""
+        cases = self.folder / _CASES
+        if not (self._resume and self._stored()):
+            for name in _FOUND:
+                (self.folder / name).unlink(missing_ok=True)
+            try:
+                if cases.exists():
+                    shutil.rmtree(cases)
+            except OSError as error:
+                raise FileError(f"{cases}: cannot be removed ({error.strerror})") from None
+            output_folder(cases)
+            write_text(self.folder / _PLAN, self._plan + "\n")
+        output_folder(cases, force=True)
+        for leftover in cases.glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
 
     def _path(self, index: int) -> Path:
         return self.folder / _CASES / f"{index:05d}.npz"
@@ -117,7 +174,7 @@ class Store:
     def _readable(self, index: int) -> bool:
         try:
             self.get(index)
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+        except _UNREADABLE:
             return False
         return True
 
@@ -147,6 +204,7 @@ class Store:
 
     def conclude(self, command: str) -> Result:
         """Compare all cases, as they stand on disk; write table, figure and, last, the verdict."""
+        (self.folder / _FOUND[0]).unlink(missing_ok=True)  # of an earlier conclusion
         result = self.study.conclude(self.cases, [self.get(i) for i in range(len(self.cases))])
         rows = io.StringIO()
         writer = csv.DictWriter(rows, list(result.rows[0]), lineterminator="\n")
@@ -176,14 +234,19 @@ class Store:
         )
         return result
 
-    def give_up(self, command: str) -> str:
-        """Record that cases failed, so that there is no verdict; returns one line."""
-        failures = self.failures()
-        index, error = next(iter(failures.items()))
-        line = error.splitlines()[-1]
-        verdict = f"FAILED ({len(failures)} of {len(self.cases)} cases; case {index}: {line})"
-        named = {str(i): text.splitlines()[-1] for i, text in failures.items()}
-        self._record(command, verdict=verdict, passed=False, checks=[], failures=named)
+    def give_up(self, command: str, error: str | None = None) -> str:
+        """Record that there is no verdict, as cases or the conclusion failed; returns one line."""
+        for name in _FOUND:
+            (self.folder / name).unlink(missing_ok=True)
+        failures = {i: text.splitlines()[-1] for i, text in self.failures().items()}
+        if error is not None:
+            what = f"conclusion: {error.strip().splitlines()[-1]}"
+        else:
+            missing = self.missing()
+            reason = failures.get(missing[0], "its result cannot be read")
+            what = f"{len(missing)} of {len(self.cases)} cases; case {missing[0]}: {reason}"
+        verdict = f"FAILED ({what})"
+        self._record(command, verdict=verdict, passed=False, checks=[], failures=failures)
         return verdict
 
     def _record(self, command: str, **found: Any) -> None:
@@ -197,4 +260,4 @@ class Store:
             "versions": versions(),
         }
         text = json.dumps(record, indent=2, allow_nan=False) + "\n"
-        write_text(self.folder / "result.json", text)
+        write_text(self.folder / _FOUND[0], text)

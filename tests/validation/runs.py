@@ -39,6 +39,8 @@ def simulate(case):
             os.kill(os.getpid(), signal.SIGKILL)
         if what.startswith("wait"):
             time.sleep(600)
+        if what.startswith("object"):
+            return {"values": np.array([None])}
         raise ValueError("told to fail")
     time.sleep(0.02)
     rng = np.random.default_rng([case["seed"], case["index"]])
@@ -46,6 +48,8 @@ def simulate(case):
 
 
 def conclude(cases, found):
+    if (HERE / "conclude").exists():
+        raise RuntimeError("told not to conclude")
     means = [float(np.mean(part["values"])) for part in found]
     figure = Figure()
     figure.subplots().plot(means)

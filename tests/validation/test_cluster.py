@@ -13,6 +13,7 @@ import pytest
 
 from tests.validation.runs import Runs
 from tests.validation.test_runner import wait_until
+from validation import pools
 
 pytest.importorskip("distributed")
 
@@ -113,3 +114,23 @@ def test_no_scheduler_and_no_workers_are_one_line(runs, cluster):
     assert status == 2
     assert errors.splitlines()[-1].startswith("Error: the dask scheduler at")
     assert "has no workers: start some first" in errors
+
+
+class Workers:
+    """A client of workers with these versions."""
+
+    def __init__(self, **changes):
+        self.changes = changes
+
+    def run(self, function, names):
+        return {"tcp://one": function(names), "tcp://two": function(names) | self.changes}
+
+
+def test_workers_of_other_versions_are_refused():
+    kept = {m: sys.modules[m] for m in sys.modules if m.split(".")[0] == "validation"}
+    try:
+        pools._compare(Workers())
+        with pytest.raises(pools.PoolError, match="worker tcp://two has numpy none, here it is"):
+            pools._compare(Workers(numpy="none"))
+    finally:
+        sys.modules.update(kept)

@@ -25,6 +25,7 @@ RECORD = {
         {"name": "means", "test": "|z| < 4 & so on", "worst": 2.5, "limit": 4.0, "values": 12}
     ],
     "findings": ["It is <b>so</b>."],
+    "quick": False,
     "command": "python -m validation run rank --seed=0",
     "versions": {"python": "3.11", "numpy": "2.0"},
 }
@@ -93,6 +94,13 @@ def test_everything_is_told_as_it_is(tmp_path):
     assert "- It is <b>so</b>." in markdown
     assert "![Figure of the study rank](rank/figure.png)" in markdown
     assert "[rank](#rank)" in markdown
+
+
+def test_a_quick_grid_is_said_to_be_one(tmp_path):
+    kept(tmp_path, quick=True)
+    report.write(tmp_path)
+    assert "passed (1 of 1 checks) on the quick grid" in (tmp_path / "report.html").read_text()
+    assert "passed (1 of 1 checks) on the quick grid" in (tmp_path / "report.md").read_text()
 
 
 def test_a_failure_is_shown(tmp_path):

@@ -9,13 +9,17 @@ import pty
 import random
 import re
 import resource
+import shutil
 import signal
 import sys
 import time
 
 import pytest
+from click.testing import CliRunner
 
 from tests.validation.runs import Runs, alive
+from validation import benchmarks
+from validation.cli import cli
 
 KEPT = "finished cases are kept, --resume goes on from them"
 
@@ -175,14 +179,106 @@ def test_only_the_same_run_is_resumed(runs):
     status, _, errors = runs.run("--resume")
     assert status == 2
     assert "holds another run (its seed, cases differ)" in errors
-    plan = runs.folder / "validation-results" / "tiny" / "plan.json"
-    plan.write_text("[]")
-    status, _, errors = runs.run("--resume", "--seed", "1")
-    assert (status, errors.count("\n")) == (2, 1)
     status, _, errors = runs.run()
     assert status == 2
     assert "--resume goes on with the run it holds, --force replaces it" in errors
     assert runs.run("--force")[0] == 0
+    plan = runs.folder / "validation-results" / "tiny" / "plan.json"
+    plan.write_text("[]")
+    status, _, errors = runs.run("--resume")
+    assert (status, errors.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize("option", ["--resume", "--force"])
+@pytest.mark.parametrize("name", ["table.csv", "cases/keep.txt", "plan.json"])
+def test_what_is_not_ours_is_left_alone(runs, option, name):
+    path = runs.folder / "validation-results" / "tiny" / name
+    path.parent.mkdir(parents=True)
+    path.write_text('{"study": "another"}')
+    status, _, errors = runs.run(option)
+    assert status == 2
+    assert "is not empty and holds no run of tiny" in errors
+    assert path.read_text() == '{"study": "another"}'
+
+
+@pytest.mark.parametrize("left", [(), ("cases",), ("plan.json",)])
+def test_a_run_killed_as_it_began_goes_on(runs, left):
+    """Whatever of folder, cases and plan was there."""
+    assert runs.run()[0] == 0
+    folder = runs.folder / "validation-results" / "tiny"
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in left:
+            path.unlink()
+    if "cases" in left:
+        (folder / "cases").mkdir()
+    assert runs.run("--resume")[0] == 0
+
+
+def test_all_folders_are_looked_at_before_any_is_touched(tmp_path):
+    (tmp_path / "spectrum").mkdir()
+    (tmp_path / "spectrum" / "mine").write_text("")
+    done = CliRunner().invoke(cli, ["run", "all", "--quick", "--out", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "spectrum: is not empty" in done.output
+    assert not any(path.is_file() for path in (tmp_path / "rank").rglob("*"))
+
+
+def test_two_runs_do_not_share_a_folder(runs):
+    (runs.behaviour / "3").write_text("wait")
+    process = runs.start("--jobs", "2")
+    wait_until(lambda: len(runs.log()) >= 8)
+    for option in ("--resume", "--force"):
+        status, _, errors = runs.run(option)
+        assert status == 2
+        assert "another run is at work in it" in errors
+    process.kill()
+    process.communicate()
+    (runs.behaviour / "3").unlink()
+    assert runs.run("--resume")[0] == 0
+
+
+def test_other_code_is_another_run(runs):
+    assert runs.run()[0] == 0
+    with (runs.folder / "validation" / "steps.py").open("a") as file:
+        file.write("\n")
+    status, _, errors = runs.run("--resume")
+    assert status == 2
+    assert "holds another run (its code differ)" in errors
+
+
+def test_a_conclusion_that_fails_is_recorded_and_made_again(runs):
+    (runs.behaviour / "conclude").write_text("")
+    status, output, errors = runs.run()
+    assert (status, errors) == (1, "")
+    verdict = "FAILED (conclusion: RuntimeError: told not to conclude)"
+    assert f"tiny: {verdict}" in output
+    record = runs.folder / "validation-results" / "tiny" / "result.json"
+    assert json.loads(record.read_text())["verdict"] == verdict
+    (runs.behaviour / "conclude").unlink()
+    (runs.behaviour / "log").unlink()
+    assert runs.run("--resume")[0] == 0
+    assert runs.log() == []
+    (runs.behaviour / "conclude").write_text("")
+    assert runs.run("--resume")[0] == 1
+    assert {path.name for path in record.parent.iterdir()} == {"cases", "plan.json", "result.json"}
+
+
+def test_objects_are_no_result(runs):
+    (runs.behaviour / "4").write_text("object")
+    status, output, _ = runs.run()
+    assert status == 1
+    assert "case 4: TypeError: values must be numbers" in output
+
+
+@pytest.mark.parametrize(("value", "status"), [(1.0, 0), (1.1, 1), (float("nan"), 1)])
+def test_a_promise_that_is_not_kept_fails_the_bench(monkeypatch, value, status):
+    figures = [benchmarks.Figure("time", value, 1.0, "s"), benchmarks.Figure("rate", 9, None, "")]
+    monkeypatch.setattr(benchmarks, "measure", lambda name: figures)
+    done = CliRunner().invoke(cli, ["bench", "modes"])
+    assert done.exit_code == status
+    assert ("EXCEEDED" in done.output) == bool(status)
 
 
 @pytest.mark.parametrize(
