@@ -128,5 +128,7 @@ def test_every_comparison_is_told(simulation, theory):
     said = connectome.findings(QUICK, CASES, simulation, theory)
     assert len(said) == 1 + len(QUICK.outputs) * (len(STARTS) - 1)
     assert f"Of {len(said) - 1} comparisons" in said[0]
+    assert f"chance alone would put 0.4 of {len(said) - 1} " in said[0]
+    assert "one draw of each control" in said[0]
     rows, _ = connectome.compare(QUICK, CASES, simulation, theory)
     assert connectome.draw(QUICK, rows).axes

@@ -40,8 +40,9 @@ def test_the_quick_run_passes_and_nothing_is_empty(simulation):
     assert len(rows) == cells
     assert counts["runs"] > 0.9 * cells * QUICK.compared
     assert counts["order"] > 100
-    assert counts["means"] >= 2 * 2 * 2 * 2
-    assert counts["learned"] > 0
+    assert counts["means"] == 2 * 2 * 2 * 2
+    assert counts["learned"] >= QUICK.runs
+    assert counts["independent"] == 2
     assert counts["bounds"] == 2 * int(np.prod(QUICK.shape)) * 3 * QUICK.runs
     assert set(rows[0]) >= {"kind", "norm", "duration", "rank", "stage", "quantity"}
 
@@ -118,6 +119,21 @@ def test_forgetting_that_is_not_one_minus_the_overlap_fails(simulation):
     assert "learned" in failed(changed(simulation, "forgetting_A", 1.001, "values"))
 
 
+@pytest.mark.parametrize("kind", [0, 1])
+def test_what_an_independent_task_makes_forget_is_tested(simulation, kind):
+    values = simulation.values.copy()
+    values[:, kind, ..., at("forgetting_B"), :] *= 1.5
+    assert "independent" in failed(replace(simulation, values=values))
+
+
+@pytest.mark.parametrize("left", [0.01, np.nan])
+@pytest.mark.parametrize("task", [1, 2])
+def test_runs_that_never_learn_fail(simulation, task, left):
+    values = simulation.values.copy()
+    values[:, 1, ..., task, at(f"loss_{courses.STAGES[task]}"), 0] = left
+    assert "independent" in failed(replace(simulation, values=values))
+
+
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 def test_ways_that_are_too_short_or_too_long_fail(simulation, factor):
     assert {"runs", "bounds"} <= failed(changed(simulation, "path_length", factor, "values"))
@@ -141,12 +157,26 @@ def test_runs_that_steps_do_not_resolve_fail(simulation):
 
 
 def test_a_theory_of_nan_fails(simulation):
-    assert {"runs", "resolved"} & failed(changed(simulation, "loss_A", np.nan))
+    assert "runs" in failed(changed(simulation, "loss_A", np.nan))
+
+
+def test_a_theory_of_nan_in_half_the_runs_is_not_taken_for_resolved(simulation):
+    theory = simulation.theory.copy()
+    theory[..., at("kernel_alignment"), : QUICK.compared // 2] = np.nan
+    assert {"runs", "resolved"} <= failed(replace(simulation, theory=theory))
+
+
+@pytest.mark.parametrize("part", ["theory", "values"])
+def test_a_single_nan_fails(simulation, part):
+    values = getattr(simulation, part).copy()
+    values[..., 0, 0, 0, 0, 0, at("kernel_alignment"), 0] = np.nan
+    assert "runs" in failed(replace(simulation, **{part: values}))
 
 
 def test_findings_and_figure_come_from_the_runs(simulation):
     said = forgetting.findings(QUICK, simulation)
-    assert "White inputs" in said[0]
+    assert "silent, norm 2, rank 6: 16;" in said[0]
+    assert "rank 1:" not in said[0]
     assert all("forgets" in line or "undecided" in line or "alike" in line for line in said[1:])
     assert forgetting.draw(QUICK, simulation).axes
     other = forgetting.findings(QUICK, changed(simulation, "forgetting_A", 0.5, "values"))

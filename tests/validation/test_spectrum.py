@@ -22,11 +22,23 @@ CHECKS = {
 }
 
 
+SEEDED = []  # what every generator of the quick run was made from
+
+
 @pytest.fixture(scope="module")
 def quick():
     """(grid, cases, found, theory)."""
     cases = json.loads(json.dumps(study.STUDY.cases(True, 0)))
-    found = [study.STUDY.simulate(case) for case in cases]
+    made = np.random.default_rng
+
+    def seen(seed=None):
+        if isinstance(seed, list):
+            SEEDED.append(seed)
+        return made(seed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np.random, "default_rng", seen)
+        found = [study.STUDY.simulate(case) for case in cases]
     grid = Grid(**cases[0]["grid"])
     return grid, cases, found, spectrum_theory.predicted(grid, cases, found)
 
@@ -228,6 +240,36 @@ def test_shares_outside_the_row_space_are_kept_out(quick):
             assert np.all(total < 1.0)
         else:
             np.testing.assert_allclose(total, 1.0, rtol=1e-12)
+
+
+def test_generators_are_of_the_seed_and_each_is_another(quick):
+    """But for the starts of `rich`, which differ in norm alone."""
+    grid = quick[0]
+    assert {stream[0] for stream in SEEDED} == {0}
+    # a tail of zeros makes no other generator
+    states = {tuple(np.random.SeedSequence(stream).generate_state(4)) for stream in SEEDED}
+    shared = len(grid.rich_spectra) * (len(grid.rich_norms) - 1)
+    cells = len(grid.spectra) * len(grid.norms) * len(grid.outputs)
+    ends = len(grid.confirmed) + len(grid.rich_spectra)
+    maps = (len(grid.exponents) + len(grid.rates)) * len(grid.map_norms)
+    assert len(states) == len(SEEDED) - shared == 2 * cells + ends + maps
+
+
+def test_findings_that_do_not_hold_are_not_said(quick):
+    grid, _, _, theory = quick
+    best = theory.power_law
+
+    def said(**changes):
+        changed = theory._replace(power_law=best._replace(**changes))
+        return findings(grid, [], changed)
+
+    falling = np.arange(len(grid.exponents), 0.0, -1.0)[:, None]
+    assert "lazier than its PR" not in " ".join(said(mean=np.ones_like(best.mean) * falling))
+    assert "lazier than its PR" in " ".join(said(mean=np.ones_like(best.mean) / falling))
+    assert said(law=best.mean)[0].count("up to exponent") == len(grid.map_norms)
+    nowhere = said(law=2.0 * best.mean)[0]
+    assert nowhere.count("at none") == len(grid.map_norms)
+    assert "exponent" not in nowhere
 
 
 def test_other_seeds_are_other_tasks():

@@ -120,6 +120,30 @@ def test_a_theory_of_nan_fails(parts):
     }
 
 
+def test_steps_are_named_and_held_as_they_were_run(found, parts):
+    rows, checks = step.compare(QUICK, parts)
+    for case, f in zip(CASES, found, strict=True):
+        ran = [
+            row["step_over_stable"]
+            for row in rows
+            if [row[name] for name in ("start", "norm", "outputs", "inputs")]
+            == [case[name] for name in ("start", "norm", "output_count", "kind")]
+        ]
+        np.testing.assert_allclose(np.unique(ran)[::-1], f["eta"] / f["safe"], rtol=1e-12)
+    assert max(row["step_over_stable"] for row in rows) < 1.0 / QUICK.fineness
+    flatter = step.compare(QUICK, [replace(part, safe=3.0 * part.safe) for part in parts])[1]
+    (before,), (after,) = ([c for c in s if c.name == "remainder"] for s in (checks, flatter))
+    np.testing.assert_allclose(after.worst, 3.0 * before.worst, rtol=1e-12)
+
+
+def test_a_theory_that_fails_at_every_step_is_said_to(parts):
+    wrong = [replace(part, theory=1.01 * part.theory) for part in parts]
+    said = step.findings(QUICK, wrong, step.compare(QUICK, wrong)[0])[-1]
+    assert "at none of the steps run" in said
+    right = step.findings(QUICK, parts, step.compare(QUICK, parts)[0])[-1]
+    assert "at none" not in right
+
+
 def test_the_largest_step_of_a_linear_distance_is_found(parts):
     """Distances of 0.003, 0.2 and 1e-4 at the largest step, shrinking with it."""
     part = parts[0]

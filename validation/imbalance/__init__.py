@@ -335,8 +335,9 @@ STUDY = Study(
     name="imbalance",
     question=(
         "Do two layers of unequal weights learn as the theory says, with what T1 says is kept: "
-        "modes of any imbalance as T3 does, lambda-balanced starts of any alignment as T5 does, "
-        "and do they go from lazy to rich as lambda goes through 0?"
+        "modes of any imbalance as T3 does, lambda-balanced starts of any alignment as T5 does? "
+        "The verdict is on that. And do they go from lazy to rich as lambda goes through 0? That "
+        "answer, whichever it is, is among the findings."
     ),
     cases=lambda quick, seed: cases(QUICK if quick else FULL, seed),
     simulate=simulate,

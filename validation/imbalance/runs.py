@@ -85,7 +85,7 @@ Start = tuple[Array, Array, Array, Array | None, dict[str, Array]]
 
 def _shared(case: Case) -> Start:
     """A run for each direction of (a, b); the modes of one network take different directions."""
-    strengths, norm, n = np.array(case["strengths"]), case["norms"][case["index"]], None
+    strengths, norm = np.array(case["strengths"]), case["norms"][case["index"]]
     angle = angles(case["directions"])
     n, count = angle.size, strengths.size
     rng = np.random.default_rng([case["seed"], 0, case["index"], int(case["white"])])

@@ -1,1 +1,5 @@
-"""Descent of networks that the library's own does not hold: deep, nonlinear, with minibatches."""
+"""Descent that the library's own does not hold.
+
+`deep` networks, nonlinear `networks`, `minibatch` descent, and the few directions of a flat start
+that move (`thin`).
+"""

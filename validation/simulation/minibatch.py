@@ -3,8 +3,8 @@
     W1 <- W1 + step W2' M,   W2 <- W2 + step M W1',   M = mean of (y - W2 W1 x) x' over a batch,
 
 which is `richlazy.descent.descend` with the moment M of a batch for that of the population.
-Batches come from an iterator of x (n, batch, d) and y (n, batch, m), one batch a run:
-`fresh` Gaussian samples, or a finite set of data `reshuffled` every epoch.
+Batches come from an iterator of x (n, batch, d) and y (n, batch, m), one batch a run, as of
+`fresh` Gaussian samples. Inputs are white.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from richlazy.descent import Descent, Gauge
 from richlazy.errors import ConvergenceError
 from richlazy.laziness import Measures
-from richlazy.task import Task
 
-__all__ = ["NoisyDescent", "descend", "fresh", "reshuffled"]
+__all__ = ["NoisyDescent", "descend", "fresh"]
 
 Array = NDArray[np.float64]
 Batches = Iterator[tuple[Array, Array]]
@@ -46,10 +45,9 @@ def fresh(
     batch: int,
     rng: np.random.Generator,
     *,
-    cov_xx: Array | None = None,
     label_noise: float = 0.0,
 ) -> Batches:
-    """New samples for every step: x ~ N(0, cov_xx or I), y = teacher x + label_noise N(0, I).
+    """New samples for every step: x ~ N(0, I), y = teacher x + label_noise N(0, I).
 
     Parameters
     ----------
@@ -57,37 +55,13 @@ def fresh(
         W* of every run, (n, m, d).
     """
     n, m, d = teacher.shape
-    root = None if cov_xx is None else Task.teacher(teacher.reshape(-1, d), cov_xx).root
     transposed = teacher.swapaxes(1, 2)
     while True:
         x = rng.standard_normal((n, batch, d))
-        if root is not None:
-            x = x @ root
         y = x @ transposed
         if label_noise:
             y += label_noise * rng.standard_normal((n, batch, m))
         yield x, y
-
-
-def reshuffled(x: Array, y: Array, batch: int, rng: np.random.Generator) -> Batches:
-    """Batches of a finite set without replacement: every run goes through all of it, in an order
-    of its own, before it sees a sample again.
-
-    Parameters
-    ----------
-    x, y
-        Inputs (samples, d) common to all runs, targets (n, samples, m).
-    batch
-        Must divide the number of samples; all of them are full-batch descent.
-    """
-    n, samples = y.shape[:2]
-    if batch < 1 or samples % batch:
-        raise ValueError(f"batch must divide the {samples} samples; it is {batch}")
-    runs = np.arange(n)[:, None]
-    while True:
-        order = rng.permuted(np.tile(np.arange(samples), (n, 1)), axis=1)
-        for chosen in np.split(order, samples // batch, axis=1):
-            yield x[chosen], y[runs, chosen]
 
 
 def descend(
@@ -99,17 +73,15 @@ def descend(
     step: float,
     steps: int,
     record: Sequence[int],
-    cov_xx: Array | None = None,
 ) -> NoisyDescent:
-    """Descent along the batches, one a step, measured against the covariances.
+    """Descent along the batches, one a step, measured against the population.
 
     Parameters
     ----------
-    first, readout, cov_yx, cov_xx
-        As in `richlazy.descent.descend`; the covariances are those of the population or of the
-        whole set that the batches come from.
+    first, readout, cov_yx
+        As in `richlazy.descent.descend`; cov_yx is that of the population of the batches.
     batches
-        See `fresh` and `reshuffled`; one more than `steps` is taken.
+        See `fresh`; one more than `steps` is taken.
     step, steps, record
         As there.
 
@@ -118,7 +90,7 @@ def descend(
     ConvergenceError
         If a run has diverged at a record.
     """
-    gauge = Gauge(first, readout, cov_yx, cov_xx)
+    gauge = Gauge(first, readout, cov_yx)
     limit = _DIVERGED * gauge.ceiling()
     w1, w2, wanted = first.copy(), readout.copy(), set(record)
     recorded, noise = [], []
@@ -128,7 +100,7 @@ def descend(
             product = w2 @ w1
             moment = (y - x @ product.swapaxes(1, 2)).swapaxes(1, 2) @ x / x.shape[1]
             if index in wanted:
-                full = cov_yx - (product if gauge.cov_xx is None else product @ gauge.cov_xx)
+                full = cov_yx - product
                 if not np.all(np.sum(full**2, axis=(1, 2)) <= limit):
                     raise ConvergenceError(
                         f"minibatch descent has diverged at step {index} of size {step:g}; "

@@ -279,7 +279,10 @@ def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     grid = Grid(**cases[0]["grid"])
     theory = predicted(grid, cases, found)
     rows, checks = compare(grid, cases, found, theory)
-    generator = "numpy default_rng([seed, part, indices]) for descent; fixed seeds for expect"
+    generator = "numpy default_rng([seed, 0 to 2, indices]) for descent, [seed, 4, 0, indices] "
+    generator += (
+        "for expect beside it, [seed, 5, indices of family, parameter and norm] for the map"
+    )
     settings = cases[0]["grid"] | {"generator": generator}
     return Result(rows, checks, draw(grid, rows, theory), settings, findings(grid, rows, theory))
 

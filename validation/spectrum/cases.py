@@ -140,11 +140,11 @@ def cases(grid: Grid, seed: int) -> list[Case]:
     more |= {"runs": grid.rich_runs, "fineness": grid.fineness}
     for (i, start), norm in product(enumerate(grid.rich_spectra), grid.rich_norms):
         found.append(case("rich", [2, i], start, norm, **more))  # norms share their starts
-    for family, parameters in (("power_law", grid.exponents), ("exponential", grid.rates)):
-        for row, parameter in enumerate(parameters):
-            found.append(
-                case("law", [3], (family, parameter), 1.0, row=row, inputs=grid.map_inputs)
-            )
+    families = ("power_law", grid.exponents), ("exponential", grid.rates)
+    for i, (family, parameters) in enumerate(families):
+        for j, parameter in enumerate(parameters):
+            # 4 is that of what `expect` samples for the part `runs`
+            found.append(case("law", [5, i, j], (family, parameter), 1.0, inputs=grid.map_inputs))
     return found
 
 

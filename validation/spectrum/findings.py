@@ -43,13 +43,16 @@ def _reach(grid: Grid, theory: Theory, limit: float) -> str:
     error = np.abs(law_error(theory.power_law)[place("kernel_alignment")])
     parts = []
     for j, norm in enumerate(grid.map_norms):
-        outside = np.flatnonzero(error[:, j] > limit)
+        outside = np.flatnonzero(~(error[:, j] <= limit))
+        if outside.size and outside[0] == 0:
+            parts.append(f"at none at norm {norm:g}")
+            continue
         last = (outside[0] if outside.size else len(grid.exponents)) - 1
         pr = theory.power_law.ratio[last, j]
-        parts.append(f"{grid.exponents[last]:g} (PR {pr:.3g}) at norm {norm:g}")
+        parts.append(f"up to exponent {grid.exponents[last]:g} (PR {pr:.3g}) at norm {norm:g}")
     return (
         f"The participation-ratio law's mean KA is within {limit:.0%} for power laws of "
-        f"d = {grid.map_inputs} up to exponent " + ", ".join(parts) + "."
+        f"d = {grid.map_inputs} " + ", ".join(parts) + "."
     )
 
 
@@ -91,10 +94,15 @@ def _dip(grid: Grid, theory: Theory) -> str:
     best, j = theory.power_law, list(grid.map_norms).index(3.0)
     mean = best.mean[place("kernel_alignment")][:, j]
     least = int(np.argmin(mean))
-    return (
+    said = (
         f"At norm 3 the mean KA of power laws is least at PR {best.ratio[least, j]:.3g} "
-        f"({mean[least]:.3f}); at PR {best.ratio[-1, j]:.3g} it is {mean[-1]:.3f}: the small "
-        "singular values of a steep start of large scale keep it lazier than its PR says."
+        f"({mean[least]:.3f})"
+    )
+    if least == len(mean) - 1:
+        return f"{said}, the steepest of them."
+    return (
+        f"{said}; at PR {best.ratio[-1, j]:.3g} it is {mean[-1]:.3f}: the small singular values "
+        "of a steep start of large scale keep it lazier than its PR says."
     )
 
 

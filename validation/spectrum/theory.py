@@ -61,7 +61,7 @@ class Averages(NamedTuple):
 
 def _averages(case: Case, tasks: int) -> Averages:
     """`expect` of a case by its best method, by the law and by the typical task."""
-    s, rng = singular_values(case), np.random.default_rng([1, *case["stream"]])
+    s, rng = singular_values(case), np.random.default_rng([case["seed"], 4, *case["stream"]])
     options: dict[str, Any] = {"outputs": case["outputs"]}
     columns = []
     for t in case["times"]:
@@ -105,7 +105,7 @@ def _law_row(case: Case) -> Arrays:
     tasks = grid["tasks"] // 2
     for j, norm in enumerate(grid["map_norms"]):
         s = singular_values(case | {"norm": norm})
-        rng = np.random.default_rng([2, case["row"], j])
+        rng = np.random.default_rng([case["seed"], *case["stream"], j])
         best = expect(s, case["inputs"], method="sample", tasks=tasks, rng=rng)
         law, typical = (expect(s, case["inputs"], method=name) for name in ("law", "typical"))
         parts = [_part(best, name) for name in ("mean", "sd", "standard_error")]

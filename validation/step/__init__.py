@@ -1,18 +1,19 @@
 """Step size (T13, T6, T1): how far descent of step eta is from the flow, and the constant of it.
 
-Random tasks are learned with the steps 2/sharpness/2, halved seven times to /256 (sharpness as
-estimated by `stable_step`), and held at fixed times against `solve`, which takes T6's closed form
-where there is one. Quantities y are the six measures, both layers' weights together, and the
-conserved D = W2'W2 - W1 W1' of T1, relative to the size of their own theory (D to that of
-W2'W2 + W1 W1' on the flow). T13 says y(eta) = y + eta y1 + O(eta^2): the flow W' = G(W), with J its
-derivative, carries the correction delta' = J (delta - G/2), delta(0) = 0, of the weights, that of a
-measure is its slope along delta, and that of D the integral of G2'G2 - G1 G1'. SciPy integrates
-both with the flow. A cell is one quantity, start, number of outputs, kind of inputs, and time; the
-root of its mean square over runs is what is fitted. The checks, over steps from 2/sharpness/32 on
-(four steps), but for the last:
+Random tasks are learned with the largest step up to 2/sharpness/2 that divides a unit of time
+(sharpness as estimated by `stable_step`), halved seven times to about /256, and held at fixed times
+against `solve`, which takes T6's closed form where there is one. Quantities y are the six measures,
+both layers' weights together, and the conserved D = W2'W2 - W1 W1' of T1, relative to the size of
+their own theory (D to that of W2'W2 + W1 W1' on the flow). T13 says y(eta) = y + eta y1 + O(eta^2):
+the flow W' = G(W), with J its derivative, carries the correction delta' = J (delta - G/2) of the
+weights, from 0; that of a measure is its slope along delta, and that of D the integral of
+G2'G2 - G1 G1'. SciPy integrates both with the flow. A cell is one quantity, start, number of
+outputs, kind of inputs, and time; the root of its mean square over runs is what is fitted. Orders
+are those over the four smallest steps, from about 2/sharpness/32 on. The checks:
 
 - order: the distance from the flow shrinks like eta: fitted order 1 +- 0.05;
-- constant: the distance over eta, extrapolated twice to none, is y1 to 1e-4 of it;
+- constant: the distance over eta, of the three smallest steps and extrapolated twice to none, is
+  y1 to 1e-4 of it;
 - second order: what eta y1 leaves of the distance shrinks like eta^2: fitted order 2 +- 0.1;
 - remainder: at every step what eta y1 leaves is at most eta x sharpness of the largest eta y1 of
   all times (at one time y1 may vanish).
@@ -46,6 +47,11 @@ def _rms(values: Array) -> Array:
     return np.sqrt(np.mean(values**2, axis=-2))
 
 
+def _fineness(part: Part) -> Array:
+    """2/sharpness over every step as it was run, the mean over runs."""
+    return np.mean(part.safe / part.eta, axis=1)
+
+
 def compare(grid: Grid, parts: Sequence[Part]) -> tuple[list[dict[str, Any]], list[Check]]:
     """Rows of the table, and the checks that make the verdict."""
     rows, order, second, constant, remainder = [], [], [], [], []
@@ -62,7 +68,7 @@ def compare(grid: Grid, parts: Sequence[Part]) -> tuple[list[dict[str, Any]], li
         order.append(part_order - 1.0)
         second.append(part_second - 2.0)
         constant.append(off)
-        fineness = grid.fineness * 2.0 ** np.arange(len(eta))
+        fineness = _fineness(part)
         remainder.append(share * fineness[:, None] / 2.0)
         relative = _rms(distance / part.scale)
         for (s, fine), (l, time) in product(enumerate(fineness), enumerate(grid.times)):
@@ -116,14 +122,10 @@ def findings(grid: Grid, parts: Sequence[Part], rows: Sequence[dict[str, Any]]) 
     """How large a step may be, and from which step on the first order is all."""
     said = []
     for start, norm in product(grid.starts, grid.norms):
+        chosen = [part for part in parts if (part.start, part.norm) == (start, norm)]
+        run = np.concatenate([part.eta[0] / part.safe for part in chosen])
         largest = [
-            np.concatenate(
-                [
-                    largest_steps(part)
-                    for part in parts
-                    if (part.quantity, part.start, part.norm) == (quantity, start, norm)
-                ]
-            )
+            np.concatenate([largest_steps(part) for part in chosen if part.quantity == quantity])
             for quantity in ("kernel_alignment", "weight_change")
         ]
         medians, worst = np.median(largest, axis=1), np.min(largest, axis=1)
@@ -131,24 +133,29 @@ def findings(grid: Grid, parts: Sequence[Part], rows: Sequence[dict[str, Any]]) 
             f"{start} starts of norm {norm:g}: steps of up to {medians[0]:.2g} of 2/sharpness keep "
             f"KA, and of up to {medians[1]:.2g} the weight change, within 1 % of the flow at all "
             f"times in the median run; {worst[0]:.2g} and {worst[1]:.2g} in the worst of "
-            f"{len(largest[0])} (the largest step run is {1.0 / grid.fineness:g})."
+            f"{len(largest[0])} (the largest steps run are {np.min(run):.2g} to {np.max(run):.2g})."
         )
-    table = {}
+    table, steps = {}, {}
     for row in rows:
         key = tuple(
             row[name] for name in ("start", "norm", "outputs", "inputs", "quantity", "time")
         )
         table.setdefault(key, []).append(row["rms_distance"])
+        steps.setdefault(key, []).append(row["step_over_stable"])
     local = np.log2(np.array([values[:-1] for values in table.values()])) - np.log2(
         np.array([values[1:] for values in table.values()])
     )
-    worst = np.max(np.abs(local - 1.0), axis=0)
-    fineness = grid.fineness * 2 ** np.arange(len(worst))
-    good = int(np.max(np.flatnonzero(worst >= 0.05), initial=-1)) + 1
+    off, fractions = np.abs(local - 1.0), np.array(list(steps.values()))
+    worst = np.max(off, axis=0)
+    good = int(np.max(np.flatnonzero(~(worst < 0.05)), initial=-1)) + 1
+    where = (
+        f"at steps up to {np.min(fractions[:, good]):.2g} of 2/sharpness"
+        if good < len(worst)
+        else "at none of the steps run"
+    )
     said.append(
-        f"Between a step and its half the order is within 0.05 of 1 for every quantity from "
-        f"2/sharpness/{fineness[good]} on; at 2/sharpness/{fineness[0]} it is off by up to "
-        f"{worst[0]:.2g}."
+        f"Between a step and its half the order is within 0.05 of 1 for every quantity {where}; at "
+        f"{fractions[np.argmax(off[:, 0]), 0]:.2g} of 2/sharpness it is off by {worst[0]:.2g}."
     )
     return said
 
@@ -166,7 +173,7 @@ def draw(grid: Grid, parts: Sequence[Part]) -> Figure:
         chosen = [p for p in parts if p.quantity == name and p.kind == white]
         chosen = [p for p in chosen if p.norm == grid.norms[-1]]
         for index, part in enumerate(chosen):
-            step = np.mean(part.eta / part.safe, axis=1)
+            step = 1.0 / _fineness(part)
             values = np.linalg.norm(part.descent - part.theory, axis=-1) / part.scale
             line = part.eta[..., None] * np.linalg.norm(part.constant, axis=-1) / part.scale
             rms, error = _rms(values), np.std(values, axis=1) / np.sqrt(values.shape[1])
