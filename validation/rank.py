@@ -15,7 +15,12 @@ value at the start. A cell is one measure, norm, rank and time. The checks:
 - order: the rms distance of f from T6 over ranks and runs shrinks like the step, for every
   measure, norm and time (least-squares slope over the three steps);
 - second order: that of f1 like its square;
-- limit: f2 at the last time is T6 at t = infinity to 1e-5, in runs whose loss is below 1e-12.
+- limit: f2 at the last time is T6 at t = infinity to 1e-5, in runs whose loss is below 1e-12;
+- settled: these are half of all at least (T6 says 0.78 in the full grid, 0.54 in the quick one).
+
+Of independent normal cells, 6.3e-5 lie beyond 4 standard errors: of the 2160 of the full grid's
+means 0.14, so that a right theory would fail at about 13 % of seeds. Cells of the same runs hang
+together, and a mean of few is not quite normal: that is a guide, not a rate.
 """
 
 from __future__ import annotations
@@ -50,6 +55,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 _QUANTILES = (0.1, 0.5, 0.9)
+_UNSETTLED = 0.5  # share of runs that may still learn at the last time
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,7 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
             "second order", "|order - 2| of it after 2 f(eta/2) - f(eta)", order_once - 2.0, 0.1
         ),
         worst_of("limit", "distance of a settled run from T6 at t = inf", off_limit, 1e-5),
+        worst_of("settled", "share of runs that have not settled", np.mean(~settled), _UNSETTLED),
     ]
     rms = np.sqrt(np.mean(off**2, axis=4))
     columns = {

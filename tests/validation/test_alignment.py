@@ -16,7 +16,17 @@ from validation.steps import place
 QUICK, FULL = alignment.QUICK, alignment.FULL
 CASES = json.loads(json.dumps(alignment.STUDY.cases(True, 0)))
 CHECKS = {
-    *("runs", "order", "limit", "never", "outputs", "outputs limit", "sides", "boundary"),
+    *(
+        "runs",
+        "order",
+        "settled",
+        "limit",
+        "never",
+        "outputs",
+        "outputs limit",
+        "sides",
+        "boundary",
+    ),
 }
 LOSS = place("loss")
 
@@ -63,6 +73,7 @@ def test_the_quick_study_passes_and_nothing_is_vacuous(found):
     assert counts["runs"] == 6 * 4 * runs
     assert counts["order"] == 6 * len(one) == 6 * 2 * 3
     assert counts["limit"] == 6 * (runs - 4)  # all but those that learn nothing
+    assert counts["settled"] == runs - 4 + 4 * QUICK.runs
     assert counts["never"] == 3 * 6 * 4 * 4
     assert counts["outputs"] == 6 * 4 * 4 * QUICK.runs
     assert counts["outputs limit"] == (6 + 4 + 6 + 4) * QUICK.runs
@@ -176,13 +187,31 @@ def test_steps_that_were_not_halved_fail(found):
     assert "outputs" in failed(changed(found, same, one=False))
 
 
-@pytest.mark.parametrize(("one", "check"), [(True, "limit"), (False, "outputs limit")])
-def test_nothing_settled_fails(found, one, check):
+@pytest.mark.parametrize("one", [True, False])
+def test_runs_that_have_not_settled_fail(found, one):
     def unsettled(values, _):
-        values[:, LOSS] += 1e-9
+        values[:, LOSS, -1, -1] += 1e-9  # of the last run, which can learn
         return values
 
-    assert failed(changed(found, unsettled, one)) >= {check}
+    assert failed(changed(found, unsettled, one)) == {"settled"}
+
+
+@pytest.mark.parametrize("function", ["measures", "alignments"])
+def test_a_wrong_loss_at_the_end_of_two_outputs_fails(found, monkeypatch, function):
+    whole = getattr(several_outputs, function)
+
+    def damaged(*arguments, **options):
+        values = whole(*arguments, **options)
+        return values._replace(loss=values.loss + 1e-4)
+
+    monkeypatch.setattr(several_outputs, function, damaged)
+    assert failed(found) == {"settled", "outputs limit"}
+
+
+@pytest.mark.parametrize("function", ["measures", "alignments"])
+def test_an_end_of_nan_fails(found, monkeypatch, function):
+    scaled(monkeypatch, several_outputs, function, np.nan, "kernel_alignment")
+    assert failed(found) == {"outputs limit"}
 
 
 def test_a_run_that_diverged_fails(found):

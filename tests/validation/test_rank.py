@@ -18,9 +18,10 @@ from richlazy import low_rank
 from richlazy.laziness import Measures
 from validation import rank
 from validation.cli import cli
+from validation.steps import place
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = rank.Grid(inputs=4, hidden=5, norms=(1.0, 2.0), times=(1, 12), runs=16, fineness=60)
+TINY = rank.Grid(inputs=4, hidden=5, norms=(1.0, 2.0), times=(1, 30), runs=16, fineness=60)
 
 
 def run_python(*arguments):
@@ -79,6 +80,7 @@ def test_the_quick_run_passes_with_every_cell_in_its_table(simulation):
     assert counts["quantiles"] == 2 * 2 * 3 * 3  # norms, times, measures, quantiles
     assert counts["cosines"] == 2 * 11
     assert counts["limit"] > 0.5 * counts["runs"] / 2
+    assert counts["settled"] == 1
     assert max(abs(row["z"]) for row in rows) == pytest.approx(checks[0].worst)
 
 
@@ -157,13 +159,19 @@ def test_a_theory_of_nan_fails(simulation, monkeypatch):
 def test_nothing_settled_fails(tiny):
     early = replace(TINY, times=(1, 3))
     _, checks = rank.compare(early, simulated(early))
-    assert {check.name for check in checks if not check.passed} == {"limit"}
+    assert {check.name for check in checks if not check.passed} == {"limit", "settled"}
+
+
+def test_too_few_settled_runs_fail(simulation):
+    values = simulation.values.copy()
+    values[place("loss"), :, :, 1::2, :, -1] += 1e-11  # at every other rank
+    assert failed(replace(simulation, values=values)) == {"settled"}
 
 
 def test_the_command_runs_the_quick_study(tmp_path, simulation):
     done = run_python("-m", "validation", "run", "rank", "--quick", "--out", str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"rank: passed (8 of 8 checks); in {tmp_path / 'rank'}" in done.stdout.splitlines()
+    assert f"rank: passed (9 of 9 checks); in {tmp_path / 'rank'}" in done.stdout.splitlines()
     folder = tmp_path / "rank"
     names = {"cases", "plan.json", "table.csv", "result.json", "figure.png"}
     assert {p.name for p in folder.iterdir()} == names
@@ -171,7 +179,7 @@ def test_the_command_runs_the_quick_study(tmp_path, simulation):
     assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
     record = json.loads((folder / "result.json").read_text())
     assert record["passed"]
-    assert record["verdict"] == "passed (8 of 8 checks)"
+    assert record["verdict"] == "passed (9 of 9 checks)"
     assert record["command"] == "python -m validation run rank --quick --seed=0"
     assert (record["quick"], record["seed"], record["settings"]["runs"]) == (True, 0, 32)
     assert set(record["versions"]) == {"python", "richlazy", "numpy", "scipy", "matplotlib"}
@@ -210,7 +218,7 @@ def test_a_failed_verdict_exits_with_one_and_says_which_checks(tmp_path, monkeyp
 @pytest.mark.usefixtures("tiny")
 def test_results_are_replaced_only_with_force(tmp_path):
     folder = tmp_path / "rank"
-    folder.mkdir()
+    assert invoke("run", "rank", "--quick", "--out", tmp_path).exit_code == 0
     (folder / "table.csv").write_text("mine")
     refused = invoke("run", "rank", "--quick", "--out", tmp_path)
     assert refused.exit_code == 2

@@ -45,7 +45,7 @@ def test_numbers_do_not_depend_on_how_many_processes_run_them(runs):
 
 
 def test_twenty_kills_at_random_moments_lose_and_repeat_nothing(runs, monkeypatch):
-    monkeypatch.setenv("TINY_CASES", "400")
+    monkeypatch.setenv("TINY_CASES", "200")
     assert runs.run("--jobs", "2", "--out", "undisturbed")[0] == 0
     (runs.behaviour / "log").unlink()
     moments, kills, kept = random.Random(0), 0, []
@@ -61,7 +61,7 @@ def test_twenty_kills_at_random_moments_lose_and_repeat_nothing(runs, monkeypatc
     assert runs.run("--jobs", "2", "--resume")[0] == 0
     assert runs.files() == runs.files("undisturbed")
     # at most what was running, or done and on its way, is done again
-    assert len(runs.log()) <= 400 + 4 * kills
+    assert len(runs.log()) <= 200 + 4 * kills
     wait_until(lambda: not any(alive(pid) for _, pid in runs.log()))
 
 

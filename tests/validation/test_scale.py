@@ -60,9 +60,9 @@ def test_the_quick_study_passes_and_nothing_is_vacuous(found):
     thin = [case for case in CASES if case["part"] == "thin"]
     two = sum(case["group"] == "unequal" for case in thin)
     assert counts["thin means"] == 6 * (len(thin) - two) + 4 * two
-    # the window: five ranks, three stretches of KA and two of RA; four steps outside;
-    # two norms of two outputs; one early pair
-    assert counts["signs"] == 3 + 2 + 4 + 2 + 1
+    # the window: two stretches beside each of two turns of KA and three beyond, and of RA two and
+    # two; four steps outside; two outputs, beside the laziest and at two norms; one early pair
+    assert counts["signs"] == 7 + 4 + 4 + 2 + 2 + 1
     assert len({tuple(row) for row in result.rows}) == 1
     assert len(result.rows) == counts["means"] + counts["thin means"]
     assert len(result.figure.axes) == 6
@@ -183,6 +183,63 @@ def test_a_slope_of_the_wrong_sign_fails(found, monkeypatch, measure):
 
     monkeypatch.setattr(boundaries, "slope", damaged)
     assert failed(found) == {"signs"}
+
+
+@pytest.mark.parametrize("factor", [0.65, 1.5])
+def test_turns_elsewhere_fail(found, monkeypatch, factor):
+    whole = boundaries.turning_ranks
+    for k in range(2):
+
+        def damaged(*arguments, k=k, **options):
+            turns = whole(*arguments, **options)
+            kernel = list(turns.kernel_alignment)
+            if kernel:
+                kernel[k] *= factor
+            return turns._replace(kernel_alignment=tuple(kernel))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(boundaries, "turning_ranks", damaged)
+            assert failed(found) == {"signs"}
+    scaled(monkeypatch, boundaries, "peak_rank", factor)
+    assert failed(found) == {"signs"}
+
+
+@pytest.mark.parametrize("factor", [0.65, 1.5])
+def test_another_laziest_rank_fails(found, monkeypatch, factor):
+    whole = laziest.rank
+
+    def damaged(*arguments, **options):
+        values = whole(*arguments, **options)
+        return values._replace(rank=np.rint(factor * values.rank).astype(int))
+
+    monkeypatch.setattr(laziest, "rank", damaged)
+    assert failed(found) == {"signs"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda window: window._replace(lowest_norm=3.0 * window.lowest_norm),
+        lambda window: window._replace(lowest_norm=0.4 * window.lowest_norm),
+        lambda window: window._replace(highest_norm=1.5 * window.lowest_norm),
+        lambda window: None,
+    ],
+)
+def test_another_window_of_the_laziest_rank_fails(found, monkeypatch, other):
+    whole = laziest.window
+    monkeypatch.setattr(laziest, "window", lambda *a, **o: other(whole(*a, **o)))
+    assert failed(found) == {"signs"}
+
+
+def test_a_mean_of_nan_fails(found, monkeypatch):
+    whole = several_outputs.expected
+
+    def damaged(*arguments, **options):
+        law = whole(*arguments, **options)
+        return law._replace(mean=law.mean._replace(kernel_alignment=np.nan))
+
+    monkeypatch.setattr(several_outputs, "expected", damaged)
+    assert "thin means" in failed(found)
 
 
 def test_ranks_that_cannot_be_told_apart_fail(found):

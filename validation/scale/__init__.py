@@ -22,9 +22,11 @@ trained in the few directions that ever move (`simulation.thin`). The checks:
 - thin means: the means over tasks at the ranks where T9 turns, as above; of two outputs, whose runs
   have larger steps and e^-8 of their slowest approach before them, to 1e-4;
 - signs: every difference between two ranks has the sign that T9 says, with at least 5 standard
-  errors: E KA and E RA between the ranks where they turn (`boundaries`), E KA growing outside the
-  window, two outputs of unequal strength lazier at the rank that `laziest` gives than at the full
-  one, but not that rank at half the least norm at which any is, and one output early in training.
+  errors: E KA and E RA up to where they turn (`boundaries`) from a rank 1.5 times lower and from
+  there to one 1.5 times higher, so that each turn lies between these two, and in the stretches
+  beyond; E KA growing outside the window; two outputs of unequal strength lazier at the rank that
+  `laziest` gives than at 1.5 times less or more and at full rank, but not that rank at half the
+  least norm at which any is; and rank 1 lazier than full rank early in training.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy import boundaries, limits, low_rank, several_outputs
+from richlazy import boundaries, laziest, limits, low_rank, several_outputs
 from richlazy.laziness import Measures
 from validation.scale import report as scale_report
 from validation.scale.runs import FULL, QUICK, Grid, cases, of_part, simulate
@@ -68,7 +70,7 @@ class Difference(NamedTuple):
     measure: str
     low: int
     high: int
-    predicted: float  #: positive or negative as the theory says
+    predicted: float  #: 1 or -1 as the theory says
     found: float
     error: float
 
@@ -104,7 +106,7 @@ def _rows(part: str, case: Case, law: Array, sd: Array, mean: Array, error: Arra
             "standard_error": float(error[i, k]),
         }
         for i, k in np.ndindex(law.shape)
-        if not np.isnan(law[i, k])
+        if i in _known(case)
     ]
 
 
@@ -116,8 +118,14 @@ def _outputs(case: Case) -> int:
     return len(case.get("strengths", [1.0]))
 
 
+def _known(case: Case) -> list[int]:
+    """Places of the measures whose mean has a closed form."""
+    fields = Measures if _outputs(case) == 1 else several_outputs.Converged
+    return [place(name) for name in fields._fields]
+
+
 def _thin_law(case: Case) -> tuple[Array, Array]:
-    """Mean and sd over random tasks, (measures,), NaN where there is none in closed form."""
+    """Mean and sd over random tasks, (measures,), NaN but for what is `_known`."""
     d, rank, norm, strengths = (case[name] for name in ("inputs", "rank", "norm", "strengths"))
     if len(strengths) == 1:
         t = case["time"] if _early(case) else np.inf
@@ -257,37 +265,55 @@ def _turns(pairs: Sequence[tuple[Case, Arrays]]) -> tuple[list[Any], Array, list
         error = np.hypot(sd / np.sqrt(twice.shape[1]), left * scale)
         mean = np.mean(twice, axis=1)
         score = (mean - law) / error
-        scores.append(score[~np.isnan(score)])
+        scores.append(score[_known(case)])
         columns = [values[:, None] for values in (law, sd, mean, error)]
         rows += _rows(case["group"], case, *columns)
         key = case["group"], case["inputs"], case["norm"]
-        means.setdefault(key, {})[case["rank"]] = law, mean, error
-    return rows, _flat(scores), [d for key, by in means.items() for d in _differences(key, by)]
+        means.setdefault(key, {})[case["rank"]] = case, mean, error
+    return rows, _flat(scores), [d for by in means.values() for d in _differences(by)]
 
 
-def _differences(key: tuple[str, int, float], means: dict[int, Any]) -> list[Difference]:
-    group, d, norm = key
+def _differences(means: dict[int, tuple[Case, Array, Array]]) -> list[Difference]:
+    """Of the ranks of one group, inputs and norm."""
     ranks = sorted(means)
-    wanted = [("kernel_alignment", a, b) for a, b in pairwise(ranks)]
-    if group == "turning":
-        turns = boundaries.turning_ranks(d, norm=norm)
-        at = [ranks[0], *(round(r) for r in turns.kernel_alignment), ranks[-1]]
-        wanted = [("kernel_alignment", a, b) for a, b in pairwise(at)]
-        peak = round(boundaries.peak_rank(d, norm=norm))
-        at = [ranks[0], peak, ranks[-1]]
-        wanted += [("representation_alignment", a, b) for a, b in pairwise(at)]
+    case = means[ranks[0]][0]
+    if case["group"] == "unequal":
+        *lower, d = ranks  # the laziest, or it between two others
+        pairs = [*pairwise(lower), (lower[len(lower) // 2], d)]
+        wanted = [("kernel_alignment", a, b) for a, b in pairs]
+    else:
+        ladders = case.get("ladders", {"kernel_alignment": ranks})
+        wanted = [(name, a, b) for name, ladder in ladders.items() for a, b in pairwise(ladder)]
     found = []
     for name, a, b in wanted:
         k = place(name)
-        (law_a, mean_a, error_a), (law_b, mean_b, error_b) = means[a], means[b]
-        predicted = law_b[k] - law_a[k]
-        if group in ("turning", "monotone"):
-            # turns lie at the ends of each stretch, so its slope has one sign
-            middle = np.sqrt(a * b)
-            predicted = getattr(boundaries.slope(middle, d, norm=norm), name)
-        numbers = predicted, mean_b[k] - mean_a[k], np.hypot(error_a[k], error_b[k])
-        found.append(Difference(group, d, norm, name, a, b, *(float(x) for x in numbers)))
+        (_, mean_a, error_a), (_, mean_b, error_b) = means[a], means[b]
+        numbers = _sign(case, name, a, b), mean_b[k] - mean_a[k], np.hypot(error_a[k], error_b[k])
+        given = case["group"], case["inputs"], case["norm"], name, a, b
+        found.append(Difference(*given, *(float(x) for x in numbers)))
     return found
+
+
+def _sign(case: Case, measure: str, low: int, high: int) -> float:
+    """What T9 says of the sign of a difference, NaN where it contradicts itself."""
+    d, norm, strengths = case["inputs"], case["norm"], case["strengths"]
+    middle = np.sqrt(low * high)  # turns lie at the ends of a stretch, so its slope has one sign
+    if case["group"] == "early":
+        return -1.0
+    if case["group"] == "unequal":
+        if high < d:
+            best = laziest.rank(d, strengths=strengths, norm=norm).rank
+            return 1.0 if middle < best else -1.0
+        window = laziest.window(d, strengths=strengths)
+        inside = window is not None and window.lowest_norm < norm < window.highest_norm
+        return -1.0 if inside else 1.0
+    if measure == "kernel_alignment":
+        turns: tuple[float, ...] = boundaries.turning_ranks(d, norm=norm).kernel_alignment
+    else:
+        turns = (boundaries.peak_rank(d, norm=norm),)
+    sign = (-1.0) ** sum(turn < middle for turn in turns)
+    slope = np.sign(getattr(boundaries.slope(middle, d, norm=norm), measure))
+    return sign if slope == sign else np.nan
 
 
 def compare(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,11 @@ from validation.simulation.thin import random_modes, thin_halved
 from validation.steps import halved, steps_per_unit
 from validation.study import Arrays, Case
 
-__all__ = ["FULL", "QUICK", "Grid", "cases", "of_part", "simulate"]
+__all__ = ["FULL", "QUICK", "Grid", "beside", "cases", "of_part", "simulate"]
 
 Array = NDArray[np.float64]
+
+_BESIDE = 1.5  # ranks on both sides of a turn are this factor away
 
 
 @dataclass(frozen=True)
@@ -135,18 +136,26 @@ def _thin_cases(grid: Grid) -> list[dict[str, Any]]:
     turns = boundaries.turning_ranks(d, norm=np.sqrt(inside)).kernel_alignment
     peak = boundaries.peak_rank(d, norm=np.sqrt(inside))
     ranks = sorted({*grid.between, *(round(r) for r in turns), round(peak), d})
+    kernel, representation = ([x for r in at for x in beside(r)] for at in (turns, [peak]))
+    ladders = {
+        "kernel_alignment": sorted({ranks[0], *kernel, d}),
+        "representation_alignment": sorted({ranks[0], *representation, d}),
+    }
+    more = sorted({*kernel, *representation, *ranks})
     found = []
-    for group, square in (("turning", inside), ("monotone", outside)):
-        for r in ranks:
+    for group, square, chosen in (("turning", inside, more), ("monotone", outside, ranks)):
+        for r in chosen:
             # tasks of less than 1e-5 are too few to matter
             last = alignment.settling(square / r, 1.0, 1e-5)
-            found.append(_random(group, d, r, square, [1.0], last, grid.many, grid.fineness))
+            case = _random(group, d, r, square, [1.0], last, grid.many, grid.fineness)
+            found.append(case | ({"ladders": ladders} if group == "turning" else {}))
     for d, second, square, runs, fineness in grid.unequal:
         strengths = [1.0, second]
         low = int(laziest.rank(d, strengths=strengths, norm=np.sqrt(square)).rank)
         window = laziest.window(d, strengths=strengths)
         assert window is not None
-        for size, r in product((square, 0.25 * window.lowest_norm**2), (low, d)):
+        less = 0.25 * window.lowest_norm**2
+        for size, r in [*((square, x) for x in (*beside(low), d)), (less, low), (less, d)]:
             # a share e^-8 is left of the slowest approach
             last = alignment.settling(size / r, second, 1.0, e_folds=8.0)
             found.append(_random("unequal", d, r, size, strengths, last, runs, fineness))
@@ -154,6 +163,11 @@ def _thin_cases(grid: Grid) -> list[dict[str, Any]]:
     for r in (1, d):
         found.append(_random("early", d, r, norm**2, [1.0], time, grid.many, grid.fineness))
     return found
+
+
+def beside(turn: float) -> list[int]:
+    """The whole rank next to a turn, and one on either side of it."""
+    return [round(turn / _BESIDE), round(turn), round(_BESIDE * turn)]
 
 
 def _random(
