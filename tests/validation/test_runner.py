@@ -45,14 +45,19 @@ def test_numbers_do_not_depend_on_how_many_processes_run_them(runs):
 
 
 def test_twenty_kills_at_random_moments_lose_and_repeat_nothing(runs, monkeypatch):
-    monkeypatch.setenv("TINY_CASES", "200")
+    cases = 500
+    monkeypatch.setenv("TINY_CASES", str(cases))
     assert runs.run("--jobs", "2", "--out", "undisturbed")[0] == 0
     (runs.behaviour / "log").unlink()
-    moments, kills, kept = random.Random(0), 0, []
-    while kills < 20:
-        process = runs.start("--jobs", "2", "--resume")
-        time.sleep(moments.uniform(0.5, 1.5))
-        kills += process.poll() is None
+    moments, kept = random.Random(0), []
+    for kill in range(20):
+        process, begun = runs.start("--jobs", "2", "--resume"), len(runs.log())
+        if kill % 5:  # as it works, else as it starts
+            wait_until(lambda begun=begun: len(runs.log()) > begun)
+            time.sleep(moments.uniform(0.0, 0.2))
+        else:
+            time.sleep(moments.uniform(0.0, 1.0))
+        assert process.poll() is None, "it ended before it was killed: take more cases"
         process.kill()
         process.communicate()
         kept.append(runs.finished())
@@ -61,7 +66,7 @@ def test_twenty_kills_at_random_moments_lose_and_repeat_nothing(runs, monkeypatc
     assert runs.run("--jobs", "2", "--resume")[0] == 0
     assert runs.files() == runs.files("undisturbed")
     # at most what was running, or done and on its way, is done again
-    assert len(runs.log()) <= 200 + 4 * kills
+    assert len(runs.log()) <= cases + 4 * 20
     wait_until(lambda: not any(alive(pid) for _, pid in runs.log()))
 
 
