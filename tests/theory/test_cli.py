@@ -353,7 +353,8 @@ def test_the_commands_of_the_readme_work_as_printed(few, folder):
     np.save("weights.npy", W)
     (folder / "weights.csv").write_text(csv_text(W))
     lines = [line for line in README.splitlines() if line.startswith("richlazy ")]
-    assert [line.split()[1] for line in lines] == ["predict", "predict", "curve", "curve", "report"]
+    kinds = ["predict", "predict", "curve", "curve", "curve", "report"]
+    assert [line.split()[1] for line in lines] == kinds
     for line in lines:
         succeed(*shlex.split(line, comments=True)[1:])
     assert (folder / "rank.png").exists()
