@@ -79,8 +79,8 @@ def test_a_worker_killed_on_the_way_costs_nothing(runs, cluster):
     (runs.behaviour / "7").write_text("kill once")
     cluster("scheduler"), cluster("worker"), cluster("worker")
     time.sleep(2.0)
-    status, output, errors = runs.run("--scheduler", cluster.address)
-    assert (status, errors) == (0, ""), output
+    status, _, errors = runs.run("--scheduler", cluster.address)
+    assert status == 0, errors  # dask itself may tell of the worker
     assert runs.files() == runs.files("local")
 
 
