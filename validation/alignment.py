@@ -40,7 +40,7 @@ from richlazy import boundaries, low_rank, several_outputs
 from richlazy.laziness import Measures
 from richlazy.task import random_directions
 from validation.steps import LEFT, SETTLED, extrapolated, halved, orders, place, steps_per_unit
-from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, worst_of
+from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = [
     "FULL",
@@ -380,7 +380,7 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    grid = Grid(**cases[0]["grid"])
+    grid = grid_of(Grid, cases[0]["grid"])
     rows, checks = compare(cases, found)
     settings = asdict(grid) | {"generator": "numpy default_rng([seed, *draw of the case, 1])"}
     return Result(rows, checks, draw(grid, rows), settings, findings(grid, cases, rows))

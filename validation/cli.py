@@ -130,9 +130,9 @@ def _run(stores: list[Store], pool: Pool) -> bool:
     passed = True
     quiet = not stderr.is_terminal  # or an empty line would be left in a log
     with pool, Progress(*columns, console=stderr, transient=True, disable=quiet) as progress:
-        missing = sum(len(store.missing()) for store in stores)
-        bar = progress.add_task("", total=missing)
-        for store in run_all(stores, pool, lambda: progress.advance(bar)):
+        missing = [(store, store.missing()) for store in stores]
+        bar = progress.add_task("", total=sum(len(indices) for _, indices in missing))
+        for store in run_all(missing, pool, lambda: progress.advance(bar)):
             command = _command(store)
             click.echo(f"{store.study.question}\n")
             result, verdict = _concluded(store, command)
@@ -151,7 +151,7 @@ def _concluded(store: Store, command: str) -> tuple[Result | None, str]:
 
     from richlazy.errors import FileError
 
-    if store.missing():
+    if store.failures():
         return None, store.give_up(command)
     try:
         result = store.conclude(command)

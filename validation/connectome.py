@@ -38,7 +38,7 @@ from richlazy import connectome, controls, matrices, spectrum
 from richlazy.laziness import Measures
 from richlazy.task import random_directions
 from validation.steps import LEFT, extrapolated, halved, orders, place, steps_per_unit
-from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, worst_of
+from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["FULL", "QUICK", "STARTS", "STUDY", "Grid", "Theory", "cases", "compare", "predicted"]
 
@@ -304,7 +304,7 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    grid = Grid(**{name: cases[0][name] for name in Grid.__dataclass_fields__})
+    grid = grid_of(Grid, cases[0])
     theory = [predicted(case) for case in cases]
     rows, checks = compare(grid, cases, found, theory)
     settings = asdict(grid) | {

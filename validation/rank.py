@@ -38,7 +38,7 @@ from scipy.special import betaln
 from richlazy import low_rank
 from richlazy.laziness import Measures
 from validation.steps import LEFT, SETTLED, extrapolated, halved, orders, place, steps_per_unit
-from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, worst_of
+from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = [
     "FULL",
@@ -267,7 +267,7 @@ def draw(grid: Grid, rows: list[dict[str, Any]]) -> Figure:
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    grid = Grid(**{name: cases[0][name] for name in Grid.__dataclass_fields__})
+    grid = grid_of(Grid, cases[0])
     rows, checks = compare(grid, gathered(grid, found))
     settings = asdict(grid) | {"generator": "numpy default_rng([seed, rank, index of the norm])"}
     return Result(rows, checks, draw(grid, rows), settings)

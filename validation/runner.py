@@ -23,8 +23,10 @@ class _Job(NamedTuple):
     index: int
 
 
-def run(stores: Sequence[Store], pool: Pool, advance: Callable[[], None]) -> Iterator[Store]:
-    """Run every case that is missing; yields each store as soon as all its cases have ended.
+def run(
+    missing: Sequence[tuple[Store, Sequence[int]]], pool: Pool, advance: Callable[[], None]
+) -> Iterator[Store]:
+    """Run these cases; yields each store as soon as all its cases have ended.
 
     A case that fails is recorded with its error and does not stop the others. Where a worker
     dies, those cases that it may have been running are run again, one at a time; one that takes
@@ -32,16 +34,16 @@ def run(stores: Sequence[Store], pool: Pool, advance: Callable[[], None]) -> Ite
 
     Parameters
     ----------
-    stores
-        What is to be run, in this order.
+    missing
+        Stores, in the order of running, each with its cases that have no result.
     pool
         Entered.
     advance
         Called after each case.
     """
-    waiting = deque(_Job(store, index) for store in stores for index in store.missing())
+    waiting = deque(_Job(store, index) for store, indices in missing for index in indices)
     left = Counter(job.store.folder for job in waiting)
-    yield from (store for store in stores if not left[store.folder])
+    yield from (store for store, _ in missing if not left[store.folder])
     suspects: deque[_Job] = deque()  # were there when a worker died
     running: dict[Future[Any], _Job] = {}
     broken = alone = False

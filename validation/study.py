@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["DRAWN", "TITLES", "Arrays", "Case", "Check", "Result", "Study", "worst_of"]
+__all__ = ["DRAWN", "TITLES", "Arrays", "Case", "Check", "Result", "Study", "grid_of", "worst_of"]
+
+G = TypeVar("G")
 
 #: The measures that figures show, and what they call them.
 DRAWN = ("kernel_alignment", "representation_alignment", "weight_change")
@@ -20,6 +22,16 @@ TITLES = ("kernel alignment KA", "representation alignment RA", "weight change â
 Case: TypeAlias = Mapping[str, Any]
 #: What a case measured.
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+def grid_of(kind: type[G], case: Case) -> G:
+    """The grid, a dataclass of this kind, whose fields are kept in a case."""
+    return kind(**{field.name: _tuples(case[field.name]) for field in fields(kind)})
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists are tuples again."""
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from richlazy.task import Task
 from validation.comparison import Comparison
 from validation.depth.runs import FULL, QUICK, Grid, cases, simulate
 from validation.steps import LEFT, extrapolated, orders, place
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "simulate"]
 
@@ -247,7 +247,7 @@ def draw(cases: Sequence[Case], found: Sequence[Arrays]) -> Figure:
     """Learning curves of every depth, and time, weight change and kernel against depth."""
     figure = Figure(figsize=(11.0, 7.0), layout="constrained")
     (curve, time), (weight, kernel) = figure.subplots(2, 2)
-    grid = _grid(cases[0])
+    grid = grid_of(Grid, cases[0])
     fine = np.linspace(1.0, max(grid.depths), 101)
     middle = len(grid.starts) // 2
     for case, part in _of_aligned(cases, found, middle):
@@ -305,7 +305,7 @@ def _half_time(case: Case, found: Arrays) -> float:
 
 def findings(cases: Sequence[Case], found: Sequence[Arrays]) -> list[str]:
     """How the time to learn and laziness go with depth."""
-    grid = _grid(cases[0])
+    grid = grid_of(Grid, cases[0])
     least, layers = min(grid.starts), grid.depths
     low, high = np.argsort(grid.starts)[:2]
     times = np.array(
@@ -338,10 +338,6 @@ def findings(cases: Sequence[Case], found: Sequence[Arrays]) -> list[str]:
             + ", ".join(f"{round(end[1], 12):.3g}" for end in ends)
         )
     return said
-
-
-def _grid(case: Case) -> Grid:
-    return Grid(**{name: case[name] for name in Grid.__dataclass_fields__})
 
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:

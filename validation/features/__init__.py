@@ -42,7 +42,7 @@ from richlazy.task import Task
 from validation.features import digits
 from validation.features.report import draw, findings
 from validation.steps import LEFT, extrapolated, halved, orders, place, steps_per_unit
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "simulate"]
 
@@ -313,17 +313,13 @@ def _rows(
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    grid = Grid(**{name: _tuple(cases[0][name]) for name in Grid.__dataclass_fields__})
+    grid = grid_of(Grid, cases[0])
     rows, checks = compare(grid, cases, found)
     settings = asdict(grid) | {
         "generator": "numpy default_rng([seed, 0, index of the anisotropy, index of the norm]), "
         "on digits [seed, 1, rank, aligned, index of the norm]"
     }
     return Result(rows, checks, draw(grid, rows), settings, findings(grid, rows))
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 STUDY = Study(

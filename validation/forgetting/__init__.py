@@ -51,7 +51,7 @@ from validation.forgetting.courses import (
     simulate,
 )
 from validation.steps import LEFT, SETTLED, extrapolated, orders
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["STUDY", "Simulation", "compare", "findings", "gathered"]
 
@@ -320,7 +320,7 @@ def draw(grid: Grid, simulation: Simulation) -> Figure:
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    grid = Grid(**{name: cases[0][name] for name in Grid.__dataclass_fields__})
+    grid = grid_of(Grid, cases[0])
     simulation = gathered(grid, found, predicted(cases))
     rows, checks = compare(grid, simulation)
     settings = asdict(grid) | {

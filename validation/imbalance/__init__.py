@@ -38,7 +38,7 @@ from validation.comparison import Comparison
 from validation.imbalance.runs import FULL, QUICK, Grid, cases, simulate
 from validation.simulation.deep import squares
 from validation.steps import LEFT, extrapolated, orders, place
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "compared", "simulate"]
 
@@ -252,7 +252,7 @@ def _ends(seen: Sequence[Seen], index: int, measure: str) -> tuple[Array, Array]
 
 def draw(seen: Sequence[Seen]) -> Figure:
     """Laziness against lambda, and of one mode against the direction in which it starts."""
-    grid = _grid(seen[0].case)
+    grid = grid_of(Grid, seen[0].case)
     figure = Figure(figsize=(11.0, 7.0), layout="constrained")
     panels = figure.subplots(2, 3)
     shares = np.array(grid.shares)
@@ -291,7 +291,7 @@ def draw(seen: Sequence[Seen]) -> Figure:
 
 def findings(seen: Sequence[Seen]) -> list[str]:
     """From lazy to rich and back as lambda goes through 0 at equal norm."""
-    grid = _grid(seen[0].case)
+    grid = grid_of(Grid, seen[0].case)
     said = []
     middle = int(np.argmin(np.abs(grid.shares)))
     chosen = (0, middle, len(grid.shares) - 1)
@@ -316,10 +316,6 @@ def findings(seen: Sequence[Seen]) -> list[str]:
             f"RA at {low}, the weight change largest at {most}"
         )
     return said
-
-
-def _grid(case: Case) -> Grid:
-    return Grid(**{name: case[name] for name in Grid.__dataclass_fields__})
 
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:

@@ -36,9 +36,9 @@ from scipy.special import ndtri, stdtr
 
 from richlazy import low_rank
 from richlazy.laziness import Measures
-from validation.noise.runs import FULL, QUICK, Cell, Grid, cases, gathered, grid_of, simulate
+from validation.noise.runs import FULL, QUICK, Cell, Grid, cases, gathered, simulate
 from validation.steps import LEFT, extrapolated, place
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["STUDY", "compare", "conclude", "draw", "exponents", "findings"]
 
@@ -283,7 +283,7 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    grid, cells = grid_of(cases[0]), gathered(cases, found)
+    grid, cells = grid_of(Grid, cases[0]), gathered(cases, found)
     rows, checks = compare(grid, cells)
     settings = asdict(grid) | {
         "generator": "numpy default_rng([seed, indices of start, label noise, batch and step]), "

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from richlazy.descent import stable_step
 from validation.simulation.minibatch import descend, fresh
-from validation.study import Arrays, Case
+from validation.study import Arrays, Case, grid_of
 
-__all__ = ["FULL", "QUICK", "Cell", "Grid", "cases", "gathered", "grid_of", "simulate"]
+__all__ = ["FULL", "QUICK", "Cell", "Grid", "cases", "gathered", "simulate"]
 
 Array = NDArray[np.float64]
 
@@ -93,15 +93,9 @@ def cases(grid: Grid, seed: int) -> list[Case]:
     ]
 
 
-def grid_of(case: Case) -> Grid:
-    """What the case was made from."""
-    values = {name: case[name] for name in Grid.__dataclass_fields__}
-    return Grid(**values | {"starts": tuple(map(tuple, case["starts"]))})
-
-
 def simulate(case: Case) -> Arrays:
     """Pairs of runs of one start, label noise, batch and step."""
-    grid = grid_of(case)
+    grid = grid_of(Grid, case)
     index = [case[name] for name in ("start_index", "noise_index", "batch_index", "halving")]
     norm, rank = grid.starts[index[0]]
     label_noise, batch = grid.label_noises[index[1]], grid.batches[index[2]]
@@ -139,7 +133,7 @@ def simulate(case: Case) -> Arrays:
 
 def gathered(cases: Sequence[Case], found: Sequence[Arrays]) -> list[Cell]:
     """Cells, by start, label noise and batch, steps falling."""
-    grid = grid_of(cases[0])
+    grid = grid_of(Grid, cases[0])
     parts = {
         (case["start_index"], case["noise_index"], case["batch_index"], case["halving"]): part
         for case, part in zip(cases, found, strict=True)

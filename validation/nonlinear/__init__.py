@@ -41,7 +41,7 @@ from richlazy.descent import descend
 from validation.nonlinear.report import draw, findings
 from validation.simulation.networks import Records, train, white_samples
 from validation.steps import HALVINGS, extrapolated, orders, steps_per_unit
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "correlation", "simulate"]
 
@@ -365,8 +365,7 @@ def _interval(scores: Array) -> tuple[float, float]:
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    fields = {name: cases[0][name] for name in Grid.__dataclass_fields__}
-    grid = Grid(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+    grid = grid_of(Grid, cases[0])
     rows, checks = compare(grid, cases, found)
     settings = asdict(grid) | {
         "generator": "numpy default_rng([seed, 0, block]), [seed, 1] for linear units, [seed, 2] "

@@ -44,7 +44,7 @@ from richlazy.laziness import Measures
 from validation.scale import report as scale_report
 from validation.scale.runs import FULL, QUICK, Grid, cases, of_part, simulate
 from validation.steps import LEFT, extrapolated, orders, place
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["STUDY", "Difference", "compare", "conclude"]
 
@@ -353,7 +353,7 @@ def compare(
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    grid = Grid(**cases[0]["grid"])
+    grid = grid_of(Grid, cases[0]["grid"])
     rows, checks, differences, away = compare(grid, cases, found)
     settings = asdict(grid) | {"generator": "numpy default_rng([seed, index of the case])"}
     given = [case for case in cases if case["part"] in _GIVEN]

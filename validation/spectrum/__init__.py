@@ -42,7 +42,7 @@ from validation.spectrum.figure import draw
 from validation.spectrum.findings import findings, law_error
 from validation.spectrum.theory import Theory, predicted, simulate
 from validation.steps import LEFT, SETTLED, extrapolated, orders, place
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["STUDY", "compare", "conclude"]
 
@@ -276,7 +276,7 @@ def _filled(row: dict[str, Any]) -> dict[str, Any]:
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Predict, compare and draw."""
-    grid = Grid(**cases[0]["grid"])
+    grid = grid_of(Grid, cases[0]["grid"])
     theory = predicted(grid, cases, found)
     rows, checks = compare(grid, cases, found, theory)
     generator = "numpy default_rng([seed, 0 to 2, indices]) for descent, [seed, 4, 0, indices] "

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from validation.step.runs import FULL, QUICK, Grid, Part, cases, gathered, simulate
 from validation.steps import extrapolated, orders
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["STUDY", "compare", "conclude", "draw", "findings", "largest_steps"]
 
@@ -199,7 +199,7 @@ def draw(grid: Grid, parts: Sequence[Part]) -> Figure:
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    grid = Grid(**{name: cases[0][name] for name in Grid.__dataclass_fields__})
+    grid = grid_of(Grid, cases[0])
     parts = gathered(cases, found)
     rows, checks = compare(grid, parts)
     settings = asdict(grid) | {
