@@ -36,9 +36,6 @@ from scipy.special import roots_jacobi
 
 from richlazy import features, low_rank
 from richlazy.laziness import Measures
-from richlazy.network import Network
-from richlazy.solvers import solve
-from richlazy.task import Task
 from validation.features import digits
 from validation.features.report import draw, findings
 from validation.steps import LEFT, extrapolated, halved, orders, place, steps_per_unit
@@ -209,7 +206,7 @@ def compare(
     z = (np.mean(learned.twice, axis=3) - mean) / np.hypot(sd / np.sqrt(grid.runs), left)
 
     flows = _compared(
-        len(grid.digits_norms), [_flow(*pair) for pair in real], [part for _, part in real]
+        len(grid.digits_norms), [part["flow"] for _, part in real], [part for _, part in real]
     )
     order, order_digits = orders(learned.off, (3, 4)), orders(flows.off, (3, 4))
     limit = "distance of a run from {}, steps extrapolated to 0"
@@ -268,13 +265,6 @@ def _law(case: Case) -> Array:
     mean = np.einsum("i,mit->mt", weights, values)
     variance = np.einsum("i,mit->mt", weights, (values - mean[:, None]) ** 2)
     return np.stack([mean, np.sqrt(variance)])
-
-
-def _flow(case: Case, part: Arrays) -> Array:
-    """The flow of every run at time 0 and at all times, (measures, runs, times)."""
-    task, times = Task(part["cov_yx"], part["cov_xx"]), [0.0, *case["times"]]
-    runs = [solve(Network(first), task, method="flow").measures(times) for first in part["first"]]
-    return np.stack([np.stack(run) for run in runs], axis=1)
 
 
 def _rows(

@@ -6,16 +6,18 @@ learns what is centred, so both are; pixels are scaled to a mean variance of 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from richlazy.network import Network
+from richlazy.solvers import solve
 from richlazy.task import Task
 from validation.steps import halved, steps_per_unit
 
-__all__ = ["data", "simulate", "starts"]
+__all__ = ["data", "flow", "simulate", "starts"]
 
 Array = NDArray[np.float64]
 
@@ -58,7 +60,7 @@ def starts(task: Task, case: Mapping[str, Any]) -> Array:
 
 
 def simulate(case: Mapping[str, Any]) -> dict[str, Array]:
-    """Runs from starts of one kind, with a silent readout, and the task and starts themselves."""
+    """Runs from starts of one kind, with a silent readout, their flow, the task and the starts."""
     task = Task.from_data(*data())
     assert task.cov_xx is not None
     first = starts(task, case)
@@ -68,8 +70,15 @@ def simulate(case: Mapping[str, Any]) -> dict[str, Array]:
     values = halved(first, readout, cov_yx, case["times"], per_unit, cov_xx=task.cov_xx)
     return {
         "values": values,
+        "flow": flow(first, task, case["times"]),
         "first": first,
         "cov_yx": task.cov_yx,
         "cov_xx": task.cov_xx,
         "eta": np.array(1.0 / per_unit),
     }
+
+
+def flow(first: Array, task: Task, times: Sequence[float]) -> Array:
+    """The flow (T11) of every run at time 0 and at all times, (measures, runs, times)."""
+    runs = [solve(Network(w1), task, method="flow").measures([0.0, *times]) for w1 in first]
+    return np.stack([np.stack(run) for run in runs], axis=1)
