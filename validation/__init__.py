@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from validation.study import Study
 
-__all__ = ["STUDIES", "load"]
+__all__ = ["RECURRENT", "STUDIES", "load"]
 
 #: Every study by name; the module of the same name holds it.
 STUDIES = (
@@ -29,16 +29,22 @@ STUDIES = (
     "connectome",
 )
 
+#: The studies of recurrent networks, which need the extra `rnn`: "rnn-rank" is `validation.rnn.rank`.
+RECURRENT = ("rnn-rank", "rnn-structure", "rnn-forgetting")
+
 
 def load(name: str) -> Study:
-    """Return the study with this name; imports NumPy and that one module.
+    """Return the study with this name; imports that one module, and what it needs.
 
     Raises
     ------
     KeyError
-        If no study has this name; the known ones are ``STUDIES``.
+        If no study has this name; the known ones are ``STUDIES`` and ``RECURRENT``.
+    ModuleNotFoundError
+        If the extra that a study needs is not installed.
     """
-    if name not in STUDIES:
-        raise KeyError(f"unknown study {name!r}; the known ones are {', '.join(STUDIES)}")
-    study: Study = import_module(f"validation.{name}").STUDY
+    known = (*STUDIES, *RECURRENT)
+    if name not in known:
+        raise KeyError(f"unknown study {name!r}; the known ones are {', '.join(known)}")
+    study: Study = import_module(f"validation.{name.replace('-', '.')}").STUDY
     return study

@@ -31,10 +31,10 @@ _FOUND = ("result.json", "table.csv", "figure.png")
 _UNREADABLE = (OSError, EOFError, MemoryError, RuntimeError, ValueError, zipfile.BadZipFile)
 
 
-def versions() -> dict[str, str]:
-    """What the numbers depend on."""
-    packages = ("richlazy", "numpy", "scipy", "matplotlib")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+def versions(packages: Sequence[str] = ()) -> dict[str, str]:
+    """What the numbers depend on; `packages` are further distributions."""
+    names = ("richlazy", "numpy", "scipy", "matplotlib", *packages)
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def _code() -> str:
@@ -78,7 +78,8 @@ class Store:
         self.quick, self.seed = quick, seed
         self._resume, self._force = resume, force
         self._held: int | None = None
-        plan = {"study": study.name, "quick": quick, "seed": seed, "versions": versions()}
+        plan = {"study": study.name, "quick": quick, "seed": seed}
+        plan["versions"] = versions(study.packages)
         self._plan = json.dumps(plan | {"code": _code(), "cases": self.cases}, allow_nan=False)
 
     def check(self) -> None:
@@ -257,7 +258,7 @@ class Store:
             "command": command,
             "quick": self.quick,
             "seed": self.seed,
-            "versions": versions(),
+            "versions": versions(self.study.packages),
         }
         text = json.dumps(record, indent=2, allow_nan=False) + "\n"
         write_text(self.folder / _FOUND[0], text)

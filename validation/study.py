@@ -91,6 +91,7 @@ class Study:
 
     `cases(quick, seed)` lists independent cases; `simulate(case)` runs one, in whatever process,
     and gives the same numbers for the same case; `conclude(cases, found)` compares them all.
+    `packages` are distributions, beside the library's own, that the numbers depend on.
     """
 
     name: str
@@ -98,3 +99,4 @@ class Study:
     cases: Callable[[bool, int], Sequence[Case]]
     simulate: Callable[[Case], Arrays]
     conclude: Callable[[Sequence[Case], Sequence[Arrays]], Result]
+    packages: tuple[str, ...] = ()

@@ -1,0 +1,217 @@
+"""Recurrent networks from structured starts, and measured circuits, each beside its control.
+
+Starts are those of `starts.make`, all of the norm of one Gaussian matrix; starts of one seed share
+that matrix, W_x, W_o and all trials. Connectomes have a random sign for each neuron: without
+signs their activity bursts. Starts that burst are trained too, and told of apart.
+
+- paired: mean over seeds of start - control, Student's interval, and the paired t-test, its
+  p-values adjusted for all comparisons of the study by Benjamini and Hochberg's false discovery
+  rate; told apart below 0.05;
+- order: mean over seeds of Spearman's rho between a measure and what the linear theory, or an
+  effective rank, says of the same singular values, over all starts but that made for the task
+  (of which singular values do not tell); the interval is a bootstrap over seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import false_discovery_control
+
+from richlazy.connectome import names as circuits
+from validation.rnn import PACKAGES
+from validation.rnn.experiment import GENERATOR, Networks, cases, simulate
+from validation.rnn.statistics import Interval, difference, mean, rank_correlation
+from validation.rnn.summary import NAMES, Found, checks, gathered, rows
+from validation.study import Arrays, Case, Result, Study, grid_of
+
+__all__ = ["CONTROLS", "FULL", "QUICK", "STUDY", "Comparison", "compared", "conclude", "draw"]
+
+#: Start and what it is compared with.
+CONTROLS = (
+    ("rank:1", "gaussian"),
+    ("power_law:0.5", "gaussian"),
+    ("power_law:1", "gaussian"),
+    ("input_output:1", "rank:1"),
+    ("cell_types", "gaussian"),
+    ("dale", "gaussian"),
+    ("chains_over", "gaussian"),
+    ("chains_under", "gaussian"),
+    ("chains_over", "chains_under"),
+    *(
+        (f"{name}/signed", control)
+        for name in circuits()
+        for control in ("gaussian", f"{name}/shuffled/signed", f"{name}/degrees/signed")
+    ),
+)
+_COMPARED = tuple(dict.fromkeys(start for pair in CONTROLS for start in pair))
+#: Trained too, but activity grows by orders of magnitude within a trial: along the gradient, W_h
+#: amplifies what all trials share, and so does a circuit whose weights are all positive.
+BURSTING = ("gradient:2", *circuits())
+
+FULL = Networks(
+    tasks=("2AF", "DMS"),
+    starts=(*_COMPARED, *BURSTING),
+    seeds=10,
+    units=209,  # neurons of the smallest of the circuits
+)
+QUICK = replace(FULL, tasks=("2AF",), seeds=3, units=40, steps=600, rate=0.01)
+
+_SIGNIFICANT = 0.05
+
+
+class Comparison(NamedTuple):
+    """A start less its control; `adjusted` is the p-value among all comparisons."""
+
+    task: str
+    measure: str
+    start: str
+    control: str
+    difference: Interval
+    adjusted: float
+
+
+def compared(grid: Networks, every: Found) -> list[Comparison]:
+    """Every start with its control, on every task, in every measure of laziness."""
+    place = {start: index for index, start in enumerate(grid.starts)}
+    found = [
+        (task, name, start, control, difference(values[:, place[start]], values[:, place[control]]))
+        for task, mine in every.items()
+        for name, values in ((name, mine[name]) for name in NAMES)
+        for start, control in CONTROLS
+    ]
+    p = np.array([row[-1].p for row in found])
+    adjusted = np.full(p.size, np.nan)
+    tested = np.isfinite(p)
+    if np.any(tested):
+        adjusted[tested] = false_discovery_control(p[tested])
+    return [Comparison(*row, float(q)) for row, q in zip(found, adjusted, strict=True)]
+
+
+def findings(grid: Networks, every: Found, all_compared: Sequence[Comparison]) -> list[str]:
+    """Every comparison, whichever way it went, and whether spectra tell the order of the starts."""
+    said = []
+    for task, name in product(every, NAMES):
+        mine = [c for c in all_compared if (c.task, c.measure) == (task, name)]
+        told = [c for c in mine if c.adjusted < _SIGNIFICANT]
+        parts = []
+        for words, sign in (("below", -1.0), ("above", 1.0)):
+            where = [c for c in told if sign * c.difference.estimate > 0]
+            if where:
+                parts.append(f"{words} the control: {_listed(where)}")
+        rest = [c for c in mine if not c.adjusted < _SIGNIFICANT]
+        parts += [f"not told apart: {_listed(rest)}"] * bool(rest)
+        said.append(f"{task}, {NAMES[name]} less that of the control; {'; '.join(parts)}.")
+    among = [
+        index
+        for index, start in enumerate(grid.starts)
+        if start in _COMPARED and not start.startswith("input_output")
+    ]
+    for task, mine in every.items():
+        said += [f"{task}, order of {len(among)} starts, {part}." for part in _orders(mine, among)]
+        for index, start in enumerate(grid.starts):
+            if start in BURSTING:
+                said.append(_bursting(task, start, mine, index))
+    return said
+
+
+def _listed(pairs: Sequence[Comparison]) -> str:
+    return ", ".join(f"{c.start} - {c.control} {c.difference}" for c in pairs)
+
+
+def _orders(mine: Arrays, among: Sequence[int]) -> list[str]:
+    levels = {
+        "E KA at norm 1": "theory_kernel_alignment",
+        "E KA at the norm of W_h": "theory_kernel_alignment_kept",
+        "participation ratio": "participation_before",
+        "stable rank": "stable_before",
+    }
+    found = []
+    for name in ("kernel_alignment", "representation_alignment", "weight_change"):
+        parts = []
+        for words, level in levels.items():
+            rho = rank_correlation(np.mean(mine[level][:, among], axis=0), mine[name][:, among])
+            parts.append(f"{words} {rho}")
+        found.append(f"{NAMES[name]} with {', '.join(parts)}")
+    return found
+
+
+def _bursting(task: str, start: str, mine: Arrays, index: int) -> str:
+    diverged, change = mine["diverged"][:, index], mine["weight_change"][:, index]
+    moved = change[np.isfinite(change)]
+    rest = f"; the others moved by ‖ΔW_h‖ = {np.median(moved):.3g} (median)" * bool(moved.size)
+    return f"{task}, {start}: {int(np.sum(diverged))} of {diverged.size} runs diverged{rest}."
+
+
+def draw(grid: Networks, every: Found) -> Figure:
+    """Kernel alignment and weight change of every start, and KA against the theory's."""
+    figure = Figure(figsize=(13.0, 8.0), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    starts = [index for index, start in enumerate(grid.starts) if start in _COMPARED]
+    height = 0.8 / len(every)
+    for k, (task, mine) in enumerate(every.items()):
+        look = {"fmt": "o", "color": f"C{k}", "capsize": 2, "markersize": 4, "label": task}
+        for axis, name in ((left, "kernel_alignment"), (middle, "weight_change")):
+            stats = [mean(mine[name][:, index]) for index in starts]
+            centre = np.array([s.estimate for s in stats])
+            error = centre - [s.low for s in stats], [s.high for s in stats] - centre
+            axis.errorbar(centre, np.arange(len(starts)) + k * height, xerr=error, **look)
+        expected = np.mean(mine["theory_kernel_alignment"][:, starts], axis=0)
+        right.plot(expected, np.nanmean(mine["kernel_alignment"][:, starts], axis=0), "o")
+    left.set_yticks(np.arange(len(starts)), [grid.starts[index] for index in starts])
+    middle.set_yticks(np.arange(len(starts)), [])
+    for axis, title in ((left, "kernel alignment KA"), (middle, "weight change ‖ΔW$_h$‖")):
+        axis.invert_yaxis()
+        axis.grid(axis="y", alpha=0.3)
+        axis.set_title(f"{title}, mean and 95 % interval", fontsize=10)
+    left.legend()
+    right.set(xlabel="E KA of the linear theory, norm 1 (T15)", ylabel="KA measured")
+    right.set_title("does the linear theory order the starts?", fontsize=10)
+    return figure
+
+
+def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
+    """Compare and draw."""
+    grid, calm = grid_of(Networks, cases[0]), slice(0, len(_COMPARED))
+    every = gathered(cases, found, calm)
+    pairs = compared(grid, every)
+    said, table = findings(grid, every, pairs), rows(every, grid.starts)
+    none = {"control": "", "p": "", "adjusted_p": ""}
+    table = [row | none for row in table] + [
+        {
+            "task": pair.task,
+            "start": pair.start,
+            "measure": pair.measure,
+            "mean": pair.difference.estimate,
+            "low": pair.difference.low,
+            "high": pair.difference.high,
+            "sd": "",
+            "seeds": pair.difference.seeds,
+            "diverged": "",
+            "control": pair.control,
+            "p": pair.difference.p,
+            "adjusted_p": pair.adjusted,
+        }
+        for pair in pairs
+    ]
+    settings = asdict(grid) | {"generator": GENERATOR}
+    return Result(table, checks(every, calm), draw(grid, every), settings, said)
+
+
+STUDY = Study(
+    name="rnn-structure",
+    question=(
+        "How lazily do recurrent networks learn from structured starts and measured circuits of "
+        "equal norm, beside their controls: soft and aligned low rank, cell types, Dale's law, "
+        "chain motifs, C. elegans and the mushroom bodies of a fly larva?"
+    ),
+    cases=lambda quick, seed: cases(QUICK if quick else FULL, seed),
+    simulate=simulate,
+    conclude=conclude,
+    packages=tuple(PACKAGES.values()),
+)

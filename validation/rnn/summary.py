@@ -1,0 +1,98 @@
+"""What the recurrent studies do with their measures: table, checks, measures at the same loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation.rnn.measures import MEASURES, at_loss
+from validation.rnn.statistics import mean
+from validation.study import Arrays, Case, Check, worst_of
+
+__all__ = ["NAMES", "Found", "checks", "gathered", "rows"]
+
+Floats = NDArray[np.float64]
+#: {task: {name: (seeds, starts) or, for curves, (seeds, starts, windows)}}
+Found = dict[str, dict[str, Floats]]
+
+#: What sentences call the measures of laziness.
+NAMES = {
+    "kernel_alignment": "KA",
+    "representation_alignment": "RA",
+    "weight_change": "‖ΔW_h‖",
+    "matched_change": "‖ΔW_h‖ at the same loss",
+}
+_CURVES = ("loss", "change", "path")
+
+
+def gathered(cases: Sequence[Case], found: Sequence[Arrays], among: slice = slice(None)) -> Found:
+    """What all seeds of every task found.
+
+    "matched_change" is |dW_h| when the loss first reaches the level that all runs of the task
+    reach, those of the starts `among`.
+    """
+    every: Found = {}
+    for task in dict.fromkeys(case["task"] for case in cases):
+        mine = [part for case, part in zip(cases, found, strict=True) if case["task"] == task]
+        arrays = {name: np.stack([part[name] for part in mine]) for name in mine[0]}
+        level = float(np.nanmax(arrays["final_loss"][:, among]))
+        pairs = zip(arrays["loss"], arrays["change"], strict=True)
+        arrays["matched_change"] = np.array([at_loss(*pair, level) for pair in pairs])
+        every[task] = arrays
+    return every
+
+
+def rows(every: Found, starts: Sequence[str]) -> list[dict[str, Any]]:
+    """Mean over seeds with Student's interval, spread, and how many runs are in it."""
+    found = []
+    for task, mine in every.items():
+        for index, start in enumerate(starts):
+            for name, values in mine.items():
+                if name in (*_CURVES, "diverged"):
+                    continue
+                estimate, low, high, _, seeds = mean(values[:, index])
+                found.append(
+                    {
+                        "task": task,
+                        "start": start,
+                        "measure": name,
+                        "mean": estimate,
+                        "low": low,
+                        "high": high,
+                        "sd": float(np.nanstd(values[:, index], ddof=1)) if seeds > 1 else "",
+                        "seeds": seeds,
+                        "diverged": int(np.sum(mine["diverged"][:, index])),
+                    }
+                )
+    return found
+
+
+def checks(every: Found, among: slice = slice(None)) -> list[Check]:
+    """What must hold of every run, whatever it is about; `among` picks starts."""
+
+    def of(name: str) -> Floats:
+        return np.concatenate([mine[name][:, among].ravel() for mine in every.values()])
+
+    trained = of("diverged") == 0
+    first = np.concatenate([mine["loss"][:, among, 0].ravel() for mine in every.values()])
+    unit = [of(name) for name in MEASURES if name.endswith(("alignment", "similarity", "accuracy"))]
+    bounds = "KA, RA, sign similarity, accuracy: |x - 1/2|"
+    return [
+        worst_of("trained", "runs that diverged", of("diverged"), 0.5),
+        worst_of(
+            "learned",
+            "final loss over that of the first window",
+            (of("final_loss") / first)[trained],
+            1.0,
+        ),
+        worst_of(
+            "path",
+            "‖ΔW_h‖ over the length of its path",
+            (of("weight_change") / of("path_length"))[trained],
+            1.0 + 1e-4,
+        ),
+        worst_of("bounds", bounds, np.concatenate([u[trained] for u in unit]) - 0.5, 0.5 + 1e-6),
+    ]
