@@ -33,6 +33,7 @@ from validation.rnn.experiment import (
 )
 from validation.rnn.measures import evaluate
 from validation.rnn.statistics import difference, mean, rank_correlation
+from validation.rnn.summary import intervals
 from validation.rnn.train import stacked, train
 from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
@@ -169,9 +170,7 @@ def draw(grid: Networks, every: Found) -> Figure:
     ranks, shown = ranks_of(grid), ("forgotten", "change_second", "path_length")
     for axis, name in zip(figure.subplots(1, len(shown)), shown, strict=True):
         for index, (course, mine) in enumerate(every.items()):
-            stats = [mean(mine[name][:, k]) for k in range(len(ranks))]
-            centre = np.array([s.estimate for s in stats])
-            error = centre - [s.low for s in stats], [s.high for s in stats] - centre
+            centre, error = intervals(mine[name])
             look = {"color": f"C{index}", "marker": "o", "capsize": 2}
             axis.errorbar(ranks, centre, error, label=course, **look)
         axis.set(xscale="log", xlabel="rank of W$_h$(0)")

@@ -26,8 +26,8 @@ from scipy.stats import false_discovery_control
 from richlazy.connectome import names as circuits
 from validation.rnn import PACKAGES
 from validation.rnn.experiment import GENERATOR, Networks, cases, simulate
-from validation.rnn.statistics import Interval, difference, mean, rank_correlation
-from validation.rnn.summary import NAMES, Found, checks, gathered, rows
+from validation.rnn.statistics import Interval, difference, rank_correlation
+from validation.rnn.summary import NAMES, Found, checks, gathered, intervals, rows
 from validation.study import Arrays, Case, Result, Study, grid_of
 
 __all__ = ["CONTROLS", "FULL", "QUICK", "STUDY", "Comparison", "compared", "conclude", "draw"]
@@ -157,9 +157,7 @@ def draw(grid: Networks, every: Found) -> Figure:
     for k, (task, mine) in enumerate(every.items()):
         look = {"fmt": "o", "color": f"C{k}", "capsize": 2, "markersize": 4, "label": task}
         for axis, name in ((left, "kernel_alignment"), (middle, "weight_change")):
-            stats = [mean(mine[name][:, index]) for index in starts]
-            centre = np.array([s.estimate for s in stats])
-            error = centre - [s.low for s in stats], [s.high for s in stats] - centre
+            centre, error = intervals(mine[name][:, starts])
             axis.errorbar(centre, np.arange(len(starts)) + k * height, xerr=error, **look)
         expected = np.mean(mine["theory_kernel_alignment"][:, starts], axis=0)
         right.plot(expected, np.nanmean(mine["kernel_alignment"][:, starts], axis=0), "o")

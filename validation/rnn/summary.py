@@ -12,7 +12,7 @@ from validation.rnn.measures import MEASURES, at_loss
 from validation.rnn.statistics import mean
 from validation.study import Arrays, Case, Check, worst_of
 
-__all__ = ["NAMES", "Found", "checks", "gathered", "rows"]
+__all__ = ["NAMES", "Found", "checks", "gathered", "intervals", "rows"]
 
 Floats = NDArray[np.float64]
 #: {task: {name: (seeds, starts) or, for curves, (seeds, starts, windows)}}
@@ -68,6 +68,14 @@ def rows(every: Found, starts: Sequence[str]) -> list[dict[str, Any]]:
                     }
                 )
     return found
+
+
+def intervals(values: Floats) -> tuple[Floats, Floats]:
+    """Means of (seeds, levels) over seeds, and how far their intervals reach down and up."""
+    every = [mean(column) for column in values.T]
+    centre = np.array([found.estimate for found in every])
+    low, high = np.array([(found.low, found.high) for found in every]).T
+    return centre, np.stack([centre - low, high - centre])
 
 
 def checks(every: Found, among: slice = slice(None)) -> list[Check]:
