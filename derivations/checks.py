@@ -8,6 +8,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import mpmath
@@ -149,11 +150,14 @@ def _is_root(expression: sp.Basic) -> bool:
     return expression.is_Pow and expression.exp.is_Rational and not expression.exp.is_Integer
 
 
+_factor = cache(sp.factor)  # the same few stand under the roots of every part and every check
+
+
 def factored_roots(expression: sp.Expr, t: sp.Symbol) -> sp.Expr:
     """Factor what stands under every root that does not move with `t`."""
     return expression.replace(
         lambda e: _is_root(e) and not e.base.has(t),
-        lambda e: sp.Pow(sp.factor(e.base), e.exp),
+        lambda e: sp.Pow(_factor(e.base), e.exp),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -124,15 +124,26 @@ class Derivation:
 
         Values go by the names in ``symbols``; those the claim does not depend on are ignored.
         """
-        claim = self.claims[name]
-        needed = sorted(map(str, claim.free_symbols))
+        needed, function = self._function(name)
         if missing := set(needed) - set(values):
             raise ValueError(f"{name} needs values of {needed}, missing {sorted(missing)}")
         if unknown := set(values) - set(self.symbols):
             raise ValueError(f"{self.id} has no symbols {sorted(unknown)}")
         with mpmath.workdps(digits):
-            function = sp.lambdify([self.symbols[n] for n in needed], claim, "mpmath", cse=True)
             return mpmath.mpf(function(*(mpmath.mpf(values[n]) for n in needed)))
+
+    def _function(self, name: str) -> tuple[list[str], Callable[..., mpmath.mpf]]:
+        """What a claim depends on and its value; SymPy takes long to write such a function."""
+        if name not in self._functions:
+            claim = self.claims[name]
+            needed = sorted(map(str, claim.free_symbols))
+            symbols = [self.symbols[n] for n in needed]
+            self._functions[name] = needed, sp.lambdify(symbols, claim, "mpmath", cse=True)
+        return self._functions[name]
+
+    @cached_property
+    def _functions(self) -> dict[str, tuple[list[str], Callable[..., mpmath.mpf]]]:
+        return {}
 
     def with_claim(self, name: str, formula: sp.Basic) -> Derivation:
         """Return a copy with another formula for one claim, so that a test can damage it.
