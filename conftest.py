@@ -1,9 +1,17 @@
-"""Settings that every test needs before NumPy is loaded."""
+"""Settings that every test and every process it starts need, before NumPy is loaded."""
 
 from __future__ import annotations
 
 import os
+import signal
+
+from tests.theory.agreement import *  # noqa: F403
 
 # Hundreds of small eigenproblems: BLAS threads only fight for the cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell has what it starts with "&" ignore interrupts, and so would every process started here. A
+# handler, unlike being ignored, is not inherited: they start as from a terminal.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

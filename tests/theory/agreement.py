@@ -1,4 +1,8 @@
-"""Worst disagreement of the library with each formula of the derivations, told after a run."""
+"""Worst disagreement of the library with each formula of the derivations, told after a run.
+
+Workers of pytest-xdist send theirs to the process that tells; it collects no tests itself, so the
+hooks are in the outermost conftest.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,13 @@ import textwrap
 
 import pytest
 
-__all__ = ["agreement", "pytest_configure", "pytest_terminal_summary"]
+__all__ = [
+    "agreement",
+    "pytest_configure",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+]
 
 WORST = pytest.StashKey[dict[str, float]]()
 TITLE = "library against derivations, 50 digits or more: worst relative disagreement"
@@ -26,10 +36,26 @@ def agreement(pytestconfig):
     def note(formula, error):
         assert re.match(r"T\d+ \w", formula), formula
         seen = float(error) if error == error else math.inf  # NaN is no agreement at all
-        worst[formula] = max(seen, worst.get(formula, 0.0))
+        _keep(worst, {formula: seen})
         return error
 
     return note
+
+
+def _keep(worst, seen):
+    for formula, error in seen.items():
+        worst[formula] = max(error, worst.get(formula, 0.0))
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[TITLE] = session.config.stash[WORST]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    # a worker that died has sent nothing
+    _keep(node.config.stash[WORST], getattr(node, "workeroutput", {}).get(TITLE, {}))
 
 
 def pytest_terminal_summary(terminalreporter, config):

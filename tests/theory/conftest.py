@@ -10,11 +10,6 @@ from richlazy.laziness import Measures
 from richlazy.matrices import forward
 from richlazy.network import Network
 from richlazy.task import Task
-from tests.theory.agreement import (  # noqa: F401
-    agreement,
-    pytest_configure,
-    pytest_terminal_summary,
-)
 
 
 def _weights(start, task):

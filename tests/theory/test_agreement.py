@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 pytest_plugins = ["pytester"]
 
 NOTED = """
@@ -21,10 +23,11 @@ NOTED = """
 """
 
 
-def test_the_summary_lists_the_worst_of_every_formula(pytester):
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_the_summary_lists_the_worst_of_every_formula(pytester, workers):
     pytester.makeconftest("from tests.theory.agreement import *")
     pytester.makepyfile(NOTED)
-    run = pytester.runpytest_inprocess("-p", "no:hypothesispytest")
+    run = pytester.runpytest_inprocess("-p", "no:hypothesispytest", *workers)
     run.assert_outcomes(passed=2)
     run.stdout.fnmatch_lines(
         [
