@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,19 +97,23 @@ def test_the_laziest_rank_is_no_richer_than_the_full_one(d, norm, weaker):
         assert curve.columns["laziest_rank"] == d
 
 
-def drawn():
-    return {
-        "boundary": boundary_curves.boundary(50, norm=3.0),
-        "slopes": boundary_curves.slopes(300, norm=3.0),
-        "peak": boundary_curves.peak(300),
-        "laziest": boundary_curves.laziest(150, strengths=[1.0, 0.05]),
-        "rich_correction": boundary_curves.rich_correction([1, 0.5], [0.2, 0.3], 20),
-    }
+DRAWN = {
+    "boundary": lambda: boundary_curves.boundary(50, norm=3.0),
+    "slopes": lambda: boundary_curves.slopes(300, norm=3.0),
+    "peak": lambda: boundary_curves.peak(300),
+    "laziest": lambda: boundary_curves.laziest(150, strengths=[1.0, 0.05]),
+    "rich_correction": lambda: boundary_curves.rich_correction([1, 0.5], [0.2, 0.3], 20),
+}
 
 
-@pytest.mark.parametrize("name", drawn())
+@cache
+def drawn(name):
+    return DRAWN[name]()
+
+
+@pytest.mark.parametrize("name", DRAWN)
 def test_a_curve_is_drawn_stored_and_read_again(name):
-    curve = drawn()[name]
+    curve = drawn(name)
     figure = curve.plot()
     lines = [line for axes in figure.axes for line in axes.get_lines()]
     for values in curve.columns.values():
@@ -123,7 +129,7 @@ def test_a_curve_is_drawn_stored_and_read_again(name):
 
 
 def test_defaults_reach_beyond_what_there_is_to_see():
-    peak, lazy = drawn()["peak"], drawn()["laziest"]
+    peak, lazy = drawn("peak"), drawn("laziest")
     turns = np.isfinite(peak.columns["kernel_peak"])
     assert np.any(turns)
     assert not turns[0]
@@ -176,7 +182,7 @@ def test_the_command_prints_and_draws_them(kind, tmp_path):
 
 
 def test_a_curve_of_nothing_known_is_refused():
-    curve = drawn()["slopes"]
+    curve = drawn("slopes")
     other = type(curve)("rank", curve.x, {"something": curve.x}, {})
     with pytest.raises(ValueError, match="kernel_slope"):
         figures.draw_curve(other)

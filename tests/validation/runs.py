@@ -70,7 +70,7 @@ class Runs:
         shutil.copytree(ROOT / "validation", folder / "validation")
         (folder / "validation" / "tiny.py").write_text(TINY)
         with (folder / "validation" / "__init__.py").open("a") as file:
-            file.write('\nSTUDIES = ("tiny",)\n')
+            file.write('\nSTUDIES, RECURRENT = ("tiny",), ()\n')
 
     def start(self, *options: str, **more):
         """A process that runs tiny, in a session of its own."""
@@ -85,7 +85,9 @@ class Runs:
         )
 
     def run(self, *options: str, **more):
-        """(exit status, output, errors) of a whole run."""
+        """(exit status, output, errors) of a whole run, on one worker unless told."""
+        if not {"--jobs", "--scheduler", "--cluster"}.intersection(options):
+            options += ("--jobs", "1")
         process = self.start(*options, **more)
         output, errors = process.communicate(timeout=120)
         return process.returncode, output, errors

@@ -194,10 +194,14 @@ def invoke(*arguments):
     return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
+def run_quick(*options):
+    return invoke("run", "rank", "--quick", "--jobs", 1, *options)
+
+
 @pytest.mark.usefixtures("tiny")
 def test_a_seed_changes_the_tasks(tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        invoke("run", "rank", "--quick", "--seed", seed, "--out", tmp_path / name)
+        run_quick("--seed", seed, "--out", tmp_path / name)
     a, b, c = (tmp_path / name / "rank" for name in "abc")
     for file in ("table.csv", "result.json", "figure.png"):
         assert (a / file).read_bytes() == (b / file).read_bytes()
@@ -208,7 +212,7 @@ def test_a_seed_changes_the_tasks(tmp_path):
 @pytest.mark.usefixtures("tiny")
 def test_a_failed_verdict_exits_with_one_and_says_which_checks(tmp_path, monkeypatch):
     damage_measures(monkeypatch, weight_change=np.nan)
-    done = invoke("run", "rank", "--quick", "--out", tmp_path)
+    done = run_quick("--out", tmp_path)
     assert done.exit_code == 1
     record = json.loads((tmp_path / "rank" / "result.json").read_text())
     assert not record["passed"]
@@ -218,20 +222,20 @@ def test_a_failed_verdict_exits_with_one_and_says_which_checks(tmp_path, monkeyp
 @pytest.mark.usefixtures("tiny")
 def test_results_are_replaced_only_with_force(tmp_path):
     folder = tmp_path / "rank"
-    assert invoke("run", "rank", "--quick", "--out", tmp_path).exit_code == 0
+    assert run_quick("--out", tmp_path).exit_code == 0
     (folder / "table.csv").write_text("mine")
-    refused = invoke("run", "rank", "--quick", "--out", tmp_path)
+    refused = run_quick("--out", tmp_path)
     assert refused.exit_code == 2
     assert refused.output.count("\n") == 1
     assert "not empty" in refused.output
     assert (folder / "table.csv").read_text() == "mine"
-    assert invoke("run", "rank", "--quick", "--out", tmp_path, "--force").exit_code == 0
+    assert run_quick("--out", tmp_path, "--force").exit_code == 0
     assert (folder / "table.csv").read_text() != "mine"
 
 
 def test_a_file_in_the_way_is_one_line(tmp_path):
     (tmp_path / "rank").write_text("")
-    done = invoke("run", "rank", "--quick", "--out", tmp_path)
+    done = run_quick("--out", tmp_path)
     assert done.exit_code == 2
     assert done.output.endswith("is a file; name a folder\n")
 
