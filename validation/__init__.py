@@ -29,7 +29,7 @@ STUDIES = (
     "connectome",
 )
 
-#: The studies of recurrent networks, which need the extra `rnn`: "rnn-rank" is `validation.rnn.rank`.
+#: Those of recurrent networks, which need the extra `rnn`; `validation.rnn.rank` holds "rnn-rank".
 RECURRENT = ("rnn-rank", "rnn-structure", "rnn-forgetting")
 
 

@@ -21,7 +21,10 @@ def main() -> None:
         needed = (error.name or "").partition(".")[0]
         if needed in ("", "validation"):
             raise
-        print(f"validation needs {needed}: python -m pip install -e .", file=sys.stderr)
+        line = str(error)
+        if "pip install" not in line:  # unlike those that name an extra
+            line = f"validation needs {needed}: python -m pip install -e ."
+        print(line, file=sys.stderr)
         sys.exit(2)
 
 

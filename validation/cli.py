@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from validation import STUDIES, load
+from validation import RECURRENT, STUDIES, load
 
 if TYPE_CHECKING:
     from validation.pools import Pool
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from validation.study import Result
 
 __all__ = ["cli"]
+
+_GROUPS = {"all": STUDIES, "rnn": RECURRENT}
 
 _OUT = click.option(
     "--out",
@@ -37,7 +39,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("study", type=click.Choice([*STUDIES, "all"]))
+@click.argument("study", type=click.Choice([*STUDIES, *RECURRENT, *_GROUPS]))
 @click.option("--quick", is_flag=True, help="A small grid, for a look in seconds.")
 @_OUT
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
@@ -59,7 +61,10 @@ def run(
     scheduler: str | None,
     cluster: str | None,
 ) -> None:
-    """Run STUDY, or all of them: table, verdict and figure.
+    """Run STUDY: table, verdict and figure.
+
+    "all" is every study but those of recurrent networks, under an hour on two cores; "rnn" is every
+    one of those, which take longer and need the extra rnn.
 
     The numbers are the same wherever the cases run. Every case is kept as it finishes: whatever
     stops a run, the same command with --resume completes it. The exit status is 0 if every
@@ -77,14 +82,17 @@ def run(
         if both:
             raise _Refused(f"{names} exclude each other: give one of them")
     workers = jobs or _cores()
-    pool: Pool = DaskPool(scheduler, workers) if scheduler or cluster else LocalPool(workers)
     stores: list[Store] = []
     try:
-        for name in STUDIES if study == "all" else (study,):
-            made = load(name)
-            cases = made.cases(quick, seed)
+        studies = [load(name) for name in _GROUPS.get(study, (study,))]
+        packages = list(dict.fromkeys(name for made in studies for name in made.packages))
+        pool: Pool = LocalPool(workers)
+        if scheduler or cluster:
+            pool = DaskPool(scheduler, workers, packages)
+        for made in studies:
+            folder, cases = out / made.name, made.cases(quick, seed)
             stores.append(
-                Store(out / name, made, cases, quick=quick, seed=seed, resume=resume, force=force)
+                Store(folder, made, cases, quick=quick, seed=seed, resume=resume, force=force)
             )
         for store in stores:  # all of them, before anything is touched
             store.check()
@@ -173,7 +181,8 @@ def _command(store: Store) -> str:
 def bench(names: tuple[str, ...]) -> None:
     """Measure promised times and accuracies, NAMES or all; not part of the tests.
 
-    The exit status is 1 if one is not kept.
+    Of all, those whose extra is not installed are left out. The exit status is 1 if one is not
+    kept.
     """
     from rich.console import Console
     from rich.table import Table
@@ -185,8 +194,15 @@ def bench(names: tuple[str, ...]) -> None:
         raise _Refused(f"unknown benchmark {unknown[0]!r}; the known ones: {', '.join(BENCHMARKS)}")
     exceeded = False
     for name in names or BENCHMARKS:
+        try:
+            figures = measure(name)
+        except ModuleNotFoundError as error:
+            if names:
+                raise
+            click.echo(f"{name}: left out, {error}")
+            continue
         shown = Table(box=None, pad_edge=False, title=name, title_justify="left", show_header=False)
-        for figure in measure(name):
+        for figure in figures:
             limit, outcome = "", ""
             if figure.limit is not None:
                 limit = f"(at most {figure.limit:g})"

@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -130,11 +130,14 @@ def _begin() -> None:
 class DaskPool(Pool):
     """The workers of a dask scheduler, or of a cluster of this machine's own.
 
-    The `validation` package, which is not installed, is sent to them on connecting.
+    The `validation` package, which is not installed, is sent to them on connecting. They must
+    have our versions of what the numbers depend on, `packages` among it.
     """
 
-    def __init__(self, address: str | None = None, jobs: int = 1) -> None:
-        self._address, self._jobs = address, jobs
+    def __init__(
+        self, address: str | None = None, jobs: int = 1, packages: Sequence[str] = ()
+    ) -> None:
+        self._address, self._jobs, self._packages = address, jobs, packages
         self._cluster: Any = None
         self._client: Any = None
 
@@ -156,7 +159,7 @@ class DaskPool(Pool):
             address = self._cluster.scheduler_address
         try:
             self._client = Client(address, timeout=_PATIENCE, set_as_default=False)
-            _compare(self._client)
+            _compare(self._client, versions(self._packages))
             with TemporaryDirectory() as folder:
                 self._client.upload_file(_package(Path(folder)))
         except PoolError:
@@ -190,9 +193,8 @@ class DaskPool(Pool):
                 part.close(timeout=_PATIENCE)
 
 
-def _compare(client: Any) -> None:
+def _compare(client: Any, ours: dict[str, str]) -> None:
     """Refuse workers with other versions, and make them forget an earlier `validation`."""
-    ours = versions()
 
     # within a function, so that they are sent by value: workers have no `validation` yet
     def theirs(names: list[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from richlazy.errors import FileError
 from richlazy.files import write_text
-from validation import STUDIES
+from validation import RECURRENT, STUDIES
 from validation.study import Check
 
 __all__ = ["checks_table", "write"]
@@ -55,14 +55,15 @@ def write(folder: Path) -> tuple[list[Path], list[str]]:
     FileError
         If there is no result at all, or one cannot be read.
     """
-    found = {name: folder / name for name in STUDIES if (folder / name / "result.json").exists()}
+    known = (*STUDIES, *RECURRENT)
+    found = {name: folder / name for name in known if (folder / name / "result.json").exists()}
     if not found:
         raise FileError(f"{folder}: holds no results; python -m validation run all makes them")
     records = [_record(path) for path in found.values()]
     pages = {"report.html": _page(folder, records), "report.md": _markdown(records)}
     for name, text in pages.items():
         write_text(folder / name, text)
-    return [folder / name for name in pages], [name for name in STUDIES if name not in found]
+    return [folder / name for name in pages], [name for name in known if name not in found]
 
 
 def _record(path: Path) -> dict[str, Any]:
@@ -129,18 +130,23 @@ def _section(folder: Path, record: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def _cell(text: str) -> str:
+    """Text for a cell of a Markdown table."""
+    return text.replace("|", "\\|")
+
+
 def _markdown(records: Sequence[dict[str, Any]]) -> str:
     lines = ["# Gradient descent against the theory", "", "| study | verdict |", "|---|---|"]
-    lines += [f"| [{r['study']}](#{r['study']}) | {r['verdict']} |" for r in records]
+    lines += [f"| [{r['study']}](#{r['study']}) | {_cell(r['verdict'])} |" for r in records]
     for record in records:
         name = record["study"]
         lines += ["", f"## {name}", "", record["question"], "", f"**{record['verdict']}**", ""]
         if record["checks"]:
             lines += ["| check | test | worst | limit | values |", "|---|---|---:|---:|---:|"]
         for check in record["checks"]:
-            test = check["test"].replace("|", "\\|")
+            words = " | ".join(_cell(check[key]) for key in ("name", "test"))
             numbers = f"{_worst(check)} | {check['limit']:g} | {check['values']}"
-            lines.append(f"| {check['name']} | {test} | {numbers} |")
+            lines.append(f"| {words} | {numbers} |")
         if record.get("findings"):
             lines += ["", *(f"- {line}" for line in record["findings"])]
         if record["checks"]:

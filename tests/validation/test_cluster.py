@@ -14,6 +14,7 @@ import pytest
 from tests.validation.runs import Runs
 from tests.validation.test_runner import wait_until
 from validation import pools
+from validation.store import versions
 
 pytest.importorskip("distributed")
 
@@ -21,6 +22,14 @@ pytest.importorskip("distributed")
 @pytest.fixture
 def runs(tmp_path):
     return Runs(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """The final files of a run on processes of this machine."""
+    runs = Runs(tmp_path_factory.mktemp("local"))
+    assert runs.run("--jobs", "2")[0] == 0
+    return runs.files()
 
 
 @pytest.fixture
@@ -56,36 +65,32 @@ def cluster(runs):
         process.wait()
 
 
-def test_a_scheduler_gives_the_numbers_of_local_processes(runs, cluster):
-    assert runs.run("--jobs", "2", "--out", "local")[0] == 0
+def test_a_scheduler_gives_the_numbers_of_local_processes(runs, cluster, local):
     cluster("scheduler"), cluster("worker"), cluster("worker")
     time.sleep(2.0)
     status, output, errors = runs.run("--scheduler", cluster.address)
     assert (status, errors) == (0, "")
     assert "tiny: passed" in output
-    assert runs.files() == runs.files("local")
+    assert runs.files() == local
 
 
-def test_a_cluster_of_this_machine(runs):
-    assert runs.run("--jobs", "2", "--out", "local")[0] == 0
+def test_a_cluster_of_this_machine(runs, local):
     status, _, errors = runs.run("--cluster", "local", "--jobs", "2")
     assert (status, errors) == (0, "")
-    assert runs.files() == runs.files("local")
-    assert len({pid for _, pid in runs.log()}) == 4
+    assert runs.files() == local
+    assert len({pid for _, pid in runs.log()}) == 2
 
 
-def test_a_worker_killed_on_the_way_costs_nothing(runs, cluster):
-    assert runs.run("--jobs", "2", "--out", "local")[0] == 0
+def test_a_worker_killed_on_the_way_costs_nothing(runs, cluster, local):
     (runs.behaviour / "7").write_text("kill once")
     cluster("scheduler"), cluster("worker"), cluster("worker")
     time.sleep(2.0)
     status, _, errors = runs.run("--scheduler", cluster.address)
     assert status == 0, errors  # dask itself may tell of the worker
-    assert runs.files() == runs.files("local")
+    assert runs.files() == local
 
 
-def test_a_scheduler_that_goes_is_one_line_and_the_rest_is_run_here(runs, cluster):
-    assert runs.run("--jobs", "2", "--out", "local")[0] == 0
+def test_a_scheduler_that_goes_is_one_line_and_the_rest_is_run_here(runs, cluster, local):
     (runs.behaviour / "20").write_text("wait")
     scheduler = cluster("scheduler")
     cluster("worker")
@@ -101,7 +106,7 @@ def test_a_scheduler_that_goes_is_one_line_and_the_rest_is_run_here(runs, cluste
     assert runs.finished() >= 10
     (runs.behaviour / "20").unlink()
     assert runs.run("--resume")[0] == 0
-    assert runs.files() == runs.files("local")
+    assert runs.files() == local
 
 
 def test_no_scheduler_and_no_workers_are_one_line(runs, cluster):
@@ -126,11 +131,13 @@ class Workers:
         return {"tcp://one": function(names), "tcp://two": function(names) | self.changes}
 
 
-def test_workers_of_other_versions_are_refused():
+@pytest.mark.parametrize("name", ["numpy", "click"])  # always, and of a study's own
+def test_workers_of_other_versions_are_refused(name):
+    ours = versions(["click"])
     kept = {m: sys.modules[m] for m in sys.modules if m.split(".")[0] == "validation"}
     try:
-        pools._compare(Workers())
-        with pytest.raises(pools.PoolError, match="worker tcp://two has numpy none, here it is"):
-            pools._compare(Workers(numpy="none"))
+        pools._compare(Workers(), ours)
+        with pytest.raises(pools.PoolError, match=f"worker tcp://two has {name} none, here it is"):
+            pools._compare(Workers(**{name: "none"}), ours)
     finally:
         sys.modules.update(kept)

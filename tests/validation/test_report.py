@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.validation.runs import Runs
-from validation import STUDIES, report
+from validation import RECURRENT, STUDIES, report
 from validation.cli import cli
 
 RECORD = {
@@ -32,10 +32,12 @@ RECORD = {
 
 
 def kept(folder, picture=b"\x89PNG picture", **changes):
-    (folder / "rank").mkdir(exist_ok=True)
-    (folder / "rank" / "result.json").write_text(json.dumps(RECORD | changes))
+    record = RECORD | changes
+    place = folder / record["study"]
+    place.mkdir(exist_ok=True)
+    (place / "result.json").write_text(json.dumps(record))
     if picture:
-        (folder / "rank" / "figure.png").write_bytes(picture)
+        (place / "figure.png").write_bytes(picture)
 
 
 class Page(HTMLParser):
@@ -64,7 +66,7 @@ def test_the_page_needs_nothing_else(tmp_path):
     kept(tmp_path)
     written, missing = report.write(tmp_path)
     assert written == [tmp_path / "report.html", tmp_path / "report.md"]
-    assert missing == [name for name in STUDIES if name != "rank"]
+    assert missing == [name for name in (*STUDIES, *RECURRENT) if name != "rank"]
     text = written[0].read_text()
     page = Page(text)
     assert not {"script", "link", "iframe", "object"} & set(page.tags)
@@ -94,6 +96,30 @@ def test_everything_is_told_as_it_is(tmp_path):
     assert "- It is <b>so</b>." in markdown
     assert "![Figure of the study rank](rank/figure.png)" in markdown
     assert "[rank](#rank)" in markdown
+
+
+def test_studies_of_recurrent_networks_are_told_behind_the_others(tmp_path):
+    kept(tmp_path, study="rnn-forgetting", question="And recurrent ones?")
+    _, missing = report.write(tmp_path)
+    assert missing == [*STUDIES, "rnn-rank", "rnn-structure"]
+    kept(tmp_path)
+    _, missing = report.write(tmp_path)
+    assert not {"rank", "rnn-forgetting"} & set(missing)
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.links[:2] == ["#rank", "#rnn-forgetting"]
+    markdown = (tmp_path / "report.md").read_text()
+    assert markdown.index("## rank") < markdown.index("## rnn-forgetting")
+    assert "| [rnn-forgetting](#rnn-forgetting) | passed (1 of 1 checks) |" in markdown
+    assert "![Figure of the study rnn-forgetting](rnn-forgetting/figure.png)" in markdown
+
+
+def test_a_bar_does_not_end_a_cell_of_the_markdown(tmp_path):
+    check = RECORD["checks"][0] | {"name": "|dW|"}
+    kept(tmp_path, passed=False, verdict="FAILED (|dW|)", checks=[check])
+    report.write(tmp_path)
+    markdown = (tmp_path / "report.md").read_text()
+    assert "| [rank](#rank) | FAILED (\\|dW\\|) |" in markdown
+    assert "| \\|dW\\| | \\|z\\| < 4 & so on | 2.5 | 4 | 12 |" in markdown
 
 
 def test_a_quick_grid_is_said_to_be_one(tmp_path):

@@ -38,7 +38,8 @@ def gathered(cases: Sequence[Case], found: Sequence[Arrays], among: slice = slic
     for task in dict.fromkeys(case["task"] for case in cases):
         mine = [part for case, part in zip(cases, found, strict=True) if case["task"] == task]
         arrays = {name: np.stack([part[name] for part in mine]) for name in mine[0]}
-        level = float(np.nanmax(arrays["final_loss"][:, among]))
+        good = arrays["diverged"][:, among] == 0
+        level = float(np.max(arrays["final_loss"][:, among], initial=0.0, where=good))
         pairs = zip(arrays["loss"], arrays["change"], strict=True)
         arrays["matched_change"] = np.array([at_loss(*pair, level) for pair in pairs])
         every[task] = arrays

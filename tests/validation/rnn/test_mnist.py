@@ -8,6 +8,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
+pytest.importorskip("validation.rnn", reason="needs the extra rnn")
+
 from richlazy.errors import FileError
 from validation.rnn.tasks import mnist
 

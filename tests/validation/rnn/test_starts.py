@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytest.importorskip("validation.rnn", reason="needs the extra rnn")
+
 from richlazy import connectome
 from richlazy.spectrum import effective_rank, of
 from validation.rnn import starts

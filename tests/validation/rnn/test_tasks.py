@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+pytest.importorskip("validation.rnn", reason="needs the extra rnn")
+
+import neurogym
+
 from validation.rnn import tasks
 from validation.rnn.tasks import TASKS, Task, load
-
-neurogym = pytest.importorskip("neurogym", reason="needs the extra rnn")
 
 ROOT = Path(__file__).resolve().parents[3]
 COGNITIVE = ("2AF", "DMS", "CXT")
