@@ -55,7 +55,7 @@ MEASURES = (
 )
 
 
-FULL = Networks(tasks=("2AF", "DMS"), starts=ranked(1, 10, 30, 100, 300), seeds=10)
+FULL = Networks(tasks=("2AF", "DMS"), starts=ranked(1, 10, 100, 300), seeds=10)
 QUICK = Networks(
     tasks=("2AF", "DMS"), starts=ranked(1, 5, 50), seeds=3, units=50, steps=600, rate=0.01
 )
