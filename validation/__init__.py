@@ -30,7 +30,7 @@ STUDIES = (
 )
 
 #: Those of recurrent networks, which need the extra `rnn`; `validation.rnn.rank` holds "rnn-rank".
-RECURRENT = ("rnn-rank", "rnn-structure", "rnn-forgetting")
+RECURRENT = ("rnn-rank", "rnn-turn", "rnn-structure", "rnn-forgetting")
 
 
 def load(name: str) -> Study:
