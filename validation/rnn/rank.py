@@ -109,6 +109,7 @@ def findings(grid: Networks, every: Found) -> list[str]:
         said.append(f"{task}, rank against measure over {grid.seeds} seeds: {'; '.join(parts)}.")
         said += [_turns(task, ranks, mine, name) for name in ("weight_change", "matched_change")]
         said.append(_theory(task, mine))
+    said.append(_expected(ranks, next(iter(every.values()))))
     for task, name, rank, value, centre, sd, distance in reference(grid, every):
         verdict = "within" if distance < 1 else f"{distance:.2g} sd from"
         said.append(
@@ -120,13 +121,28 @@ def findings(grid: Networks, every: Found) -> list[str]:
 
 def _turns(task: str, ranks: Sequence[int], mine: Arrays, name: str) -> str:
     """Whether a measure falls to the middle rank and rises again, and where it is least."""
-    values, middle = mine[name], ranks.index(TURN) if TURN in ranks else len(ranks) // 2
+    values, middle = mine[name], _middle(ranks)
     parts = []
     for first, last in ((0, middle), (middle, len(ranks) - 1)):
         change = difference(values[:, last], values[:, first])
         parts.append(f"rank {ranks[first]} to {ranks[last]} {change}, p = {change.p:.2g}")
     least = ranks[int(np.argmin(np.nanmean(values, axis=0)))]
     return f"{task}, {NAMES[name]}: {'; '.join(parts)}; its mean is least at rank {least}."
+
+
+def _middle(ranks: Sequence[int]) -> int:
+    return ranks.index(TURN) if TURN in ranks else len(ranks) // 2
+
+
+def _expected(ranks: Sequence[int], mine: Arrays) -> str:
+    """Weight changes of the linear theory where those of the networks are thought to turn."""
+    places = (0, _middle(ranks), len(ranks) - 1)
+    parts = []
+    for words, name in (("‖ΔW1‖", "_input"), ("‖ΔW2‖", "_readout"), ("‖ΔW‖", "")):
+        means = np.mean(mine[f"theory_weight_change{name}"], axis=0)
+        parts.append(f"E {words} {', '.join(f'{means[place]:.3g}' for place in places)}")
+    where = ", ".join(str(ranks[place]) for place in places)
+    return f"The linear theory at norm 1, ranks {where}: {'; '.join(parts)}."
 
 
 def _theory(task: str, mine: Arrays) -> str:
