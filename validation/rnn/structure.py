@@ -117,6 +117,10 @@ def findings(grid: Networks, every: Found, all_compared: Sequence[Comparison]) -
         for index, start in enumerate(grid.starts):
             if start in BURSTING:
                 said.append(_bursting(task, start, mine, index))
+            elif silent := np.sum(np.isnan(mine["representation_alignment"][:, index])):
+                said.append(
+                    f"{task}, {start}: {silent} of {grid.seeds} runs end with no unit active."
+                )
     return said
 
 

@@ -87,8 +87,10 @@ def checks(every: Found, among: slice = slice(None)) -> list[Check]:
 
     trained = of("diverged") == 0
     first = np.concatenate([mine["loss"][:, among, 0].ravel() for mine in every.values()])
-    unit = [of(name) for name in MEASURES if name.endswith(("alignment", "similarity", "accuracy"))]
-    bounds = "KA, RA, sign similarity, accuracy: |x - 1/2|"
+    names = [n for n in MEASURES if n.endswith(("alignment", "similarity", "accuracy"))]
+    what = "KA, RA, sign similarity, accuracy"
+    unit = np.stack([of(name)[trained] for name in names])
+    undefined = np.mean(np.any(np.isnan(unit), axis=0))  # no unit is active at the decision
     return [
         worst_of("trained", "runs that diverged", of("diverged"), 0.5),
         worst_of(
@@ -103,5 +105,6 @@ def checks(every: Found, among: slice = slice(None)) -> list[Check]:
             (of("weight_change") / of("path_length"))[trained],
             1.0 + 1e-4,
         ),
-        worst_of("bounds", bounds, np.concatenate([u[trained] for u in unit]) - 0.5, 0.5 + 1e-6),
+        worst_of("bounds", f"{what}: |x - 1/2|", unit[~np.isnan(unit)] - 0.5, 0.5 + 1e-6),
+        worst_of("defined", f"share of runs without one of {what}", undefined, 0.05),
     ]

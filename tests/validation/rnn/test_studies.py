@@ -112,13 +112,20 @@ def test_what_falls_and_rises_again_is_found_to():
         ("weight_change", lambda v: 3.0 * v, "path"),
         ("kernel_alignment", lambda v: v + 0.8, "bounds"),
         ("accuracy", lambda v: v - 0.6, "bounds"),
-        ("representation_alignment", lambda v: np.nan * v, "bounds"),
     ],
 )
 def test_one_run_that_cannot_be_fails(ranked, name, function, check):
     every, found = ranked
     one = changed(found, name, lambda v: np.where(np.arange(v.size) == 1, function(v), v))
     assert failed(rank.conclude(every, one)) == {check}
+
+
+def test_a_measure_that_is_often_undefined_fails(ranked):
+    every, found = ranked
+    one = changed(found, "representation_alignment", lambda v: first_to(v, np.nan))
+    assert rank.conclude(every, one).passed
+    both = changed(one, "representation_alignment", lambda v: first_to(v, np.nan), part=1)
+    assert failed(rank.conclude(every, both)) == {"defined"}
 
 
 def test_a_run_that_diverged_is_counted_and_in_no_mean(ranked):
