@@ -114,13 +114,11 @@ def findings(grid: Networks, every: Found, all_compared: Sequence[Comparison]) -
     ]
     for task, mine in every.items():
         said += [f"{task}, order of {len(among)} starts, {part}." for part in _orders(mine, among)]
-        for index, start in enumerate(grid.starts):
-            if start in BURSTING:
-                said.append(_bursting(task, start, mine, index))
-            elif silent := np.sum(np.isnan(mine["representation_alignment"][:, index])):
-                said.append(
-                    f"{task}, {start}: {silent} of {grid.seeds} runs end with no unit active."
-                )
+        said += [
+            f"{task}, {start}: {words}."
+            for index, start in enumerate(grid.starts)
+            if (words := _unfit(mine, index, start in BURSTING))
+        ]
     return said
 
 
@@ -145,11 +143,17 @@ def _orders(mine: Arrays, among: Sequence[int]) -> list[str]:
     return found
 
 
-def _bursting(task: str, start: str, mine: Arrays, index: int) -> str:
-    diverged, change = mine["diverged"][:, index], mine["weight_change"][:, index]
-    moved = change[np.isfinite(change)]
-    rest = f"; the others moved by ‖ΔW_h‖ = {np.median(moved):.3g} (median)" * bool(moved.size)
-    return f"{task}, {start}: {int(np.sum(diverged))} of {diverged.size} runs diverged{rest}."
+def _unfit(mine: Arrays, index: int, bursting: bool) -> str:
+    """How many runs diverged or fell silent, and how far those moved that burst."""
+    diverged, change = mine["diverged"][:, index] == 1, mine["weight_change"][:, index]
+    silent = np.isnan(mine["representation_alignment"][:, index]) & ~diverged
+    parts = []
+    for which, words in ((diverged, "diverged"), (silent, "end with no unit active")):
+        if np.any(which):
+            parts.append(f"{np.sum(which)} of {which.size} runs {words}")
+    if bursting and not np.all(diverged):
+        parts.append(f"median ‖ΔW_h‖ of the rest {np.nanmedian(change):.3g}")
+    return ", ".join(parts)
 
 
 def draw(grid: Networks, every: Found) -> Figure:

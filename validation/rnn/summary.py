@@ -32,13 +32,13 @@ def gathered(cases: Sequence[Case], found: Sequence[Arrays], among: slice = slic
     """What all seeds of every task found.
 
     "matched_change" is |dW_h| when the loss first reaches the level that all runs of the task
-    reach, those of the starts `among`.
+    reach, those of the starts `among` that neither diverged nor fell silent.
     """
     every: Found = {}
     for task in dict.fromkeys(case["task"] for case in cases):
         mine = [part for case, part in zip(cases, found, strict=True) if case["task"] == task]
         arrays = {name: np.stack([part[name] for part in mine]) for name in mine[0]}
-        good = arrays["diverged"][:, among] == 0
+        good = np.isfinite(arrays["representation_alignment"][:, among])
         level = float(np.max(arrays["final_loss"][:, among], initial=0.0, where=good))
         pairs = zip(arrays["loss"], arrays["change"], strict=True)
         arrays["matched_change"] = np.array([at_loss(*pair, level) for pair in pairs])
@@ -92,7 +92,7 @@ def checks(every: Found, among: slice = slice(None)) -> list[Check]:
     unit = np.stack([of(name)[trained] for name in names])
     undefined = np.mean(np.any(np.isnan(unit), axis=0))  # no unit is active at the decision
     return [
-        worst_of("trained", "runs that diverged", of("diverged"), 0.5),
+        worst_of("trained", "share of runs that diverged", np.mean(~trained), 0.05),
         worst_of(
             "learned",
             "final loss over that of the first window",
