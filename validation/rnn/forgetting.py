@@ -17,7 +17,6 @@ from typing import Any
 import jax
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from validation.rnn import PACKAGES
 from validation.rnn.experiment import (
@@ -33,14 +32,11 @@ from validation.rnn.experiment import (
 )
 from validation.rnn.measures import evaluate
 from validation.rnn.statistics import difference, mean, rank_correlation
-from validation.rnn.summary import intervals
-from validation.rnn.train import stacked, train
+from validation.rnn.summary import Found, grouped, intervals
+from validation.rnn.train import enough_memory, stacked, train
 from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["FULL", "MEASURES", "QUICK", "STUDY", "cases", "conclude", "simulate"]
-
-Floats = NDArray[np.float64]
-Found = dict[str, dict[str, Floats]]
 
 #: What is kept of a run of A, then B.
 MEASURES = (
@@ -76,8 +72,9 @@ def simulate(case: Mapping[str, Any]) -> Arrays:
     model, training = model_of(case), training_of(case)
     before = stacked(made(case, first))
     runs = len(case["starts"])
-    learned = train(model, before, first, [seed_of(case, 0)] * runs, training)
-    after = train(model, learned.params, second, [seed_of(case, 1)] * runs, training)
+    with enough_memory(before):
+        learned = train(model, before, first, [seed_of(case, 0)] * runs, training)
+        after = train(model, learned.params, second, [seed_of(case, 1)] * runs, training)
     test = jax.random.key(seed_of(case, 2))
     found: dict[str, list[float]] = {name: [] for name in MEASURES}
     for index in range(runs):
@@ -99,17 +96,6 @@ def simulate(case: Mapping[str, Any]) -> Arrays:
         "diverged": diverged.astype(float),
         "loss_first": learned.loss,
         "loss_second": after.loss,
-    }
-
-
-def gathered(cases: Sequence[Case], found: Sequence[Arrays]) -> Found:
-    """{"A then B": {name: (seeds, starts, ...)}}."""
-    every: dict[str, list[Arrays]] = {}
-    for case, part in zip(cases, found, strict=True):
-        every.setdefault(f"{case['task']} then {case['then']}", []).append(part)
-    return {
-        course: {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-        for course, parts in every.items()
     }
 
 
@@ -181,7 +167,8 @@ def draw(grid: Networks, every: Found) -> Figure:
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    grid, every = grid_of(Networks, cases[0]), gathered(cases, found)
+    grid = grid_of(Networks, cases[0])
+    every = grouped([f"{case['task']} then {case['then']}" for case in cases], found)
     settings = asdict(grid) | {"generator": GENERATOR}
     table, tests = rows(grid, every), compare(every)
     return Result(table, tests, draw(grid, every), settings, findings(grid, every))

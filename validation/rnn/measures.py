@@ -13,7 +13,7 @@ from richlazy import spectrum
 from validation.rnn.kernel import alignment, tangent_kernel
 from validation.rnn.model import Model, Params, cross_entropy, states
 from validation.rnn.tasks import Task
-from validation.rnn.train import Trained, Training, draw, stacked, train
+from validation.rnn.train import Trained, Training, draw, enough_memory, stacked, train
 
 __all__ = ["MEASURES", "RANKS", "at_loss", "evaluate", "run", "settled_loss"]
 
@@ -50,17 +50,9 @@ def run(
     diverged, "diverged" is 1 and what it was to show is NaN.
     """
     before = stacked(starts)
-    try:
+    with enough_memory(before):
         trained = train(model, before, task, [seed] * len(starts), training)
         return _found(model, task, before, trained, seed)
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        device = jax.devices()[0]
-        raise MemoryError(
-            f"{device} has no memory for {len(starts)} networks of {before['recurrent'].shape[1]} "
-            "units at once: free it, or set JAX_PLATFORMS=cpu"
-        ) from None
 
 
 def _found(

@@ -165,13 +165,14 @@ def draw(grid: Networks, every: Found) -> Figure:
     ranks = ranks_of(grid)
     figure = Figure(figsize=(13.0, 7.0), layout="constrained")
     axes = figure.subplots(2, 2).ravel()
+    comparable = bool(reference(grid, every))
     for axis, (name, title) in zip(axes, _DRAWN.items(), strict=False):
         for index, (task, mine) in enumerate(every.items()):
             centre, error = intervals(mine[name])
             look = {"color": f"C{index}", "marker": "o", "capsize": 2, "label": task}
             axis.errorbar(ranks, centre, error, **look)
             known = [(r, v) for (t, n, r), (v, _) in PAPER.items() if (t, n) == (task, name)]
-            if known and reference(grid, every):
+            if known and comparable:
                 axis.plot(*zip(*known, strict=True), "x", color=f"C{index}", markersize=9)
         axis.set(xscale="log", xlabel="rank of W$_h$(0)", title=title)
     axes[0].legend(title="mean and 95 % interval", fontsize=8)

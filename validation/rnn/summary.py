@@ -12,7 +12,7 @@ from validation.rnn.measures import MEASURES, at_loss
 from validation.rnn.statistics import mean
 from validation.study import Arrays, Case, Check, worst_of
 
-__all__ = ["NAMES", "Found", "checks", "gathered", "intervals", "rows"]
+__all__ = ["NAMES", "Found", "checks", "gathered", "grouped", "intervals", "rows"]
 
 Floats = NDArray[np.float64]
 #: {task: {name: (seeds, starts) or, for curves, (seeds, starts, windows)}}
@@ -28,21 +28,29 @@ NAMES = {
 _CURVES = ("loss", "change", "path")
 
 
+def grouped(labels: Sequence[str], found: Sequence[Arrays]) -> Found:
+    """The cases of each label, with the axis of seeds in front."""
+    every: dict[str, list[Arrays]] = {}
+    for label, part in zip(labels, found, strict=True):
+        every.setdefault(label, []).append(part)
+    return {
+        label: {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+        for label, parts in every.items()
+    }
+
+
 def gathered(cases: Sequence[Case], found: Sequence[Arrays], among: slice = slice(None)) -> Found:
     """What all seeds of every task found.
 
     "matched_change" is |dW_h| when the loss first reaches the level that all runs of the task
     reach, those of the starts `among` that neither diverged nor fell silent.
     """
-    every: Found = {}
-    for task in dict.fromkeys(case["task"] for case in cases):
-        mine = [part for case, part in zip(cases, found, strict=True) if case["task"] == task]
-        arrays = {name: np.stack([part[name] for part in mine]) for name in mine[0]}
+    every = grouped([case["task"] for case in cases], found)
+    for arrays in every.values():
         good = np.isfinite(arrays["representation_alignment"][:, among])
         level = float(np.max(arrays["final_loss"][:, among], initial=0.0, where=good))
         pairs = zip(arrays["loss"], arrays["change"], strict=True)
         arrays["matched_change"] = np.array([at_loss(*pair, level) for pair in pairs])
-        every[task] = arrays
     return every
 
 

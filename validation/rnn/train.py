@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from validation.rnn.model import Model, Params, loss_and_gradient
 from validation.rnn.tasks import Task
 
-__all__ = ["OPTIMIZERS", "Trained", "Training", "draw", "stacked", "train"]
+__all__ = ["OPTIMIZERS", "Trained", "Training", "draw", "enough_memory", "stacked", "train"]
 
 OPTIMIZERS = ("sgd", "adam")
 
@@ -79,6 +80,27 @@ class Trained:
 def stacked(every: Sequence[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
     """Parameters of several runs, with the axis of runs in front."""
     return {name: np.stack([params[name] for params in every]) for name in every[0]}
+
+
+@contextmanager
+def enough_memory(params: Params) -> Iterator[None]:
+    """Say in one line that a device has no memory for these runs.
+
+    Raises
+    ------
+    MemoryError
+        In place of JAX's own error.
+    """
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        runs, units = params["recurrent"].shape[:2]
+        raise MemoryError(
+            f"{jax.devices()[0]} has no memory for {runs} networks of {units} units at once: "
+            "free it, or set JAX_PLATFORMS=cpu"
+        ) from None
 
 
 def draw(task: Task, key: Array, trials: int) -> tuple[Array, Array]:

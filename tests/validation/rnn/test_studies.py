@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("validation.rnn", reason="needs the extra rnn")
 
+import jax
+
 from validation import RECURRENT, load
 from validation.rnn import forgetting, rank, structure, summary
 from validation.rnn.experiment import THEORY, cases, ranks_of
@@ -242,6 +244,15 @@ def test_both_orders_are_learned_and_the_first_task_suffers(courses):
         assert np.all(moved <= part["path_length"] * (1 + 1e-4))
     names = {(r["course"], r["rank"], r["measure"]) for r in result.rows}
     assert len(names) == len(result.rows) == 2 * 2 * len(forgetting.MEASURES)
+
+
+def test_forgetting_too_says_in_one_line_that_memory_is_short(courses, monkeypatch):
+    def full(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
+
+    monkeypatch.setattr(forgetting, "train", full)
+    with pytest.raises(MemoryError, match="has no memory for 2 networks of 20 units at once"):
+        forgetting.simulate(courses[0][0])
 
 
 def test_a_second_task_that_is_not_learned_fails(courses):
