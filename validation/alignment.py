@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 import richlazy as rl
 from richlazy import boundaries, low_rank, several_outputs
 from richlazy.laziness import Measures
-from richlazy.task import random_directions
+from richlazy.start.task import random_directions
 from validation.steps import LEFT, SETTLED, extrapolated, halved, orders, place, steps_per_unit
 from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, grid_of, worst_of
 

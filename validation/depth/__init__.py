@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from richlazy import curves, deep, depth
 from richlazy.laziness import Measures
-from richlazy.task import Task
+from richlazy.start.task import Task
 from validation.comparison import Comparison
 from validation.depth.runs import FULL, QUICK, Grid, cases, simulate
 from validation.steps import LEFT, extrapolated, orders, place

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 import richlazy as rl
 from richlazy.laziness import Traces, from_traces
-from richlazy.task import random_directions
+from richlazy.start.task import random_directions
 from validation.steps import HALVINGS, steps_per_unit
 from validation.study import Arrays, Case
 

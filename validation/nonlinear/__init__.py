@@ -37,7 +37,7 @@ from scipy.stats import rankdata
 from scipy.stats import t as student
 
 from richlazy import low_rank
-from richlazy.descent import descend
+from richlazy.two_layer.descent import descend
 from validation.nonlinear.report import draw, findings
 from validation.simulation.networks import Records, train, white_samples
 from validation.steps import HALVINGS, extrapolated, orders, steps_per_unit

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import boundaries, laziest
-from richlazy.task import random_directions
+from richlazy.start.task import random_directions
 from validation import alignment
 from validation.simulation.thin import random_modes, thin_halved
 from validation.steps import halved, steps_per_unit
