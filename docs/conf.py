@@ -30,7 +30,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True
-nitpick_ignore_regex = [("py:class", r"ndarray|numpy\..*")]  # documented elsewhere, on the network
+nitpick_ignore_regex = [("py:class", r"ndarray|(numpy|scipy)\..*")]  # documented elsewhere, on the network
 default_role = "literal"
 smartquotes = False  # W2' is a transpose
 

@@ -43,8 +43,8 @@ class Connectome:
     ----------
     name : str
         Its short name, one of `names`.
-    weights : ndarray, shape (d, d)
-        W1[post, pre] = number of synapses, not rescaled.
+    weights : ndarray
+        W1[post, pre] = number of synapses, (d, d), not rescaled.
     neurons : tuple of str
         Names of the rows and columns, sorted.
     source : str

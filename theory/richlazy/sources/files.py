@@ -36,7 +36,8 @@ class Input:
 
     Attributes
     ----------
-    kind : "spectrum" or "weights"
+    kind : str
+        "spectrum" or "weights".
     values : ndarray or scipy.sparse.csr_array
         Spectrum: singular values, shape (k,), descending, nonnegative, not all zero.
         Weights: W1, shape (hidden, inputs); CSR if the file was sparse or an edge list.
