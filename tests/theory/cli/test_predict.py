@@ -12,7 +12,7 @@ import pytest
 
 import richlazy as rl
 from richlazy import connectomes, curves, low_rank
-from richlazy.cli import command as cli
+from richlazy.cli import predict as cli
 from richlazy.laziness import Measures
 from richlazy.report import contents as report
 from richlazy.report import output as report_output
