@@ -14,15 +14,9 @@ import richlazy as rl
 from richlazy import connectomes
 from richlazy.cli import main
 from richlazy.sources import source as sources
-from tests.theory.cli.commands import succeed, work_in
+from tests.theory.cli.commands import succeed
 
 COMMAND = Path(sys.executable).with_name("richlazy")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A folder with every file of `commands`, to work in."""
-    return work_in(tmp_path, monkeypatch)
 
 
 def process(*arguments, **options):
