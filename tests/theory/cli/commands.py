@@ -9,7 +9,7 @@ import scipy.io
 import scipy.sparse
 from click.testing import CliRunner
 
-from richlazy.cli.command import main
+from richlazy.cli import main
 from tests.theory.sources.reading import npy, stored
 
 W = np.random.default_rng(0).standard_normal((4, 6)).round(3)

@@ -8,14 +8,7 @@ import pytest
 
 from richlazy import writing
 from richlazy.averages import expect as prediction
-from tests.theory.cli.commands import contents, fail, run, work_in
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A folder with every file of `commands`, to work in."""
-    return work_in(tmp_path, monkeypatch)
-
+from tests.theory.cli.commands import contents, fail, run
 
 PREDICT = [
     ("empty.csv", "empty.csv: is empty"),

@@ -12,17 +12,11 @@ import pytest
 
 import richlazy as rl
 from richlazy import connectomes
-from richlazy.cli.command import main
+from richlazy.cli import main
 from richlazy.sources import source as sources
-from tests.theory.cli.commands import succeed, work_in
+from tests.theory.cli.commands import succeed
 
 COMMAND = Path(sys.executable).with_name("richlazy")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A folder with every file of `commands`, to work in."""
-    return work_in(tmp_path, monkeypatch)
 
 
 def process(*arguments, **options):
@@ -48,8 +42,8 @@ def test_the_installed_command():
 def test_an_interrupted_process_ends_with_one_line(folder):
     """The signal comes while the report is computed: the process sends it to itself."""
     code = (
-        "import os, signal; from richlazy import cli; from richlazy.report import contents as report;"
-        "report.make = lambda *_: os.kill(os.getpid(), signal.SIGINT);"
+        "import os, signal; from richlazy import cli; from richlazy.report import contents;"
+        "contents.make = lambda *_: os.kill(os.getpid(), signal.SIGINT);"
         "cli.main(prog_name='richlazy')"
     )
     done = subprocess.run(
@@ -81,7 +75,7 @@ def test_a_reader_that_leaves_early_is_no_error(arguments):
 )
 def test_help_pays_for_click_only(arguments):
     code = (
-        "import sys; from richlazy.cli.command import main\n"
+        "import sys; from richlazy.cli import main\n"
         "try: main(sys.argv[1:], prog_name='richlazy')\n"
         "finally: print([m for m in ('numpy', 'scipy', 'rich', 'matplotlib') if m in sys.modules])"
     )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from richlazy import boundaries, boundary_curves, curves, laziest, limits, low_rank
-from richlazy.cli.command import main
+from richlazy.cli import main
 from richlazy.curves import figure as figures
 
 norms = st.floats(-1.0, 1.5).map(lambda x: 10.0**x)
