@@ -1,0 +1,88 @@
+"""T17: the measures of a recurrent network, from its weights at times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.laziness import alignment
+from richlazy.recurrent.flow import Change, Problem, controls, driven, reads
+from richlazy.recurrent.kernel import Kernel, tangent_kernel
+
+__all__ = ["Measures", "difference", "measured"]
+
+Array = NDArray[np.float64]
+
+
+class Measures(NamedTuple):
+    """Arrays of every measure, over any axes; NaN marks 0/0."""
+
+    weight_change: Array
+    weight_change_inputs: Array
+    weight_change_recurrent: Array
+    weight_change_readout: Array
+    representation_alignment: Array
+    kernel_alignment: Array
+    target_alignment: Array
+    loss: Array
+
+
+def measured(problem: Problem, changes: Sequence[Change], leak: float) -> Measures:
+    """Measures (times, stack) of a stack of small networks that share the kernel of large ones."""
+    before = _kernel(problem, problem.inputs, problem.recurrent, problem.readout)
+    each = [_at(problem, before, change, leak) for change in changes]
+    return Measures(*(np.stack(columns) for columns in zip(*each, strict=True)))
+
+
+def _kernel(problem: Problem, u: Array, w: Array, v: Array) -> Kernel:
+    return tangent_kernel(controls(w, u, problem.steps), reads(w, v, problem.steps), problem.root)
+
+
+def _at(problem: Problem, before: Kernel, change: Change, leak: float) -> Measures:
+    u, w, v = (x + dx for x, dx in zip(problem[:3], change[:3], strict=True))
+    after = _kernel(problem, u, w, v)
+    k0, kt = before.total(problem.rates), after.total(problem.rates)
+    response = driven(v, controls(w, u, problem.steps))
+    seen = response if problem.root is None else response @ problem.root
+    # the leak scales U and W inside the flow; the changes are those of the weights themselves
+    du, dw = _norm(change.inputs) / leak, _norm(change.recurrent) / leak
+    dv = _norm(change.readout)
+    wanted = problem.target.reshape(len(v), 1, -1)
+    along = np.sum((wanted @ kt) * wanted, axis=(-2, -1))
+    return Measures(
+        weight_change=np.sqrt(du**2 + dw**2 + dv**2),
+        weight_change_inputs=du,
+        weight_change_recurrent=dw,
+        weight_change_readout=dv,
+        representation_alignment=_cosine(before.gram, after.gram),
+        kernel_alignment=_cosine(k0, kt),
+        target_alignment=alignment(along, _square(kt), _square(wanted) ** 2),
+        loss=0.5 * _square(problem.target - seen),
+    )
+
+
+def difference(a: Measures, b: Measures, scale: Array) -> float:
+    """Largest difference of two runs: relative, of the loss against `scale`."""
+    worst = 0.0
+    for name, x, y in zip(Measures._fields, a, b, strict=True):
+        known = np.isfinite(x) & np.isfinite(y) & (x != y)
+        size = (
+            np.maximum(np.abs(x), np.abs(y)) if name != "loss" else np.broadcast_to(scale, x.shape)
+        )
+        worst = max(worst, float(np.max(np.abs(x - y)[known] / size[known], initial=0.0)))
+    return worst
+
+
+def _square(x: Array) -> Array:
+    return np.asarray(np.sum(x * x, axis=(-2, -1)))
+
+
+def _norm(x: Array) -> Array:
+    return np.sqrt(_square(x))
+
+
+def _cosine(a: Array, b: Array) -> Array:
+    return alignment(np.sum(a * b, axis=(-2, -1)), _square(a), _square(b))

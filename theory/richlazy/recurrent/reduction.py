@@ -1,0 +1,194 @@
+"""T18: a small network with the flow of a large one.
+
+The smallest space that holds the range of U and of V' and is closed under W(0) and W(0)' is never
+left: P'WP, P'U, VP is a network with the same flow, responses, kernel and weight changes. A start
+of rank r has at most n + m + 2 r such directions, exactly. For every other start the space is
+grown by what leaks out of it: run the small flow, form C_i(t) and O_j(t) of the large network at
+some times (W(0) plus the small change), and add the leading directions of what lies outside.
+The error goes like the square of the leak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.recurrent.flow import Problem, integrate
+from richlazy.recurrent.network import Network
+from richlazy.recurrent.task import Task
+from richlazy.start import matrices
+from richlazy.start.matrices import Thin
+
+__all__ = ["Reduced", "Training", "enriched", "exact", "whole"]
+
+Array = NDArray[np.float64]
+
+#: Units up to which a dense network is not reduced.
+SMALL = 200
+_TIMES = 8
+_ROUNDS = 60
+_LOOSE = 1e-5  # tolerance of the flow whose leaks are looked at
+_INDEPENDENT = 1e-12  # of a block of unit columns
+_SLOWEST = 1e-6  # of the fastest rate: beyond it nothing new is driven
+
+
+class Training(NamedTuple):
+    """Which matrices are trained."""
+
+    inputs: bool
+    recurrent: bool
+    readout: bool
+
+    def rates(self, leak: float) -> tuple[float, float, float]:
+        """How fast each moves in units in which the leak is folded into U and W."""
+        folded = leak * leak
+        return folded * self.inputs, folded * self.recurrent, float(self.readout)
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """A small network, and how it stands in the large one.
+
+    basis (N, p) has orthonormal columns, None where the network is small itself. leak is the part
+    of what the large network would do that the basis does not hold, relative; 0 is exact.
+    """
+
+    problem: Problem
+    basis: Array | None
+    leak: float
+
+    @property
+    def units(self) -> int:
+        """Units of the small network, p."""
+        return int(self.problem.recurrent.shape[-1])
+
+
+def _problem(net: Network, task: Task, trained: Training, u: Array, w: Array, v: Array) -> Problem:
+    """The flow of small weights, the leak folded in: A = (1 - a) I + a W, a U."""
+    a = net.leak
+    folded = a * w + (1.0 - a) * np.eye(len(w))
+    return Problem(a * u[None], folded[None], v[None], task.seen[None], task.root, trained.rates(a))
+
+
+def whole(net: Network, task: Task, trained: Training) -> Reduced:
+    """The network as it is, dense."""
+    w = matrices.forward(net.recurrent, np.eye(net.units))
+    return Reduced(_problem(net, task, trained, net.inputs, w, net.readout), None, 0.0)
+
+
+def exact(net: Network, task: Task, trained: Training, factors: Thin) -> Reduced:
+    """A start of low rank: n + m + 2 r directions hold everything."""
+    blocks = np.concatenate([net.inputs, net.readout.T, factors.left, factors.right], axis=1)
+    basis = _orthonormal(np.zeros((net.units, 0)), blocks)
+    w = (basis.T @ factors.left * factors.values) @ (factors.right.T @ basis)
+    return Reduced(
+        _problem(net, task, trained, basis.T @ net.inputs, w, net.readout @ basis), basis, 0.0
+    )
+
+
+def enriched(net: Network, task: Task, trained: Training, end: float, tolerance: float) -> Reduced:
+    """The space grown until the square of what leaks up to time `end` is below `tolerance`."""
+    basis = _orthonormal(np.zeros((net.units, 0)), _words(net, task.steps))
+    image = matrices.forward(net.recurrent, basis)
+    for _ in range(_ROUNDS):
+        small = basis.T @ image
+        problem = _problem(net, task, trained, basis.T @ net.inputs, small, net.readout @ basis)
+        outside, leak = _leaks(net, problem, basis, end)
+        if leak * leak <= tolerance or basis.shape[1] >= net.units:
+            break
+        more = _leading(outside, leak, tolerance)
+        new = _orthonormal(basis, more)
+        if new.shape[1] == basis.shape[1]:
+            break
+        fresh = new[:, basis.shape[1] :]
+        basis = new
+        image = np.concatenate([image, matrices.forward(net.recurrent, fresh)], axis=1)
+    return Reduced(problem, basis, leak)
+
+
+def _words(net: Network, steps: int) -> Array:
+    """Directions of W^k U and (W')^j V', which hold the responses at the start."""
+    forward, backward = [net.inputs], [net.readout.T]
+    for _ in range(steps - 1):
+        forward.append(_unit(matrices.forward(net.recurrent, forward[-1])))
+        backward.append(_unit(matrices.adjoint(net.recurrent, backward[-1])))
+    return np.concatenate([_unit(x) for x in (*forward, *backward)], axis=1)
+
+
+def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Array, float]:
+    """What C_i(t) and O_j(t) of the large network have outside the basis, and its relative size."""
+    steps, leak = problem.steps, net.leak
+    times = _times(problem, end)
+    columns, worst = [], 0.0
+    for _, change in integrate(problem, times, _LOOSE):
+        u, dw, v = (
+            problem.inputs[0] + change.inputs[0],
+            change.recurrent[0],
+            (problem.readout[0] + change.readout[0]),
+        )
+        for first, turned, product in (
+            (u, dw, matrices.forward),
+            (v.T, dw.T, matrices.adjoint),
+        ):
+            inside, outside = first, np.zeros((net.units, first.shape[1]))
+            total, leaked = float(np.sum(inside**2)), 0.0
+            for _ in range(steps - 1):
+                state = basis @ inside + outside
+                after = leak * product(net.recurrent, state) + (1.0 - leak) * state
+                after = after + basis @ (turned @ inside)
+                inside = basis.T @ after
+                outside = after - basis @ inside
+                columns.append(outside)
+                total += float(np.sum(inside**2))
+                leaked += float(np.sum(outside**2))
+            if total > 0:
+                worst = max(worst, float(np.sqrt(leaked / total)))
+                count = steps - 1
+                if count:
+                    columns[-count:] = [c / np.sqrt(total) for c in columns[-count:]]
+    if not columns:
+        return np.zeros((net.units, 0)), 0.0
+    return np.concatenate(columns, axis=1), worst
+
+
+def _times(problem: Problem, end: float) -> Array:
+    """Times at which leaks are looked at: over the scales of the flow, and its end."""
+    from richlazy.recurrent.flow import _Point
+
+    point = _Point(problem, [np.zeros_like(x) for x in problem[:3]])
+    rates = point.rates[0]
+    fast = float(rates.max()) or 1.0
+    slow = max(float(rates.min()), _SLOWEST * fast)
+    times = np.geomspace(0.3 / fast, 3.0 / slow, _TIMES - 1)
+    return np.unique(np.r_[np.minimum(times, end), end])
+
+
+def _leading(outside: Array, leak: float, tolerance: float) -> Array:
+    """Leading directions of what leaks: those that must be held for the tolerance."""
+    q, r = np.linalg.qr(outside)
+    left, values, _ = np.linalg.svd(r)
+    beyond = np.sqrt(np.cumsum(values[::-1] ** 2))[::-1]  # what is left out from each on
+    goal = max(0.1 * leak, 0.3 * np.sqrt(tolerance))
+    count = max(1, int(np.count_nonzero(beyond > goal)))
+    return np.asarray(q @ left[:, :count])
+
+
+def _orthonormal(basis: Array, block: Array) -> Array:
+    """The basis and what is new in a block of columns, orthonormal to rounding."""
+    new = block
+    for _ in range(2):
+        new = new - basis @ (basis.T @ new)
+    sizes = np.linalg.norm(block, axis=0)
+    new = new[:, sizes > 0] / sizes[sizes > 0]
+    left, values, _ = np.linalg.svd(new, full_matrices=False)
+    fresh = left[:, values > _INDEPENDENT * max(1.0, float(values.max(initial=0.0)))]
+    fresh = fresh - basis @ (basis.T @ fresh)
+    return np.concatenate([basis, np.linalg.qr(fresh)[0]], axis=1)
+
+
+def _unit(x: Array) -> Array:
+    size = np.linalg.norm(x, axis=0)
+    return np.asarray(x / np.where(size > 0, size, 1.0))

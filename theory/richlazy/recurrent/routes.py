@@ -1,0 +1,112 @@
+"""How `recurrent.solve` answers, and what certifies it: two tolerances that agree, and the leak."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.recurrent.flow import Change, integrate
+from richlazy.recurrent.measures import Measures, difference, measured
+from richlazy.recurrent.network import Network
+from richlazy.recurrent.reduction import Reduced, Training, enriched
+from richlazy.recurrent.solution import Found
+from richlazy.recurrent.task import Task
+
+__all__ = ["ByFlow", "ByReduction", "certified"]
+
+Array = NDArray[np.float64]
+
+_TOLERANCE = 1e-10
+_LOOSER = 100.0  # times the tolerance: the second run of the certificate
+_LEARNED = 1e-12  # of the loss of zero weights
+
+
+def certified(
+    reduced: Reduced, at: Array, leak: float, rtol: float = _TOLERANCE
+) -> tuple[list[Change], Measures, float]:
+    """Changes and measures (times, stack), and how far a run at 100 times the tolerance is."""
+    problem = reduced.problem
+    changes = [change for _, change in integrate(problem, at, rtol)]
+    loose = [change for _, change in integrate(problem, at, _LOOSER * rtol)]
+    found = measured(problem, changes, leak)
+    scale = 0.5 * np.sum(problem.target**2, axis=(-2, -1))
+    return changes, found, difference(found, measured(problem, loose, leak), scale)
+
+
+def _single(measures: Measures) -> Measures:
+    return Measures(*(v[:, 0] for v in measures))
+
+
+def _left(reduced: Reduced, at: Array, found: Measures) -> tuple[str, ...]:
+    """What to say of a flow that comes to rest with loss left."""
+    if not np.isinf(at[-1]):
+        return ()
+    loss = float(found.loss[-1, 0])
+    if loss <= _LEARNED * 0.5 * float(np.sum(reduced.problem.target**2)):
+        return ()
+    return (
+        f"the flow comes to rest with excess loss {loss:.3g}: at a saddle, or at the least that "
+        "these units and what is trained allow",
+    )
+
+
+class ByFlow:
+    """T16 on a network that is small, or that a reduction makes small exactly (T18)."""
+
+    def __init__(self, net: Network, reduced: Reduced, said: tuple[str, ...]) -> None:
+        self.leak, self.reduced, self.said = net.leak, reduced, said
+
+    @property
+    def method(self) -> str:
+        """Name of the solver."""
+        units = self.reduced.units
+        return "flow (T16)" if self.reduced.basis is None else f"reduced (T18), {units} directions"
+
+    def found(self, at: Array) -> Found:
+        """The flow at ascending times."""
+        changes, measures, gap = certified(self.reduced, at, self.leak)
+        said = (*self.said, *_left(self.reduced, at, measures))
+        words = (
+            f"two tolerances agree to {gap:.1e} relative, the loss to that share of the loss of "
+            "zero weights"
+        )
+        return Found(self.reduced, changes, _single(measures), said, words)
+
+
+class ByReduction:
+    """T18: the space that holds the flow, grown by what leaks from it."""
+
+    def __init__(
+        self, net: Network, task: Task, trained: Training, tolerance: float, said: tuple[str, ...]
+    ) -> None:
+        self.net, self.task, self.trained = net, task, trained
+        self.tolerance, self.said = tolerance, said
+        self._grown: dict[float, Reduced] = {}
+
+    @property
+    def method(self) -> str:
+        """Name of the solver, with the directions of the largest space needed so far."""
+        sizes = [r.units for r in self._grown.values()]
+        return f"reduced (T18), {max(sizes)} directions" if sizes else "reduced (T18)"
+
+    def found(self, at: Array) -> Found:
+        """The flow at ascending times, the space grown for the last of them."""
+        end = float(at[-1])
+        reduced = self._grown.get(end)
+        if reduced is None:
+            reduced = enriched(self.net, self.task, self.trained, end, self.tolerance)
+            self._grown = {**self._grown, end: reduced}
+        changes, measures, gap = certified(
+            reduced, at, self.net.leak, max(1e-10, 1e-2 * self.tolerance)
+        )
+        error = reduced.leak**2
+        said = (
+            *self.said,
+            f"held in {reduced.units} of {self.net.units} directions, grown where the flow leaks",
+            *_left(reduced, at, measures),
+        )
+        words = (
+            f"{error:.1e} by the square of what leaks ({reduced.leak:.1e}); two tolerances agree "
+            f"to {gap:.1e} relative, the loss to that share of the loss of zero weights"
+        )
+        return Found(reduced, changes, _single(measures), said, words)

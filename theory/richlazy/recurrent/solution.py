@@ -1,0 +1,240 @@
+"""A trajectory of a recurrent network and the questions it answers, whichever route found it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from richlazy import laziness
+from richlazy.errors import times
+from richlazy.recurrent.flow import Change, controls
+from richlazy.recurrent.measures import Measures
+from richlazy.recurrent.network import Network
+from richlazy.recurrent.record import Laziness
+from richlazy.recurrent.reduction import Reduced
+from richlazy.recurrent.task import Task
+from richlazy.start import matrices
+
+__all__ = ["Found", "Route", "Solution", "State"]
+
+Array = NDArray[np.float64]
+
+_DENSE_SIZE = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a route found at ascending times: the small network, its changes and the measures."""
+
+    reduced: Reduced
+    changes: Sequence[Change]
+    measures: Measures
+    assumptions: tuple[str, ...]
+    accuracy: str
+
+
+class Route(Protocol):
+    """How one solver answers."""
+
+    @property
+    def method(self) -> str:
+        """Name of the solver, with its T-id."""
+
+    def found(self, at: Array) -> Found:
+        """The flow at ascending times."""
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Weights at one time: W(t) = start.recurrent + left @ right.T, U(t) and V(t) as they are.
+
+    left and right (units, p) are thin, so that a large start is never copied.
+    """
+
+    start: Network
+    time: float
+    inputs: Array
+    left: Array
+    right: Array
+    readout: Array
+
+    def recurrent(self) -> Array:
+        """W(t) as a dense array, for the sizes where that is sensible."""
+        if self.start.units > _DENSE_SIZE:
+            raise ValueError(
+                f"a dense {self.start.units} x {self.start.units} result is refused (over "
+                f"{_DENSE_SIZE}); use the thin factors left and right"
+            )
+        whole = matrices.forward(self.start.recurrent, np.eye(self.start.units))
+        return np.asarray(whole + self.left @ self.right.T)
+
+    def network(self) -> Network:
+        """The network with these weights, dense."""
+        return Network(self.inputs, self.recurrent(), self.readout, self.start.leak)
+
+
+class Solution:
+    """The trajectory of one recurrent network on one task, from `recurrent.solve`.
+
+    Every measure takes t, a number or an array, infinity allowed, and has the shape of t
+    (time = learning rate x steps of training).
+    """
+
+    def __init__(self, start: Network, task: Task, route: Route) -> None:
+        self.start, self.task = start, task
+        self._route = route
+        self._latest: tuple[bytes, Found] | None = None
+        self._said: dict[str, None] = {}
+        self._accuracy = "nothing has been computed yet"
+
+    @property
+    def method(self) -> str:
+        """Which solver answers, with its T-id."""
+        return self._route.method
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the numbers given so far needed, and what else a reader should know."""
+        return tuple(self._said)
+
+    @property
+    def accuracy(self) -> str:
+        """How far the numbers given last can be trusted."""
+        return self._accuracy
+
+    def _found(self, at: Array) -> Found:
+        key = at.tobytes()
+        latest = self._latest  # read once: another thread may ask for other times
+        if latest is None or latest[0] != key:
+            latest = (key, self._route.found(at))
+            self._latest = latest
+        found = latest[1]
+        self._said = {**self._said, **dict.fromkeys(found.assumptions)}
+        self._accuracy = found.accuracy
+        return found
+
+    def measures(self, t: ArrayLike = np.inf) -> Measures:
+        """Every measure at t; an undefined alignment is NaN here, an error from its own method."""
+        time = times(t)
+        distinct, place = np.unique(time, return_inverse=True)
+        place = place.reshape(time.shape)
+        return Measures(*(v[place] for v in self._found(distinct).measures))
+
+    def loss(self, t: ArrayLike = np.inf) -> Array:
+        """Excess loss 1/2 tr (S - F) cov (S - F)', lags weighted."""
+        return self.measures(t).loss
+
+    def weight_change(self, t: ArrayLike = np.inf) -> Array:
+        """||dW||_F of all three matrices together."""
+        return self.measures(t).weight_change
+
+    def weight_change_inputs(self, t: ArrayLike = np.inf) -> Array:
+        """||dU||_F."""
+        return self.measures(t).weight_change_inputs
+
+    def weight_change_recurrent(self, t: ArrayLike = np.inf) -> Array:
+        """||dW||_F of the recurrent weights."""
+        return self.measures(t).weight_change_recurrent
+
+    def weight_change_readout(self, t: ArrayLike = np.inf) -> Array:
+        """||dV||_F."""
+        return self.measures(t).weight_change_readout
+
+    def representation_alignment(self, t: ArrayLike = np.inf) -> Array:
+        """RA of the last state's Gram matrix over the inputs; UndefinedError where it is 0/0."""
+        return laziness.defined(
+            self.measures(t).representation_alignment, "representation alignment"
+        )
+
+    def kernel_alignment(self, t: ArrayLike = np.inf) -> Array:
+        """KA between 0 and t, of the kernel of what is trained; UndefinedError where it is 0/0."""
+        return laziness.defined(self.measures(t).kernel_alignment, "kernel alignment")
+
+    def target_alignment(self, t: ArrayLike = np.inf) -> Array:
+        """<S, K_t S> / (||K_t|| ||S||^2); UndefinedError where it is 0/0."""
+        return laziness.defined(self.measures(t).target_alignment, "target alignment")
+
+    def response(self, t: ArrayLike = np.inf) -> Array:
+        """F_k(t) = V W^k U: the shape of t, then (steps, outputs, channels)."""
+        time = times(t)
+        distinct, place = np.unique(time, return_inverse=True)
+        found = self._found(distinct)
+        problem = found.reduced.problem
+        each = []
+        for change in found.changes:
+            u, w, v = (x + dx for x, dx in zip(problem[:3], change[:3], strict=True))
+            each.append(v @ controls(w, u, problem.steps)[0])
+        return np.stack(each)[place.reshape(time.shape)]
+
+    def at(self, t: float) -> State:
+        """Weights at one time, the change of W as thin factors."""
+        time = times(t, ndim=0)
+        found = self._found(time[None])
+        change, leak = found.changes[0], self.start.leak
+        du, dw, dv = change.inputs[0] / leak, change.recurrent[0] / leak, change.readout[0]
+        basis = found.reduced.basis
+        if basis is None:
+            right = np.eye(len(dw))
+            return State(
+                self.start, float(time), self.start.inputs + du, dw, right, self.start.readout + dv
+            )
+        return State(
+            self.start,
+            float(time),
+            self.start.inputs + basis @ du,
+            basis @ dw,
+            basis,
+            self.start.readout + dv @ basis.T,
+        )
+
+    def laziness(self, t: float = np.inf) -> Laziness:
+        """All measures at t in one record, None where one is 0/0."""
+        m = self.measures(times(t, ndim=0))
+        size_w = matrices.second_moments_trace(self.start.recurrent)
+        size = size_w + float(np.sum(self.start.inputs**2) + np.sum(self.start.readout**2))
+        total, change = float(m.weight_change), float(m.weight_change_recurrent)
+        return Laziness(
+            weight_change=total,
+            weight_change_inputs=float(m.weight_change_inputs),
+            weight_change_recurrent=change,
+            weight_change_readout=float(m.weight_change_readout),
+            relative_weight_change=total / np.sqrt(size) if size > 0 else None,
+            relative_weight_change_recurrent=change / np.sqrt(size_w) if size_w > 0 else None,
+            representation_alignment=_or_none(m.representation_alignment),
+            kernel_alignment=_or_none(m.kernel_alignment),
+            target_alignment=_or_none(m.target_alignment),
+            loss=float(m.loss),
+            time=float(t),
+            method=self.method,
+            assumptions=self.assumptions,
+            accuracy=self.accuracy,
+        )
+
+    def drift(self, t: float = np.inf) -> float:
+        """Change of D = UU' + WW' - W'W - V'V relative to ||W||^2 (T16); all three trained.
+
+        A necessary sign of accuracy only: any error of the wanted responses conserves D as well.
+        """
+        found = self._found(times(t, ndim=0)[None])
+        p, change, leak = found.reduced.problem, found.changes[0], self.start.leak
+        eye = (1.0 - leak) * np.eye(p.recurrent.shape[-1])
+        before = p.inputs[0] / leak, (p.recurrent[0] - eye) / leak, p.readout[0]
+        moved = change.inputs[0] / leak, change.recurrent[0] / leak, change.readout[0]
+        after = tuple(x + dx for x, dx in zip(before, moved, strict=True))
+        gap = np.linalg.norm(_conserved(*after) - _conserved(*before))
+        return float(gap / sum(np.sum(x**2) for x in after))
+
+    def __repr__(self) -> str:
+        return f"Solution({self.start!r}, {self.task!r}, method={self.method!r})"
+
+
+def _conserved(u: Array, w: Array, v: Array) -> Array:
+    return u @ u.T + w @ w.T - w.T @ w - v.T @ v
+
+
+def _or_none(value: Array) -> float | None:
+    return None if np.isnan(value) else float(value)

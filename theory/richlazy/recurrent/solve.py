@@ -1,0 +1,170 @@
+"""One recurrent start, one task: the route that is exact where there is one, and a Solution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from richlazy.errors import AssumptionError, positive
+from richlazy.recurrent.network import Network
+from richlazy.recurrent.record import Laziness
+from richlazy.recurrent.reduction import Training, exact, whole
+from richlazy.recurrent.routes import ByFlow, ByReduction
+from richlazy.recurrent.solution import Route, Solution
+from richlazy.recurrent.task import Task
+from richlazy.start import matrices
+from richlazy.start.matrices import Thin
+
+__all__ = ["Method", "predict", "solve"]
+
+Method: TypeAlias = Literal["modes", "reduced", "flow"]
+
+_PARTS = ("inputs", "recurrent", "readout")
+_DENSE = 400  # units up to which the flow of a network that cannot be reduced is integrated whole
+_KERNEL = 2000  # largest side of the tangent kernel
+
+
+def solve(
+    net: Network,
+    task: Task,
+    method: Method | None = None,
+    *,
+    trained: Sequence[str] = _PARTS,
+    tolerance: float = 1e-6,
+) -> Solution:
+    """Gradient flow of a linear recurrent network (T16).
+
+    Parameters
+    ----------
+    net, task
+        Must have the same channels and outputs.
+    method
+        Force "modes" (T19: network and task share their modes), "reduced" (T18: a small network
+        with the same flow) or "flow" (T16 as it is); AssumptionError, saying what stands against
+        it, if it does not apply. None takes the first that is exact, or "reduced" for networks of
+        more than 400 units.
+    trained
+        Which of "inputs", "recurrent" and "readout" move.
+    tolerance
+        Of "reduced" where it is not exact: the space grows until the square of what leaks from it
+        is below.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> w = 0.6 * rng.standard_normal((30, 30)) / np.sqrt(30)
+    >>> sol = solve(Network.random(w, rng=rng), Task.random(4, rng=rng))
+    >>> sol.method, bool(sol.loss(np.inf) < 1e-12)
+    ('flow (T16)', True)
+    """
+    case = _Case(net, task, _training(trained), float(positive(tolerance, "tolerance", ndim=0)))
+    if method not in (None, *get_args(Method)):
+        raise ValueError(f"method must be one of {', '.join(get_args(Method))}; it is {method!r}")
+    for attempt in _PREFERRED if method is None else (_ROUTES[method],):
+        route = attempt(case)
+        if not isinstance(route, str):
+            return Solution(net, task, route)
+    raise AssumptionError(f"{method} does not apply: {route}")
+
+
+def predict(
+    net: Network,
+    task: Task,
+    t: float = np.inf,
+    *,
+    method: Method | None = None,
+    trained: Sequence[str] = _PARTS,
+) -> Laziness:
+    """Laziness of one recurrent start on one task between time 0 and t, by `recurrent.solve`."""
+    return solve(net, task, method, trained=trained).laziness(t)
+
+
+def _training(trained: Sequence[str]) -> Training:
+    parts = (trained,) if isinstance(trained, str) else tuple(trained)
+    unknown = [part for part in parts if part not in _PARTS]
+    if unknown or not parts:
+        raise ValueError(f"trained must name one or more of {', '.join(_PARTS)}; it is {trained!r}")
+    return Training(*(part in parts for part in _PARTS))
+
+
+class _Case:
+    """A network and a task, and what several routes need of them."""
+
+    def __init__(self, net: Network, task: Task, trained: Training, tolerance: float) -> None:
+        for name, mine, theirs in (
+            ("channels", net.channels, task.channels),
+            ("outputs", net.outputs, task.outputs),
+        ):
+            if mine != theirs:
+                raise ValueError(f"the network has {mine} {name}, the task {theirs}")
+        size = task.steps * task.outputs * task.channels
+        if size > _KERNEL:
+            raise ValueError(
+                f"steps x outputs x channels must be at most {_KERNEL}, the side of the tangent "
+                f"kernel; it is {size}: take fewer steps"
+            )
+        self.net, self.task, self.trained, self.tolerance = net, task, trained, tolerance
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What holds whatever the route."""
+        parts = [name for name, on in zip(_PARTS, self.trained, strict=True) if on]
+        white = () if self.task.cov is not None else ("inputs white over steps and channels",)
+        return (*white, f"trained: {', '.join(parts)}", "read at the last step")
+
+    @cached_property
+    def factors(self) -> Thin | None:
+        """Thin factors of W where its rank makes them worth having."""
+        net = self.net
+        if isinstance(net.recurrent, Thin):
+            return net.recurrent
+        if not isinstance(net.recurrent, np.ndarray) or net.units <= 2 * (
+            net.channels + net.outputs
+        ):
+            return None
+        found = matrices.svd(net.recurrent)
+        held = net.channels + net.outputs + 2 * found.values.size
+        return found if held < net.units else None
+
+
+def _by_modes(case: _Case) -> Route | str:
+    return "start and task do not share their modes"
+
+
+def _by_thin_factors(case: _Case) -> Route | str:
+    if case.factors is None:
+        return "W has no low rank"
+    reduced = exact(case.net, case.task, case.trained, case.factors)
+    rank = case.factors.values.size
+    said = (f"W of rank {rank}: n + m + 2 r directions hold the flow exactly",)
+    return ByFlow(case.net, reduced, (*case.words, *said))
+
+
+def _by_small(case: _Case) -> Route | str:
+    if case.net.units > _DENSE:
+        return f"{case.net.units} units are more than {_DENSE}"
+    return _by_flow(case)
+
+
+def _by_reduction(case: _Case) -> Route | str:
+    found = _by_thin_factors(case)
+    if not isinstance(found, str):
+        return found
+    return ByReduction(case.net, case.task, case.trained, case.tolerance, case.words)
+
+
+def _by_flow(case: _Case) -> Route | str:
+    if case.net.units > matrices.DENSE_LIMIT:
+        return f"{case.net.units} units are too many for a dense flow; use 'reduced'"
+    return ByFlow(case.net, whole(case.net, case.task, case.trained), case.words)
+
+
+_ROUTES: dict[str, Callable[[_Case], Route | str]] = {
+    "modes": _by_modes,
+    "reduced": _by_reduction,
+    "flow": _by_flow,
+}
+_PREFERRED = (_by_modes, _by_thin_factors, _by_small, _by_reduction)
