@@ -105,7 +105,7 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
         )
     zero = tuple(np.zeros_like(x) for x in parts)
     for index, change, resting in march(lambda change: _Point(problem, change), zero, times, rtol):
-        yield index, Change(*change, resting)
+        yield index, Change(change[0], change[1], change[2], resting)
 
 
 class _Point:
@@ -125,7 +125,7 @@ class _Point:
         # J' z for every unit vector z, weights on orthonormal coordinates: singular values keep
         # digits of slow modes that the kernel itself, their square, would lose
         pulled = self._pulled_coordinates()
-        triangle = np.linalg.qr(np.swapaxes(pulled, -1, -2), mode="r")
+        triangle = _triangle(np.swapaxes(pulled, -1, -2))
         self.basis, values, _ = np.linalg.svd(np.swapaxes(triangle, -1, -2), full_matrices=False)
         self.rates = np.zeros((s, self.outputs * self.size))
         self.rates[:, : values.shape[-1]] = values**2
@@ -150,10 +150,10 @@ class _Point:
         t, m, n = self.steps, self.outputs, self.channels
         unit = np.eye(m * self.size).reshape(-1, m, self.size)
         carried = self._hankel(self.seen(unit))
-        outer = np.linalg.qr(np.swapaxes(self._wide_reads, -1, -2), mode="r")  # (s, a, T m)
-        inner = np.linalg.qr(self._wide_controls, mode="r")  # (s, b, T n)
+        outer = _triangle(np.swapaxes(self._wide_reads, -1, -2))  # (s, a, T m)
+        inner = _triangle(self._wide_controls)  # (s, b, T n)
         if t > 1:  # C_i meets B_(i+1)
-            inner_w = np.linalg.qr(self._wide_controls[..., : (t - 1) * n], mode="r")
+            inner_w = _triangle(self._wide_controls[..., : (t - 1) * n])
         back = outer[:, None] @ carried
         rate_u, rate_w, rate_v = np.sqrt(self.problem.rates)
         parts = [rate_u * back[..., :n]]
@@ -183,13 +183,22 @@ class _Point:
 
     @property
     def haze(self) -> Array:
-        return self.rounding * np.sqrt(np.sum(self.rates, axis=-1))
+        return np.asarray(self.rounding * np.sqrt(np.sum(self.rates, axis=-1)))
 
     def step(self, lengths: Array) -> _Step:
         return _Step(self, lengths)
 
     def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         return at_rest(self, size, rtol)
+
+    @property
+    def weights_rates(self) -> tuple[float, float, float]:
+        return self.problem.rates
+
+    def unmode(self, components: Array) -> Array:
+        """The error with these components (s, T m n) along the basis, (s, m, T n)."""
+        flat = self.basis @ components[..., None]
+        return np.asarray(flat.reshape(self.error.shape))
 
     def modes(self, z: Array) -> Array:
         """Components of z (s, m, T n) along the basis, (s, T m n)."""
@@ -340,6 +349,11 @@ def _shared(w: Array, x: Array) -> Array:
     s, lanes, p, n = x.shape
     columns = np.moveaxis(x, 1, 2).reshape(s, p, lanes * n)
     return np.moveaxis((w @ columns).reshape(s, -1, lanes, n), 2, 1)
+
+
+def _triangle(x: Array) -> Array:
+    """The factor R of x = QR: x but for a rotation of its rows."""
+    return np.asarray(np.linalg.qr(x, mode="r"))
 
 
 def _norm(x: Array) -> Array:

@@ -66,4 +66,4 @@ def tangent_kernel(controls: Array, reads: Array, root: Array | None = None) -> 
         both = np.kron(np.eye(m), root)
         parts = [both @ x @ both for x in parts]
         gram = root @ gram @ root
-    return Kernel(*parts, gram)
+    return Kernel(parts[0], parts[1], parts[2], gram)

@@ -22,16 +22,15 @@ from richlazy.recurrent.task import Task
 from richlazy.start import matrices
 from richlazy.start.matrices import Thin
 
-__all__ = ["Reduced", "Training", "enriched", "exact", "whole"]
+__all__ = ["Reduced", "Training", "closed", "enriched", "exact", "whole"]
 
 Array = NDArray[np.float64]
 
-#: Units up to which a dense network is not reduced.
-SMALL = 200
 _TIMES = 8
 _ROUNDS = 60
 _LOOSE = 1e-5  # tolerance of the flow whose leaks are looked at
 _INDEPENDENT = 1e-12  # of a block of unit columns
+_CLOSED = 1e-14  # relative, times the root of the units
 _SLOWEST = 1e-6  # of the fastest rate: beyond it nothing new is driven
 
 
@@ -77,6 +76,22 @@ def whole(net: Network, task: Task, trained: Training) -> Reduced:
     """The network as it is, dense."""
     w = matrices.forward(net.recurrent, np.eye(net.units))
     return Reduced(_problem(net, task, trained, net.inputs, w, net.readout), None, 0.0)
+
+
+def closed(net: Network, task: Task, trained: Training) -> Reduced | None:
+    """The span of U and V', if W and W' keep it to rounding; None if they do not."""
+    basis = _orthonormal(
+        np.zeros((net.units, 0)), np.concatenate([net.inputs, net.readout.T], axis=1)
+    )
+    image = matrices.forward(net.recurrent, basis)
+    both = np.concatenate([image, matrices.adjoint(net.recurrent, basis)], axis=1)
+    beyond = both - basis @ (basis.T @ both)
+    if np.linalg.norm(beyond) > _CLOSED * np.sqrt(net.units) * np.linalg.norm(both):
+        return None
+    problem = _problem(
+        net, task, trained, basis.T @ net.inputs, basis.T @ image, net.readout @ basis
+    )
+    return Reduced(problem, basis, 0.0)
 
 
 def exact(net: Network, task: Task, trained: Training, factors: Thin) -> Reduced:

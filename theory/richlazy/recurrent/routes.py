@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from richlazy.recurrent.flow import Change, integrate
 from richlazy.recurrent.measures import Measures, difference, measured
+from richlazy.recurrent.modes import Block, along_blocks
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.reduction import Reduced, Training, enriched
 from richlazy.recurrent.solution import Found
 from richlazy.recurrent.task import Task
 
-__all__ = ["ByFlow", "ByReduction", "certified"]
+__all__ = ["ByFlow", "ByModes", "ByReduction", "certified"]
 
 Array = NDArray[np.float64]
 
@@ -35,6 +36,13 @@ def certified(
 
 def _single(measures: Measures) -> Measures:
     return Measures(*(v[:, 0] for v in measures))
+
+
+def _agree(gap: float) -> str:
+    return (
+        f"two tolerances agree to {gap:.1e} relative, the loss to that share of the loss of zero "
+        "weights"
+    )
 
 
 def _left(reduced: Reduced, at: Array, found: Measures) -> tuple[str, ...]:
@@ -66,11 +74,40 @@ class ByFlow:
         """The flow at ascending times."""
         changes, measures, gap = certified(self.reduced, at, self.leak)
         said = (*self.said, *_left(self.reduced, at, measures))
-        words = (
-            f"two tolerances agree to {gap:.1e} relative, the loss to that share of the loss of "
-            "zero weights"
+        return Found(self.reduced, changes, _single(measures), said, _agree(gap))
+
+
+class ByModes:
+    """T19: every mode, and every complex pair, by itself."""
+
+    def __init__(
+        self, net: Network, reduced: Reduced, blocks: list[Block], said: tuple[str, ...]
+    ) -> None:
+        self.leak, self.reduced, self.blocks, self.said = net.leak, reduced, blocks, said
+
+    @property
+    def method(self) -> str:
+        """Name of the solver, with how many modes there are."""
+        pairs = sum(b.outputs.shape[1] == 2 for b in self.blocks)
+        real = len(self.blocks) - pairs
+        return f"modes (T19), {real} real" + (f", {pairs} complex pairs" if pairs else "")
+
+    def found(self, at: Array) -> Found:
+        """The flow at ascending times."""
+        problem = self.reduced.problem
+        changes, loose = (
+            along_blocks(problem, self.blocks, at, rtol)
+            for rtol in (_TOLERANCE, _LOOSER * _TOLERANCE)
         )
-        return Found(self.reduced, changes, _single(measures), said, words)
+        found = measured(problem, changes, self.leak)
+        scale = 0.5 * np.sum(problem.target**2, axis=(-2, -1))
+        gap = difference(found, measured(problem, loose, self.leak), scale)
+        said = (
+            *self.said,
+            "network and task share their modes to rounding",
+            *_left(self.reduced, at, found),
+        )
+        return Found(self.reduced, changes, _single(found), said, _agree(gap))
 
 
 class ByReduction:
@@ -105,8 +142,5 @@ class ByReduction:
             f"held in {reduced.units} of {self.net.units} directions, grown where the flow leaks",
             *_left(reduced, at, measures),
         )
-        words = (
-            f"{error:.1e} by the square of what leaks ({reduced.leak:.1e}); two tolerances agree "
-            f"to {gap:.1e} relative, the loss to that share of the loss of zero weights"
-        )
+        words = f"{error:.1e} by the square of what leaks ({reduced.leak:.1e}); {_agree(gap)}"
         return Found(reduced, changes, _single(measures), said, words)

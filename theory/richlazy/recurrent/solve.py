@@ -9,10 +9,11 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from richlazy.errors import AssumptionError, positive
+from richlazy.recurrent.modes import aligned_blocks
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.record import Laziness
-from richlazy.recurrent.reduction import Training, exact, whole
-from richlazy.recurrent.routes import ByFlow, ByReduction
+from richlazy.recurrent.reduction import Training, closed, exact, whole
+from richlazy.recurrent.routes import ByFlow, ByModes, ByReduction
 from richlazy.recurrent.solution import Route, Solution
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices
@@ -131,7 +132,13 @@ class _Case:
 
 
 def _by_modes(case: _Case) -> Route | str:
-    return "start and task do not share their modes"
+    reduced = closed(case.net, case.task, case.trained)
+    if reduced is None:
+        return "W takes the directions of U and V' to others: they hold no modes of it"
+    blocks = aligned_blocks(reduced.problem)
+    if isinstance(blocks, str):
+        return blocks
+    return ByModes(case.net, reduced, blocks, case.words)
 
 
 def _by_thin_factors(case: _Case) -> Route | str:

@@ -120,7 +120,7 @@ class Task:
         >>> round(Task.random(5, strength=3.0, rng=np.random.default_rng(0)).strength, 12)
         3.0
         """
-        shape = (
+        t, m, n = (
             integer(steps, "steps"),
             integer(outputs, "outputs"),
             integer(channels, "channels"),
