@@ -22,7 +22,7 @@ from richlazy.errors import AssumptionError
 from richlazy.integration.march import STEPS, march, total_norm
 from richlazy.recurrent.rest import at_rest
 
-__all__ = ["Change", "Problem", "controls", "driven", "integrate", "reads"]
+__all__ = ["Change", "Problem", "controls", "driven", "integrate", "reads", "start_rates"]
 
 Array = NDArray[np.float64]
 
@@ -106,6 +106,11 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
     zero = tuple(np.zeros_like(x) for x in parts)
     for index, change, resting in march(lambda change: _Point(problem, change), zero, times, rtol):
         yield index, Change(change[0], change[1], change[2], resting)
+
+
+def start_rates(problem: Problem) -> Array:
+    """Eigenvalues of the tangent kernel at the start, (s, T m n)."""
+    return _Point(problem, [np.zeros_like(x) for x in problem[:3]]).rates
 
 
 class _Point:

@@ -10,13 +10,14 @@ The error goes like the square of the leak.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.recurrent.flow import Problem, integrate
+from richlazy.recurrent.flow import Problem, integrate, start_rates
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices
@@ -104,24 +105,36 @@ def exact(net: Network, task: Task, trained: Training, factors: Thin) -> Reduced
     )
 
 
-def enriched(net: Network, task: Task, trained: Training, end: float, tolerance: float) -> Reduced:
-    """The space grown until the square of what leaks up to time `end` is below `tolerance`."""
-    basis = _orthonormal(np.zeros((net.units, 0)), _words(net, task.steps))
+def enriched(
+    net: Network, tasks: Sequence[Task], trained: Training, end: float, tolerance: float
+) -> Reduced:
+    """The space grown until the square of what leaks up to time `end` is below `tolerance`.
+
+    One space for all tasks, which share steps and metric; the small network is a stack of them.
+    """
+    basis = _orthonormal(np.zeros((net.units, 0)), _words(net, tasks[0].steps))
     image = matrices.forward(net.recurrent, basis)
     for _ in range(_ROUNDS):
-        small = basis.T @ image
-        problem = _problem(net, task, trained, basis.T @ net.inputs, small, net.readout @ basis)
+        problem = _stacked(
+            [_problem(net, task, trained, basis.T @ net.inputs, basis.T @ image,
+                      net.readout @ basis) for task in tasks]
+        )  # fmt: skip
         outside, leak = _leaks(net, problem, basis, end)
         if leak * leak <= tolerance or basis.shape[1] >= net.units:
             break
-        more = _leading(outside, leak, tolerance)
-        new = _orthonormal(basis, more)
+        new = _orthonormal(basis, _leading(outside, leak, tolerance))
         if new.shape[1] == basis.shape[1]:
             break
         fresh = new[:, basis.shape[1] :]
         basis = new
         image = np.concatenate([image, matrices.forward(net.recurrent, fresh)], axis=1)
     return Reduced(problem, basis, leak)
+
+
+def _stacked(problems: Sequence[Problem]) -> Problem:
+    first = problems[0]
+    parts = [np.concatenate([p[k] for p in problems]) for k in range(4)]
+    return Problem(parts[0], parts[1], parts[2], parts[3], first.root, first.rates)
 
 
 def _words(net: Network, steps: int) -> Array:
@@ -139,31 +152,27 @@ def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Ar
     times = _times(problem, end)
     columns, worst = [], 0.0
     for _, change in integrate(problem, times, _LOOSE):
-        u, dw, v = (
-            problem.inputs[0] + change.inputs[0],
-            change.recurrent[0],
-            (problem.readout[0] + change.readout[0]),
-        )
-        for first, turned, product in (
-            (u, dw, matrices.forward),
-            (v.T, dw.T, matrices.adjoint),
-        ):
-            inside, outside = first, np.zeros((net.units, first.shape[1]))
-            total, leaked = float(np.sum(inside**2)), 0.0
-            for _ in range(steps - 1):
-                state = basis @ inside + outside
-                after = leak * product(net.recurrent, state) + (1.0 - leak) * state
-                after = after + basis @ (turned @ inside)
-                inside = basis.T @ after
-                outside = after - basis @ inside
-                columns.append(outside)
-                total += float(np.sum(inside**2))
-                leaked += float(np.sum(outside**2))
-            if total > 0:
-                worst = max(worst, float(np.sqrt(leaked / total)))
-                count = steps - 1
-                if count:
-                    columns[-count:] = [c / np.sqrt(total) for c in columns[-count:]]
+        for k in range(len(problem.inputs)):
+            u, v = problem.inputs[k] + change.inputs[k], problem.readout[k] + change.readout[k]
+            dw = change.recurrent[k]
+            for first, turned, product in (
+                (u, dw, matrices.forward),
+                (v.T, dw.T, matrices.adjoint),
+            ):
+                inside, outside = first, np.zeros((net.units, first.shape[1]))
+                found, total = [], float(np.sum(inside**2))
+                for _ in range(steps - 1):
+                    state = basis @ inside + outside
+                    after = leak * product(net.recurrent, state) + (1.0 - leak) * state
+                    after = after + basis @ (turned @ inside)
+                    inside = basis.T @ after
+                    outside = after - basis @ inside
+                    found.append(outside)
+                    total += float(np.sum(inside**2))
+                if found and total > 0:
+                    block = np.concatenate(found, axis=1) / np.sqrt(total)
+                    worst = max(worst, float(np.linalg.norm(block)))
+                    columns.append(block)
     if not columns:
         return np.zeros((net.units, 0)), 0.0
     return np.concatenate(columns, axis=1), worst
@@ -171,10 +180,7 @@ def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Ar
 
 def _times(problem: Problem, end: float) -> Array:
     """Times at which leaks are looked at: over the scales of the flow, and its end."""
-    from richlazy.recurrent.flow import _Point
-
-    point = _Point(problem, [np.zeros_like(x) for x in problem[:3]])
-    rates = point.rates[0]
+    rates = start_rates(problem)
     fast = float(rates.max()) or 1.0
     slow = max(float(rates.min()), _SLOWEST * fast)
     times = np.geomspace(0.3 / fast, 3.0 / slow, _TIMES - 1)

@@ -131,7 +131,7 @@ class ByReduction:
         end = float(at[-1])
         reduced = self._grown.get(end)
         if reduced is None:
-            reduced = enriched(self.net, self.task, self.trained, end, self.tolerance)
+            reduced = enriched(self.net, [self.task], self.trained, end, self.tolerance)
             self._grown = {**self._grown, end: reduced}
         changes, measures, gap = certified(
             reduced, at, self.net.leak, max(1e-10, 1e-2 * self.tolerance)
