@@ -30,7 +30,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True
-nitpick_ignore_regex = [("py:class", r"ndarray|(numpy|scipy)\..*")]  # documented elsewhere, on the network
+# Documented elsewhere, on the network.
+nitpick_ignore_regex = [("py:class", r"ndarray|(numpy|scipy)\..*")]
 default_role = "literal"
 smartquotes = False  # W2' is a transpose
 
