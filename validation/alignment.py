@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 import richlazy as rl
 from richlazy import boundaries, low_rank, several_outputs
 from richlazy.laziness import Measures
-from richlazy.task import random_directions
+from validation.simulation.starts import directions, flat_on_axes
 from validation.steps import LEFT, SETTLED, extrapolated, halved, orders, place, steps_per_unit
 from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, grid_of, worst_of
 
@@ -159,25 +159,21 @@ def start_of(case: Case) -> tuple[Array, Array, Array]:
     rng = np.random.default_rng([case["seed"], *case["draw"], 1])
     one = case["kind"] == "one"
     n, m = len(case["alignments"]) if one else case["runs"], 1 if one else 2
-    first = np.zeros((n, h, d))
-    rotation = np.stack([random_directions(rank, rank, rng) for _ in range(n)])
-    first[:, :rank, :rank] = case["norm"] / np.sqrt(rank) * rotation
+    first = flat_on_axes(rng, n, (h, d), rank, case["norm"])
     if case["kind"] in ("one", "orthogonal"):
         c = np.array(case["alignments"])[:, None] if one else rng.uniform(0.1, 0.9, (n, m))
         modes = np.zeros((n, d, m))
         inside, outside = (
-            np.stack([random_directions(size, min(m, size), rng) for _ in range(n)])
-            if size
-            else np.zeros((n, 0, m))
+            directions(rng, n, size, min(m, size)) if size else np.zeros((n, 0, m))
             for size in (rank, d - rank)
         )
         modes[:, :rank] = np.sqrt(c)[:, None, :] * inside
         modes[:, rank:] = np.sqrt(1.0 - c)[:, None, :] * outside
     else:
-        modes = np.stack([random_directions(d, m, rng) for _ in range(n)])
+        modes = directions(rng, n, d, m)
     strengths = np.ones(1) if one else np.array(case["strengths"])
-    turn = np.ones((n, 1, 1)) if one else np.stack([random_directions(m, m, rng) for _ in range(n)])
-    return first, np.zeros((n, m, h)), (turn * strengths) @ modes.swapaxes(1, 2)
+    turn = np.ones((n, 1, 1)) if one else directions(rng, n, m, m)
+    return first, np.zeros((n, m, h)), (turn * strengths) @ modes.mT
 
 
 def simulate(case: Case) -> Arrays:

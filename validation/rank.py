@@ -37,6 +37,7 @@ from scipy.special import betaln
 
 from richlazy import low_rank
 from richlazy.laziness import Measures
+from validation.simulation.starts import flat, orthonormal
 from validation.steps import LEFT, SETTLED, extrapolated, halved, orders, place, steps_per_unit
 from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, grid_of, worst_of
 
@@ -104,13 +105,13 @@ def simulate(case: Case) -> Arrays:
     norm, rank, n = case["norms"][case["norm_index"]], case["rank"], case["runs"]
     d, h = case["inputs"], case["hidden"]
     rng = np.random.default_rng([case["seed"], rank, case["norm_index"]])
-    left, right = (np.linalg.qr(rng.standard_normal((n, size, rank)))[0] for size in (h, d))
+    left, right = (orthonormal(rng, n, size, rank) for size in (h, d))
     beta = rng.standard_normal((n, 1, d))
     beta /= np.linalg.norm(beta, axis=2, keepdims=True)
     alignment = np.minimum(np.sum((beta @ right) ** 2, axis=(1, 2)), 1.0)
     if rank == d:
         alignment = np.ones(n)  # no direction lies outside
-    first, readout = norm / np.sqrt(rank) * left @ right.swapaxes(1, 2), np.zeros((n, 1, h))
+    first, readout = flat(left, right, norm), np.zeros((n, 1, h))
     # sharpness is that of the spectrum and the strength, so the same for every run of a case
     per_unit = steps_per_unit(first[:1], readout[:1], beta[:1], case["fineness"])
     values = halved(first, readout, beta, case["times"], per_unit)

@@ -15,7 +15,7 @@ from richlazy.descent import descend, stable_step
 from richlazy.laziness import Measures
 
 __all__ = [
-    "HALVINGS",
+    "FINER",
     "LEFT",
     "SETTLED",
     "extrapolated",
@@ -27,7 +27,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-HALVINGS = 2
+FINER = (1, 2, 4)  # times as many steps
 LEFT = 1e-6  # what steps may leave of a distance after extrapolation
 SETTLED = 1e-12  # a loss; what is left of the way is about its root
 
@@ -54,8 +54,8 @@ def halved(
 ) -> Array:
     """Measures at `times` with the steps 1/per_unit and its halves, (3, measures, runs, times)."""
     values = []
-    for halving in range(HALVINGS + 1):
-        frequency = per_unit * 2**halving
+    for factor in FINER:
+        frequency = per_unit * factor
         run = descend(
             first,
             readout,

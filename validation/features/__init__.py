@@ -38,6 +38,7 @@ from richlazy import features, low_rank
 from richlazy.laziness import Measures
 from validation.features import digits
 from validation.features.report import draw, findings
+from validation.simulation.starts import flat, orthonormal
 from validation.steps import LEFT, extrapolated, halved, orders, place, steps_per_unit
 from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
@@ -145,8 +146,8 @@ def _features(case: Case) -> Arrays:
     share = np.sum((w @ u[:, held]) ** 2, axis=1) / np.sum(w**2, axis=1)
 
     size = np.linalg.norm(beta[:n], axis=1)[:, None]
-    left = np.linalg.qr(rng.standard_normal((n, h, r)))[0]
-    first, readout = case["norm"] / np.sqrt(r) * left @ v[:, held].T, np.zeros((n, 1, h))
+    first = flat(orthonormal(rng, n, h, r), v[:, held], case["norm"])
+    readout = np.zeros((n, 1, h))
     task = (beta[:n] / size)[:, None]
     # sharpness is that of the spectrum and the strength, so the same for every run of a case
     per_unit = steps_per_unit(first[:1], readout[:1], task[:1], case["fineness"])

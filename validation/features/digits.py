@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from richlazy.network import Network
 from richlazy.solvers import solve
 from richlazy.task import Task
+from validation.simulation.starts import flat, orthonormal
 from validation.steps import halved, steps_per_unit
 
 __all__ = ["data", "flow", "simulate", "starts"]
@@ -50,13 +51,13 @@ def starts(task: Task, case: Mapping[str, Any]) -> Array:
     """
     n, h, d, r = case["runs"], case["hidden"], task.inputs, case["rank"]
     rng = np.random.default_rng([case["seed"], 1, r, case["aligned"], case["norm_index"]])
-    left = np.linalg.qr(rng.standard_normal((n, h, r)))[0]
+    left = orthonormal(rng, n, h, r)
     columns = rng.standard_normal((n, d, d))
     if case["aligned"]:
         modes = task.modes.right
         columns[:, :, : modes.shape[1]] = modes
     right = np.linalg.qr(columns)[0][:, :, :r]
-    return np.asarray(case["norm"] / np.sqrt(r) * left @ right.swapaxes(1, 2))
+    return flat(left, right, case["norm"])
 
 
 def simulate(case: Mapping[str, Any]) -> dict[str, Array]:

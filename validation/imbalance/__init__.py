@@ -36,7 +36,7 @@ from richlazy import modes, riccati
 from richlazy.laziness import Measures
 from validation.comparison import Comparison
 from validation.imbalance.runs import FULL, QUICK, Grid, cases, simulate
-from validation.simulation.deep import squares
+from validation.simulation.deep import balance, squares
 from validation.steps import LEFT, extrapolated, orders, place
 from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
@@ -117,21 +117,17 @@ def _compared_networks(case: Case, found: Arrays) -> tuple[Comparison, Array]:
 
 def _compared_moments(case: Case, found: Arrays) -> Comparison:
     """(1, runs, times, d + m, d + m)."""
-    q = np.concatenate([found["w1"].swapaxes(-1, -2), found["w2"]], axis=-2)
+    q = np.concatenate([found["w1"].mT, found["w2"]], axis=-2)
     starts = zip(found["first"], found["readout"], found["cov_yx"], strict=True)
     at = np.array(case["times"], dtype=float)
     theory = np.stack([riccati.Balanced(*start).second_moment(at) for start in starts])
     scale = np.broadcast_to(np.sqrt(squares(theory))[..., None, None], theory.shape)
-    return Comparison((q @ q.swapaxes(-1, -2))[:, None], theory[None], scale[None])
-
-
-def _conserved(w1: Array, w2: Array) -> Array:
-    return w2.swapaxes(-1, -2) @ w2 - w1 @ w1.swapaxes(-1, -2)
+    return Comparison((q @ q.mT)[:, None], theory[None], scale[None])
 
 
 def _kept(case: Case, found: Arrays, theory_drift: Array) -> tuple[Array, float]:
     """Distances of what is conserved, and the order of its drift in the step."""
-    d = _conserved(found["w1"], found["w2"])
+    d = balance(found["w1"], found["w2"])
     starts = list(zip(found["first"], found["readout"], strict=True))
     theory = np.stack([rl.Network(*start).conserved for start in starts])[:, None]
     size = squares(found["w1"]) + squares(found["w2"])

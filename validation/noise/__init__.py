@@ -81,8 +81,8 @@ def exponents(cells: Sequence[Cell], largest: Array) -> tuple[Array, Array]:
     batch = np.repeat([float(cell.batch) for cell in cells], 3)
     design = np.stack([np.log(eta), np.log(batch), np.ones(len(eta))], axis=1)
     weighted = design * weight[..., None]
-    normal = np.linalg.pinv(weighted.swapaxes(-1, -2) @ weighted, hermitian=True)
-    fit = normal @ weighted.swapaxes(-1, -2) @ (value * weight)[..., None]
+    normal = np.linalg.pinv(weighted.mT @ weighted, hermitian=True)
+    fit = normal @ weighted.mT @ (value * weight)[..., None]
     spread = np.sqrt(np.diagonal(normal, axis1=-2, axis2=-1))
     few = np.linalg.matrix_rank(weighted) < 3
     found = np.where(few[..., None], np.nan, fit[..., 0])

@@ -40,7 +40,8 @@ from richlazy import low_rank
 from richlazy.descent import descend
 from validation.nonlinear.report import draw, findings
 from validation.simulation.networks import Records, train, white_samples
-from validation.steps import HALVINGS, extrapolated, orders, steps_per_unit
+from validation.simulation.starts import orthonormal
+from validation.steps import FINER, extrapolated, orders, steps_per_unit
 from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "correlation", "simulate"]
@@ -138,8 +139,8 @@ def _starts(case: Case, seeds: int, rng: np.random.Generator) -> tuple[Array, Ar
     """
     h, d, r0 = case["hidden"], case["inputs"], case["aligned_rank"]
     x = np.stack([white_samples(case["samples"], d, rng) for _ in range(seeds)])
-    left = np.linalg.qr(rng.standard_normal((seeds, h, d)))[0]
-    right = np.linalg.qr(rng.standard_normal((seeds, d, d)))[0]
+    left = orthonormal(rng, seeds, h, d)
+    right = orthonormal(rng, seeds, d, d)
     beta = rng.standard_normal((seeds, d))
     beta /= np.linalg.norm(beta, axis=1)[:, None]
     frame = rng.standard_normal((seeds, d, d))
@@ -148,13 +149,13 @@ def _starts(case: Case, seeds: int, rng: np.random.Generator) -> tuple[Array, Ar
     first, c = [], []
     for r in case["ranks"]:
         rows = right[:, :, :r]
-        first.append(left[:, :, :r] @ rows.swapaxes(1, 2) / np.sqrt(r))
+        first.append(left[:, :, :r] @ rows.mT / np.sqrt(r))
         share = np.sum((beta[:, None] @ rows) ** 2, axis=(1, 2))
         c.append(np.ones(seeds) if r == d else np.minimum(share, 1.0))
     for share in case["alignments"]:
         rows = frame[:, :, :r0].copy()
         rows[:, :, 0] = np.sqrt(share) * frame[:, :, 0] + np.sqrt(1.0 - share) * frame[:, :, r0]
-        first.append(left[:, :, :r0] @ rows.swapaxes(1, 2) / np.sqrt(r0))
+        first.append(left[:, :, :r0] @ rows.mT / np.sqrt(r0))
         c.append(np.full(seeds, share))
     return np.stack(first, axis=1), np.stack(c, axis=1), x, beta
 
@@ -217,8 +218,8 @@ def _limit(case: Case) -> Arrays:
     flat, x = first.reshape(-1, h, d), np.repeat(x, kinds, axis=0)
     y = np.einsum("snd,sd->sn", x, np.repeat(beta, kinds, axis=0))
     values = []
-    for halving in range(HALVINGS + 1):
-        unit = _per_unit(flat, case["limit_fineness"]) * 2**halving
+    for factor in FINER:
+        unit = _per_unit(flat, case["limit_fineness"]) * factor
         run = train(
             size * flat,
             np.zeros((len(flat), h)),
