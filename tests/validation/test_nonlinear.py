@@ -16,7 +16,7 @@ from validation.simulation.networks import Records, Units
 
 CASES = nonlinear.STUDY.cases(True, 0)
 QUICK = nonlinear.QUICK
-_LINEAR = nonlinear._LINEAR
+_LINEAR = nonlinear.LINEAR
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_units_norms_and_ranks_share_their_seeds(found):
 
 
 def test_starts_have_the_rank_norm_and_alignment_they_are_said_to_have():
-    first, c, x, beta = nonlinear._starts(CASES[0], 3, np.random.default_rng(0))
+    first, c, x, beta = nonlinear.runs._starts(CASES[0], 3, np.random.default_rng(0))
     for seed, kind in np.ndindex(c.shape):
         w, rank = first[seed, kind], int(nonlinear._ranks(QUICK)[kind])
         _, size, rows = np.linalg.svd(w)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from validation.features.runs import Grid
 from validation.study import DRAWN
-
-if TYPE_CHECKING:
-    from validation.features import Grid
 
 __all__ = ["draw", "findings"]
 

@@ -12,7 +12,7 @@ from validation.simulation.deep import halved, stable_step
 from validation.simulation.starts import orthonormal
 from validation.study import Arrays, Case
 
-__all__ = ["FULL", "QUICK", "Grid", "angles", "cases", "simulate"]
+__all__ = ["FULL", "QUICK", "Grid", "Start", "angles", "cases", "simulate"]
 
 Array = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""Pairs of runs of the noise study, by start, label noise, batch and step."""
+"""Pairs of runs of the study `noise`, by start, label noise, batch and step."""
 
 from __future__ import annotations
 

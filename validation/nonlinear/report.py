@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from validation.nonlinear import Grid
+from validation.nonlinear.runs import Grid
 
 __all__ = ["draw", "findings", "word"]
 

@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from richlazy import boundaries, laziest, limits, low_rank, several_outputs
 from richlazy.laziness import Measures
-from validation.scale import report as scale_report
+from validation.scale.report import draw, findings
 from validation.scale.runs import FULL, QUICK, Grid, cases, of_part, simulate
 from validation.steps import LEFT, extrapolated, orders, place
 from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
@@ -358,8 +358,8 @@ def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     settings = asdict(grid) | {"generator": "numpy default_rng([seed, index of the case])"}
     given = [case for case in cases if case["part"] in _GIVEN]
     theory = _departures(grid, _grouped(given, [_of_given(case) for case in given]))
-    figure = scale_report.draw(rows, away, theory)
-    return Result(rows, checks, figure, settings, scale_report.findings(rows, differences, away))
+    figure = draw(rows, away, theory)
+    return Result(rows, checks, figure, settings, findings(rows, differences, away))
 
 
 STUDY = Study(

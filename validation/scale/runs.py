@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import boundaries, laziest
-from validation import alignment
+from validation.alignment import runs as alignment
 from validation.simulation.starts import flat_on_axes, orthonormal
 from validation.simulation.thin import thin_halved
 from validation.steps import halved, steps_per_unit

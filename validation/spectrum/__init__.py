@@ -37,10 +37,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.laziness import Measures
-from validation.spectrum.cases import FULL, QUICK, Grid, cases, ratio
-from validation.spectrum.figure import draw
-from validation.spectrum.findings import findings, law_error
-from validation.spectrum.theory import Theory, predicted, simulate
+from validation.spectrum.report import draw, findings
+from validation.spectrum.runs import FULL, QUICK, Grid, cases, ratio
+from validation.spectrum.theory import Theory, law_error, predicted, simulate
 from validation.steps import LEFT, SETTLED, extrapolated, orders, place
 from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 

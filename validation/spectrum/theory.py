@@ -14,19 +14,14 @@ from numpy.typing import NDArray
 from richlazy import Network, Task, expect, limits, solve, spectrum
 from richlazy.averages import Expected
 from richlazy.laziness import Measures
-from validation.spectrum.cases import Grid, run, singular_values
+from validation.spectrum.runs import Grid, run, singular_values
+from validation.steps import place
 from validation.study import Arrays, Case
 
-__all__ = [
-    "Averages",
-    "Map",
-    "Rich",
-    "Theory",
-    "predicted",
-    "simulate",
-]
+__all__ = ["METHODS", "Averages", "Map", "Rich", "Theory", "law_error", "predicted", "simulate"]
 
 Array = NDArray[np.float64]
+
 METHODS = ("krylov", "flow")  #: of `solve`
 _SINGULAR_VALUE = 0.5  # of the flat starts of `_typical_gaps`
 
@@ -202,3 +197,10 @@ def predicted(grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]) -> The
         typical=_typical_gaps(grid.sizes, [2.0, np.inf]),
         rich=[_rich(case, f) for case, f in pairs if case["part"] == "rich"],
     )
+
+
+def law_error(best: Map) -> Array:
+    """Error of the law, (measures, parameters, norms): relative, but that of RA absolute."""
+    scale = np.abs(best.mean)
+    scale[place("representation_alignment")] = 1.0
+    return (best.law - best.mean) / np.where(scale > 0, scale, 1.0)

@@ -1,4 +1,4 @@
-"""Runs of the step study, and what theory says of each: T6 and T1 by `solve`, T13 by SciPy."""
+"""Runs of the study `step`, and what theory says of each: T6 and T1 by `solve`, T13 by SciPy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,18 @@ from validation.simulation.starts import flat, orthonormal
 from validation.step.correction import corrected_flow, slopes
 from validation.study import Arrays, Case
 
-__all__ = ["FULL", "QUANTITIES", "QUICK", "Grid", "Part", "cases", "gathered", "simulate"]
+__all__ = [
+    "FULL",
+    "QUANTITIES",
+    "QUICK",
+    "Grid",
+    "Part",
+    "cases",
+    "gathered",
+    "networks",
+    "rms_over_runs",
+    "simulate",
+]
 
 Array = NDArray[np.float64]
 
@@ -154,6 +165,16 @@ class Part:
     scale: Array
     eta: Array
     safe: Array
+
+    @property
+    def fineness(self) -> Array:
+        """2/sharpness over every step as it was run, the mean over runs."""
+        return np.asarray(np.mean(self.safe / self.eta, axis=1))
+
+
+def rms_over_runs(values: Array) -> Array:
+    """Over the axis before that of times."""
+    return np.asarray(np.sqrt(np.mean(values**2, axis=-2)))
 
 
 def _group(case: Case, found: Arrays) -> dict[str, list[Array]]:

@@ -26,20 +26,20 @@ together, and a mean of few is not quite normal: that is a guide, not a rate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import product
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import betaln
 
 from richlazy import low_rank
 from richlazy.laziness import Measures
-from validation.simulation.starts import flat, orthonormal
-from validation.steps import LEFT, SETTLED, extrapolated, halved, orders, place, steps_per_unit
-from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, grid_of, worst_of
+from validation.rank.report import draw
+from validation.rank.runs import FULL, QUICK, Grid, Simulation, cases, gathered, simulate
+from validation.steps import LEFT, SETTLED, extrapolated, orders, place
+from validation.study import DRAWN, Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = [
     "FULL",
@@ -57,75 +57,6 @@ Array = NDArray[np.float64]
 
 _QUANTILES = (0.1, 0.5, 0.9)
 _UNSETTLED = 0.5  # share of runs that may still learn at the last time
-
-
-@dataclass(frozen=True)
-class Grid:
-    """One output, white inputs, ||beta|| = 1, silent readout, every rank from 1 to inputs."""
-
-    inputs: int
-    hidden: int
-    norms: tuple[float, ...]
-    times: tuple[int, ...]
-    runs: int  #: random tasks for each norm and rank
-    fineness: int = 120  #: the largest step is 2/sharpness over this
-
-    @property
-    def ranks(self) -> Array:
-        """1, ..., inputs."""
-        return np.arange(1.0, self.inputs + 1.0)
-
-
-FULL = Grid(inputs=40, hidden=50, norms=(0.5, 1.0, 2.0), times=(2, 6, 16), runs=64)
-QUICK = Grid(inputs=12, hidden=16, norms=(0.5, 2.0), times=(2, 16), runs=32)
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """What descent measured: `values` (measures, steps, norms, ranks, runs, times).
-
-    Steps are eta, eta/2, eta/4 from the same starts; eta (norms, ranks). `alignment`
-    (norms, ranks, runs) is every run's own c.
-    """
-
-    values: Array
-    alignment: Array
-    eta: Array
-
-
-def cases(grid: Grid, seed: int) -> list[Case]:
-    """One for each norm and rank."""
-    common = asdict(grid) | {"seed": seed}
-    pairs = product(range(len(grid.norms)), range(1, grid.inputs + 1))
-    return [common | {"norm_index": index, "rank": rank} for index, rank in pairs]
-
-
-def simulate(case: Case) -> Arrays:
-    """Runs from starts of one norm and rank, on random tasks."""
-    norm, rank, n = case["norms"][case["norm_index"]], case["rank"], case["runs"]
-    d, h = case["inputs"], case["hidden"]
-    rng = np.random.default_rng([case["seed"], rank, case["norm_index"]])
-    left, right = (orthonormal(rng, n, size, rank) for size in (h, d))
-    beta = rng.standard_normal((n, 1, d))
-    beta /= np.linalg.norm(beta, axis=2, keepdims=True)
-    alignment = np.minimum(np.sum((beta @ right) ** 2, axis=(1, 2)), 1.0)
-    if rank == d:
-        alignment = np.ones(n)  # no direction lies outside
-    first, readout = flat(left, right, norm), np.zeros((n, 1, h))
-    # sharpness is that of the spectrum and the strength, so the same for every run of a case
-    per_unit = steps_per_unit(first[:1], readout[:1], beta[:1], case["fineness"])
-    values = halved(first, readout, beta, case["times"], per_unit)
-    return {"values": values, "alignment": alignment, "eta": np.array(1.0 / per_unit)}
-
-
-def gathered(grid: Grid, found: Sequence[Arrays]) -> Simulation:
-    """What all cases found, in one array each."""
-    values, alignment, eta = (
-        np.reshape(np.stack([part[name] for part in found]), (len(grid.norms), grid.inputs, *shape))
-        for name in ("values", "alignment", "eta")
-        for shape in (found[0][name].shape,)
-    )
-    return Simulation(np.moveaxis(values, (0, 1, 2, 3), (2, 3, 1, 0)), alignment, eta)
 
 
 def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], list[Check]]:
@@ -235,35 +166,6 @@ def _rows(grid: Grid, eta: Array, columns: dict[str, Array]) -> list[dict[str, A
         }
         rows.append(cell | {name: float(column[i, j, k, l]) for name, column in columns.items()})
     return rows
-
-
-def draw(grid: Grid, rows: list[dict[str, Any]]) -> Figure:
-    """KA, RA and weight change against rank, a row for every time, a colour for every norm."""
-    figure = Figure(figsize=(11.0, 2.9 * len(grid.times)), layout="constrained")
-    panels = figure.subplots(len(grid.times), 3, sharex=True, sharey="col", squeeze=False)
-    for (row, time), (column, measure) in product(enumerate(grid.times), enumerate(DRAWN)):
-        panel = panels[row, column]
-        for index, norm in enumerate(grid.norms):
-            cells = [
-                r for r in rows if (r["measure"], r["norm"], r["time"]) == (measure, norm, time)
-            ]
-            mean, sd, found, spread = (
-                np.array([r[name] for r in cells])
-                for name in ("theory_mean", "theory_sd", "descent_mean", "descent_sd")
-            )
-            colour = f"C{index}"
-            panel.fill_between(grid.ranks, mean - sd, mean + sd, color=colour, alpha=0.2, lw=0)
-            panel.plot(grid.ranks, mean, color=colour, lw=1.2, label=f"‖W1‖ = {norm:g}")
-            error = spread / np.sqrt(grid.runs)
-            panel.errorbar(grid.ranks, found, error, color=colour, fmt="o", ms=2.5, lw=1.0)
-        if row == 0:
-            panel.set_title(TITLES[column])
-        if column == 0:
-            panel.set_ylabel(f"t = {time}")
-        if row == len(grid.times) - 1:
-            panel.set_xlabel("rank of the initial W1")
-    panels[0, 0].legend(frameon=False, title="line, band: T7 mean ± sd\ndots: descent ± s.e.")
-    return figure
 
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:

@@ -20,10 +20,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-import richlazy as rl
 from richlazy.laziness import Traces, from_traces
 from validation.simulation.starts import directions, flat
-from validation.steps import FINER, steps_per_unit
+from validation.steps import FINER, extrapolated, steps_per_unit
 from validation.study import Arrays, Case
 
 __all__ = [
@@ -33,14 +32,53 @@ __all__ = [
     "QUICK",
     "STAGES",
     "Grid",
+    "Simulation",
+    "at",
     "cases",
-    "predicted",
+    "gathered",
     "simulate",
     "start_of",
     "tasks_of",
 ]
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What descent measured and `sequence` says.
+
+    `values` (steps, kinds, norms, durations, ranks, stages, quantities, runs), `theory` without
+    the first axis and of the compared runs only; `start` (kinds, norms, durations, ranks, runs)
+    the loss on A of the start; `eta` (kinds, norms, durations, ranks).
+    """
+
+    values: Array
+    theory: Array
+    start: Array
+    eta: Array
+
+    @property
+    def found(self) -> Array:
+        """Extrapolated to steps of no size."""
+        return extrapolated(self.values)[1]
+
+
+def gathered(grid: Grid, found: Sequence[Arrays], theory: Array) -> Simulation:
+    """What all cases found, in one array each."""
+    values = np.stack([part["values"] for part in found], axis=1)
+    return Simulation(
+        values.reshape(len(values), *grid.shape, *values.shape[2:]),
+        theory.reshape(*grid.shape, *theory.shape[1:]),
+        np.reshape([part["start"] for part in found], (*grid.shape, -1)),
+        np.reshape([part["eta"] for part in found], grid.shape),
+    )
+
+
+def at(name: str) -> int:
+    """Index of a quantity."""
+    return QUANTITIES.index(name)
+
 
 KINDS = ("silent", "balanced", "inputs")
 STAGES = "ABC"
@@ -210,33 +248,6 @@ def _kernel_alignment(before: tuple[Array, Array], after: tuple[Array, Array], x
         bt=_squares(w2),
     )
     return np.asarray(from_traces(traces, _squares(xx), v2.shape[1])[1])
-
-
-def predicted(found: Sequence[Case]) -> Array:
-    """What `sequence` says of the compared runs, (cases, stages, quantities, runs)."""
-    return np.stack(
-        [np.stack([_of_run(case, i) for i in range(case["compared"])], axis=-1) for case in found]
-    )
-
-
-def _of_run(case: Case, run: int) -> Array:
-    first, readout = (layer[run] for layer in start_of(case))
-    tasks = [rl.Task(y, x) for y, x in zip(*(part[:, run] for part in tasks_of(case)), strict=True)]
-    course = rl.sequence(rl.Network(first, readout), tasks, case["duration"])
-    stages = [
-        [
-            stage.laziness.kernel_alignment,
-            stage.laziness.weight_change,
-            stage.path_length,
-            stage.since_start.weight_change,
-            *losses,
-            *forgetting,
-        ]
-        for stage, losses, forgetting in zip(
-            course.stages, course.losses, course.forgetting, strict=True
-        )
-    ]
-    return np.array(stages, dtype=float)
 
 
 def _norm(x: Array) -> Array:
