@@ -13,6 +13,7 @@ from validation import nonlinear
 from validation.nonlinear.report import word
 from validation.simulation import networks
 from validation.simulation.networks import Records, Units
+from validation.statistics import interval
 
 CASES = nonlinear.STUDY.cases(True, 0)
 QUICK = nonlinear.QUICK
@@ -103,7 +104,7 @@ def test_correlations_are_spearmans():
 
 def test_intervals_are_students():
     scores = np.random.default_rng(1).standard_normal(20)
-    mean, half = nonlinear._interval(scores)
+    mean, half = interval(scores, 0.99)
     low, high = stats.t.interval(0.99, 19, loc=np.mean(scores), scale=stats.sem(scores))
     np.testing.assert_allclose([mean - half, mean + half], [low, high])
 

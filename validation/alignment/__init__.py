@@ -38,8 +38,9 @@ from richlazy import boundaries, low_rank, several_outputs
 from richlazy.laziness import Measures
 from validation.alignment.report import draw, findings
 from validation.alignment.runs import FULL, KINDS, QUICK, Grid, cases, settling, simulate, start_of
+from validation.comparison import Comparison, measured, scale_of
 from validation.steps import LEFT, SETTLED, extrapolated, orders, place
-from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, selected, worst_of
 
 __all__ = [
     "FULL",
@@ -70,7 +71,7 @@ def _of_two(case: Case) -> tuple[Array, Array]:
     """What `solve` says at the times, and T6 at infinity, NaN but for what is `_known`."""
     first, readout, cov_yx = start_of(case)
     runs = zip(first, readout, cov_yx, strict=True)
-    solved = [rl.solve(rl.Network(a, b), rl.Task(y)).measures(case["times"]) for a, b, y in runs]
+    solutions = [rl.solve(rl.Network(a, b), rl.Task(y)) for a, b, y in runs]
     d, rank, given = case["inputs"], case["rank"], {k: case[k] for k in ("norm", "strengths")}
     # right singular vectors inside the row space, strongest first
     inside = np.linalg.svd(cov_yx, full_matrices=False)[2][..., :rank]
@@ -84,7 +85,7 @@ def _of_two(case: Case) -> tuple[Array, Array]:
         found = several_outputs.alignments(rank, d, alignment=c, **given)._asdict()
         for name, value in found.items():
             end[place(name)] = value
-    return np.moveaxis([np.stack(m) for m in solved], 0, 1), end
+    return measured(solutions, case["times"]), end
 
 
 def _known(case: Case) -> list[int]:
@@ -93,64 +94,53 @@ def _known(case: Case) -> list[int]:
     return [place(name) for name in known._fields]
 
 
-def _scale(theory: Array, start: float = 0.5) -> Array:
-    """What distances are divided by; 1 for what the theory says is nothing."""
-    scale = np.where(theory == 0.0, 1.0, np.abs(theory))
-    scale[place("loss")] = start
-    scale[place("representation_alignment")] = 1.0
-    return scale
-
-
 def compare(cases: Sequence[Case], found: Sequence[Arrays]) -> tuple[list[Any], list[Check]]:
     """Rows of the table, and the checks that make the verdict."""
     rows: list[dict[str, Any]] = []
     off_runs, off_limit, off_order, moved, off_two, off_two_limit, to_go = ([] for _ in range(7))
     for case, part in zip(cases, found, strict=True):
-        twice = extrapolated(part["values"])[1]
         if case["kind"] == "one":
-            theory = _of_one(case)
-            theory, end = theory[..., :-1], theory[..., -1]
+            whole = _of_one(case)
+            theory, end = whole[..., :-1], whole[..., -1]
+            seen = Comparison(part["values"], theory, scale_of(theory))
             never = np.array(case["alignments"]) == 0.0
-            off = (part["values"] - theory) / _scale(theory)
-            off_order.append(orders(off[:, :, ~never], (2, 3)) - 1.0)
+            off_order.append(orders(seen.off[:, :, ~never], (2, 3)) - 1.0)
             start = np.reshape([0.0, 0.0, 0.0, 1.0, 1.0, 0.5], (-1, 1, 1))
-            moved.append((part["values"][:, :, never] - start).ravel())
-            left = (twice - theory) / _scale(theory)
-            off_runs.append(left.ravel())
-            off_limit.append(((twice[..., -1] - end) / _scale(end))[:, ~never].ravel())
-            to_go.append((twice[..., -1] - end)[place("loss"), ~never])
+            moved.append(part["values"][:, :, never] - start)
+            off_runs.append(seen.left)
+            to_end = seen.twice[..., -1] - end
+            off_limit.append((to_end / scale_of(end))[:, ~never])
+            to_go.append(to_end[place("loss"), ~never])
         else:
             theory, end = _of_two(case)
-            start = 0.5 * sum(s**2 for s in case["strengths"])
-            left = (twice - theory) / _scale(theory, start)
-            off_two.append(left.ravel())
-            at_end = (twice[..., -1] - end) / _scale(end, start)
-            off_two_limit.append(at_end[_known(case)].ravel())
-            to_go.append((twice[..., -1] - end)[place("loss")])
-        rows += _rows(case, theory, twice, left, float(part["eta"]))
+            loss = 0.5 * sum(s**2 for s in case["strengths"])
+            seen = Comparison(part["values"], theory, scale_of(theory, loss))
+            off_two.append(seen.left)
+            to_end = seen.twice[..., -1] - end
+            off_two_limit.append((to_end / scale_of(end, loss))[_known(case)])
+            to_go.append(to_end[place("loss")])
+        rows += _rows(case, seen, float(part["eta"]))
     sides, gaps = _sides(cases, found)
-    tests = [
-        ("runs", "distance of a run from T6, steps extrapolated to 0", off_runs, LEFT),
-        ("order", "|order - 1| of the distance from T6 in the step", off_order, 0.05),
-        ("settled", "loss at the last time less that of T6 at t = inf", to_go, SETTLED),
-        ("limit", "distance of a run at its end from T6 at t = inf", off_limit, 1e-5),
-        ("never", "what moves at alignment 0", moved, 1e-12),
-        ("outputs", "distance of a run of two outputs from solve", off_two, LEFT),
-        ("outputs limit", "distance of one at its end from T6 at t = inf", off_two_limit, 1e-5),
-        ("sides", "1 where laziness is not on the side T9 says", sides, 0.5),
-        ("boundary", "distance of the alignment of a tie from T9", gaps, 1e-5),
-    ]
     checks = [
-        worst_of(name, test, np.concatenate([*map(np.ravel, values), []]), limit)
-        for name, test, values, limit in tests
+        worst_of("runs", "distance of a run from T6, steps extrapolated to 0", off_runs, LEFT),
+        worst_of("order", "|order - 1| of the distance from T6 in the step", off_order, 0.05),
+        worst_of("settled", "loss at the last time less that of T6 at t = inf", to_go, SETTLED),
+        worst_of("limit", "distance of a run at its end from T6 at t = inf", off_limit, 1e-5),
+        worst_of("never", "what moves at alignment 0", moved, 1e-12),
+        worst_of("outputs", "distance of a run of two outputs from solve", off_two, LEFT),
+        worst_of(
+            "outputs limit", "distance of one at its end from T6 at t = inf", off_two_limit, 1e-5
+        ),
+        worst_of("sides", "1 where laziness is not on the side T9 says", sides, 0.5),
+        worst_of("boundary", "distance of the alignment of a tie from T9", gaps, 1e-5),
     ]
     return rows, checks
 
 
 def _sides(cases: Sequence[Case], found: Sequence[Arrays]) -> tuple[Array, Array]:
     """Per boundary: whether either side is wrong, and how far the tie is from T9."""
-    ones = [(c, extrapolated(p["values"])[1]) for c, p in zip(cases, found, strict=True)]
-    ones = [(case, twice) for case, twice in ones if case["kind"] == "one"]
+    pairs = selected(cases, found, kind="one")
+    ones = [(case, extrapolated(part["values"])[1]) for case, part in pairs]
     full = {case["norm"]: twice for case, twice in ones if case["rank"] == case["inputs"]}
     wrong, gaps = [], []
     for case, twice in ones:
@@ -170,8 +160,8 @@ def _sides(cases: Sequence[Case], found: Sequence[Arrays]) -> tuple[Array, Array
     return np.array(wrong), np.array(gaps)
 
 
-def _rows(case: Case, theory: Array, twice: Array, left: Array, eta: float) -> list[dict[str, Any]]:
-    c = case.get("alignments", [np.nan] * theory.shape[1])
+def _rows(case: Case, seen: Comparison, eta: float) -> list[dict[str, Any]]:
+    c = case.get("alignments", [np.nan] * seen.theory.shape[1])
     return [
         {
             "kind": case["kind"],
@@ -183,11 +173,11 @@ def _rows(case: Case, theory: Array, twice: Array, left: Array, eta: float) -> l
             "time": case["times"][k],
             "last": k == len(case["times"]) - 1,
             "eta": eta,
-            "theory": float(theory[i, j, k]),
-            "descent": float(twice[i, j, k]),
-            "error": float(left[i, j, k]),
+            "theory": float(seen.theory[i, j, k]),
+            "descent": float(seen.twice[i, j, k]),
+            "error": float(seen.left[i, j, k]),
         }
-        for i, j, k in np.ndindex(theory.shape)
+        for i, j, k in np.ndindex(seen.theory.shape)
     ]
 
 

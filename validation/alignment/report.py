@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from richlazy import boundaries, low_rank
 from validation.alignment.runs import Grid
 from validation.study import DRAWN, TITLES, Case
+from validation.table import columns, where
 
 __all__ = ["draw", "findings"]
 
@@ -19,14 +20,13 @@ __all__ = ["draw", "findings"]
 def findings(grid: Grid, cases: Sequence[Case], rows: Sequence[dict[str, Any]]) -> list[str]:
     """What alignment does, and from where on it makes a low rank lazier than the full one."""
     said = []
-    kernel = [r for r in rows if r["kind"] == "one" and r["last"]]
-    kernel = [r for r in kernel if r["measure"] == "kernel_alignment"]
+    kernel = where(rows, kind="one", last=True, measure="kernel_alignment")
     least = min(c for c in grid.alignments if c > 0)
     for norm in (grid.norms[0], grid.norms[-1]):
-        chosen = [r for r in kernel if r["norm"] == norm]
+        chosen = where(kernel, norm=norm)
         low = min(r["rank"] for r in chosen)
-        ends = {r["alignment"]: r["descent"] for r in chosen if r["rank"] == low}
-        full = next(r["descent"] for r in chosen if r["rank"] == grid.inputs)
+        ends = {r["alignment"]: r["descent"] for r in where(chosen, rank=low)}
+        full = where(chosen, rank=grid.inputs)[0]["descent"]
         said.append(
             f"norm {norm:g}, rank {low} of {grid.inputs}: KA at the end is {ends[least]:.4f} at "
             f"alignment {least:g} and {ends[1.0]:.4f} at 1, against {full:.4f} at full rank; at "
@@ -49,20 +49,19 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
     figure = Figure(figsize=(11.0, 9.0), layout="constrained")
     panels = figure.subplots(len(views), 3, sharex=True, squeeze=False)
     line = np.linspace(0.0, 1.0, 401)[1:]
-    one = [r for r in rows if r["kind"] == "one"]
     for (i, (norm, last)), (j, measure) in product(enumerate(views), enumerate(DRAWN)):
         panel, time = panels[i, j], np.inf if last else grid.times[1]
-        chosen = [r for r in one if (r["norm"], r["measure"]) == (norm, measure)]
-        chosen = [r for r in chosen if (r["last"] if last else r["time"] == time)]
+        chosen = where(rows, kind="one", norm=norm, measure=measure)
+        chosen = where(chosen, last=True) if last else where(chosen, time=time)
         for rank in sorted({r["rank"] for r in chosen}):
-            dots = [r for r in chosen if r["rank"] == rank]
+            dots = where(chosen, rank=rank)
             if rank == grid.inputs:
                 panel.axhline(dots[0]["descent"], color="k", ls="--", lw=1.0, label="full rank")
                 continue
             color = f"C{grid.ranks.index(rank)}"
             theory = low_rank.measures(rank, grid.inputs, alignment=line, norm=norm, t=time)
             panel.plot(line, getattr(theory, measure), color=color, lw=1.0)
-            xy = [[r[name] for r in dots] for name in ("alignment", "descent")]
+            xy = columns(dots, "alignment", "descent")
             panel.plot(*xy, "o", color=color, ms=3.0, label=f"rank {rank}")
         if j == 0:
             panel.set_ylabel(f"norm {norm:g}, " + ("t → ∞" if last else f"t = {time}"))

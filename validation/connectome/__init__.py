@@ -32,10 +32,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.laziness import Measures
+from validation.comparison import Comparison, scale_of
 from validation.connectome.report import draw, findings
 from validation.connectome.runs import FULL, QUICK, STARTS, Grid, cases, simulate
-from validation.connectome.theory import Theory, _scale, asked, predicted
-from validation.steps import LEFT, extrapolated, orders
+from validation.connectome.theory import Theory, asked, predicted
+from validation.steps import LEFT, orders
 from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["FULL", "QUICK", "STARTS", "STUDY", "Grid", "Theory", "cases", "compare", "predicted"]
@@ -48,28 +49,26 @@ def compare(
 ) -> tuple[list[dict[str, Any]], list[Check]]:
     """Rows of the table, and the checks that make the verdict."""
     rows: list[dict[str, Any]] = []
-    errors: list[Array] = []
+    left: list[Array] = []
     squares: dict[tuple[float, int], list[Array]] = {}
     z: list[Array] = []
     for case, part, law in zip(cases, found, theory, strict=True):
-        scale = _scale(law.runs)
-        twice = extrapolated(part["values"])[1]
-        off, off_twice = ((each - law.runs) / scale for each in (part["values"], twice))
-        mean = np.mean(twice, axis=1)
+        seen = Comparison(part["values"], law.runs, scale_of(law.runs))
+        mean, errors = np.mean(seen.twice, axis=1), seen.errors(1)
         error = np.hypot(law.sd / np.sqrt(case["n"]), law.standard_error)
-        score = (mean - law.mean) / np.hypot(error, LEFT * np.mean(scale, axis=1))
-        errors.append(off_twice.ravel())
-        squares.setdefault((case["norm"], case["m"]), []).append(np.mean(off**2, axis=2))
-        z += [score.ravel()] if case["m"] == 1 else []
+        score = (mean - law.mean) / np.hypot(error, LEFT * np.mean(seen.scale, axis=1))
+        left.append(seen.left)
+        squares.setdefault((case["norm"], case["m"]), []).append(np.mean(seen.off**2, axis=2))
+        z += [score] if case["m"] == 1 else []
         columns = {
             "theory_mean": np.mean(law.runs, axis=1),
             "descent_mean": mean,
-            "descent_standard_error": np.std(twice, axis=1, ddof=1) / np.sqrt(case["n"]),
+            "descent_standard_error": np.std(seen.twice, axis=1, ddof=1) / np.sqrt(case["n"]),
             "expected_mean": law.mean,
             "expected_sd": law.sd,
             "z": score,
-            "rms_error_eta_4": np.sqrt(np.mean(off[-1] ** 2, axis=1)),
-            "largest_error_extrapolated": np.max(np.abs(off_twice), axis=1),
+            "rms_error_eta_4": errors["rms_error_eta_4"],
+            "largest_error_extrapolated": errors["largest_error_extrapolated"],
         }
         cell = {name: case[name] for name in ("name", "start", "norm", "m", "n")}
         cell |= {"participation_ratio": law.participation_ratio, "eta": float(part["eta"])}
@@ -79,9 +78,9 @@ def compare(
     order = [orders(np.sqrt(np.stack(parts, axis=1)), 1) for parts in squares.values()]
     gaps = [law.gap for law, case in zip(theory, cases, strict=True) if asked(case)]
     checks = [
-        worst_of("runs", "distance of a run from solve, steps to 0", np.hstack(errors), LEFT),
+        worst_of("runs", "distance of a run from solve, steps to 0", left, LEFT),
         worst_of("order", "|order - 1| of it in the step", np.array(order) - 1.0, 0.05),
-        worst_of("means", "|z| of a mean over tasks against expect", np.hstack(z), 4.0),
+        worst_of("means", "|z| of a mean over tasks against expect", z, 4.0),
         worst_of("flow", "distance between the flow (T11) and the Krylov route", gaps, LEFT),
     ]
     return rows, checks

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from validation.connectome.runs import STARTS, Grid
 from validation.connectome.theory import Theory
+from validation.statistics import interval
 from validation.steps import extrapolated, place
 from validation.study import DRAWN, TITLES, Arrays, Case
+from validation.table import columns, where
 
 __all__ = ["draw", "findings", "interval"]
 
@@ -42,7 +43,7 @@ def findings(
             for k, when in enumerate((f"descent, t = {grid.times[-1]}", "solve, t = inf")):
                 parts = []
                 for i, (measure, short) in enumerate(zip(DRAWN, ("KA", "RA", "dW"), strict=True)):
-                    centre, half = interval((own - other)[k, place(measure)])
+                    centre, half = interval((own - other)[k, place(measure)], 1.0 - _BEYOND)
                     parts.append(f"{short} {centre:+.3f} +- {half:.3f}")
                     signs[k, i] += centre + half < 0, centre - half > 0
                 text.append(f"{when}: {', '.join(parts)}")
@@ -65,13 +66,6 @@ def findings(
     return [summary, *said]
 
 
-def interval(values: Array) -> tuple[float, float]:
-    """Mean and half the width of its interval."""
-    quantile = student.ppf(1.0 - 0.5 * _BEYOND, values.size - 1)
-    half = quantile * np.std(values, ddof=1) / np.sqrt(values.size)
-    return float(np.mean(values)), float(half)
-
-
 def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
     """KA, RA and weight change of every start at the last time, a row for every connectome."""
     figure = Figure(figsize=(11.0, 2.9 * len(grid.names)), layout="constrained")
@@ -79,15 +73,9 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
     for (row, name), (column, measure) in product(enumerate(grid.names), enumerate(DRAWN)):
         panel = panels[row, column]
         for index, (norm, m) in enumerate(product(grid.norms, grid.outputs)):
-            key = (name, norm, m, measure, grid.times[-1])
-            cells = [
-                r
-                for r in rows
-                if tuple(r[k] for k in ("name", "norm", "m", "measure", "time")) == key
-            ]
-            theory, found, error = (
-                [r[k] for r in cells]
-                for k in ("theory_mean", "descent_mean", "descent_standard_error")
+            cells = where(rows, name=name, norm=norm, m=m, measure=measure, time=grid.times[-1])
+            theory, found, error = columns(
+                cells, "theory_mean", "descent_mean", "descent_standard_error"
             )
             label = f"‖W1‖ = {norm:g}, m = {m}"
             panel.plot(theory, color=f"C{index}", lw=1.1, label=label)

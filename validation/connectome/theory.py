@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 import richlazy as rl
 from richlazy import spectrum
 from richlazy.laziness import Measures
+from validation.comparison import measured, scale_of
 from validation.connectome.runs import first_layer, tasks_of
-from validation.steps import place
 from validation.study import Case
 
 __all__ = ["Theory", "asked", "predicted"]
@@ -44,8 +44,7 @@ def predicted(case: Case) -> Theory:
     first, tasks, times = first_layer(case), tasks_of(case), case["times"]
     start = rl.Network(first)
     solutions = [rl.solve(start, task) for task in tasks]
-    runs = np.stack([np.stack(each.measures(times)) for each in solutions], axis=1)
-    final = np.stack([np.stack(each.measures()) for each in solutions], axis=1)
+    runs, final = measured(solutions, times), measured(solutions)
     shape = (3, len(Measures._fields), len(times))
     law, gap = np.full(shape, np.nan), np.nan
     if case["m"] == 1:
@@ -55,17 +54,9 @@ def predicted(case: Case) -> Theory:
             law[..., k] = np.array([[p.mean, p.sd, p.standard_error] for p in parts]).T
         if case["start"] == "measured":
             flow = np.stack(rl.solve(start, tasks[0], "flow").measures(times))
-            gap = float(np.max(np.abs(flow - runs[:, 0]) / _scale(runs[:, 0])))
+            gap = float(np.max(np.abs(flow - runs[:, 0]) / scale_of(runs[:, 0])))
     ratio = spectrum.participation_ratio(first).value
     return Theory(runs, final, solutions[0].method, *law, gap, ratio)
-
-
-def _scale(theory: Array) -> Array:
-    """What distances are measured against, of measures along the first axis."""
-    scale = np.abs(theory)
-    scale[place("loss")] = 0.5
-    scale[place("representation_alignment")] = 1.0
-    return scale
 
 
 def asked(case: Case) -> bool:

@@ -27,6 +27,7 @@ What one layer cannot change, its kernel, has no order and is left out there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ from validation.depth.theory import (
     compared_random,
 )
 from validation.steps import LEFT, extrapolated, orders
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "simulate"]
 
@@ -80,36 +81,30 @@ def compare(
             seen = compared_infinite(case, part)
         else:
             seen, theory_drift = compared_random(case, part)
-            drift.append((extrapolated(part["drift"])[1][:, -1] - theory_drift).ravel())
-            drift_order.append(orders(part["drift"], (1, 2)))
+            drift.append(extrapolated(part["drift"])[1][:, -1] - theory_drift)
+            drift_order.append(orders(part["drift"], (1, 2)) - 1.0)
         off = seen.left
         if kind == "aligned":  # what is of the whole network counts once
-            left[kind].append(off[2:, ..., 0].ravel())
+            left[kind].append(off[2:, ..., 0])
             off = off[:2]
-        left[kind].append(off.ravel())
-        order[kind].append(seen.orders)
+        left[kind].append(off)
+        order[kind].append(seen.orders - 1.0)
         rows += _rows(case, part, seen)
-    joined = {name: np.concatenate(values) for name, values in left.items()}
-    fitted = {name: np.concatenate(values) for name, values in order.items()}
     checks = []
     for kind, theory in _AGAINST.items():
         checks += [
-            worst_of(kind, f"distance from {theory}, steps extrapolated to 0", joined[kind], LEFT),
+            worst_of(kind, f"distance from {theory}, steps extrapolated to 0", left[kind], LEFT),
             worst_of(
                 f"{kind} order",
                 "|order - 1| of the distance in the step, or in 1/L",
-                fitted[kind] - 1.0,
+                order[kind],
                 0.05,
             ),
         ]
     checks += [
-        worst_of("times", "depth.time to where descent is, relative", np.concatenate(late), LEFT),
-        worst_of(
-            "conservation", "drift of the balances, extrapolated", np.concatenate(drift), LEFT
-        ),
-        worst_of(
-            "conservation order", "|order - 1| of the drift", np.array(drift_order) - 1.0, 0.05
-        ),
+        worst_of("times", "depth.time to where descent is, relative", late, LEFT),
+        worst_of("conservation", "drift of the balances, extrapolated", drift, LEFT),
+        worst_of("conservation order", "|order - 1| of the drift", drift_order, 0.05),
     ]
     return rows, checks
 
@@ -172,10 +167,11 @@ def _rows(case: Case, found: Arrays, seen: Comparison) -> list[dict[str, Any]]:
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
+    grid = grid_of(Grid, cases[0])
     rows, checks = compare(cases, found)
-    settings = {name: cases[0][name] for name in Grid.__dataclass_fields__}
-    settings |= {"generator": "numpy default_rng([seed, kind, layers, index, white])"}
-    return Result(rows, checks, draw(cases, found), settings, findings(cases, found))
+    settings = asdict(grid) | {"generator": "numpy default_rng([seed, kind, layers, index, white])"}
+    said = findings(grid, cases, found)
+    return Result(rows, checks, draw(grid, cases, found), settings, said)
 
 
 STUDY = Study(

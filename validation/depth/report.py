@@ -12,22 +12,20 @@ from richlazy import depth
 from validation.depth.runs import Grid
 from validation.depth.theory import compared_aligned
 from validation.steps import extrapolated
-from validation.study import Arrays, Case, grid_of
+from validation.study import Arrays, Case, selected
 
 __all__ = ["draw", "findings"]
 
 
 def _of_aligned(cases: Sequence[Case], found: Sequence[Arrays], index: int) -> list[Any]:
     """(case, arrays) of the aligned networks of one start, by depth."""
-    pairs = zip(cases, found, strict=True)
-    return [(c, f) for c, f in pairs if c["kind"] == "aligned" and c["index"] == index]
+    return selected(cases, found, kind="aligned", index=index)
 
 
-def draw(cases: Sequence[Case], found: Sequence[Arrays]) -> Figure:
+def draw(grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]) -> Figure:
     """Learning curves of every depth, and time, weight change and kernel against depth."""
     figure = Figure(figsize=(11.0, 7.0), layout="constrained")
     (curve, time), (weight, kernel) = figure.subplots(2, 2)
-    grid = grid_of(Grid, cases[0])
     fine = np.linspace(1.0, max(grid.depths), 101)
     middle = len(grid.starts) // 2
     for case, part in _of_aligned(cases, found, middle):
@@ -83,9 +81,8 @@ def _half_time(case: Case, found: Arrays) -> float:
     return float(found["times"][near] + ahead[0] - ahead[1])
 
 
-def findings(cases: Sequence[Case], found: Sequence[Arrays]) -> list[str]:
+def findings(grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]) -> list[str]:
     """How the time to learn and laziness go with depth."""
-    grid = grid_of(Grid, cases[0])
     least, layers = min(grid.starts), grid.depths
     low, high = np.argsort(grid.starts)[:2]
     times = np.array(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from richlazy import curves, deep, depth
 from richlazy.laziness import Measures
 from richlazy.task import Task
-from validation.comparison import Comparison
+from validation.comparison import Comparison, beside
 from validation.steps import extrapolated, place
 from validation.study import Arrays, Case
 
@@ -88,14 +88,8 @@ def compared_infinite(case: Case, found: Arrays) -> Comparison:
 
 def compared_random(case: Case, found: Arrays) -> tuple[Comparison, Array]:
     """(measures, runs, times), and the drift of the theory at the last time (runs,)."""
-    values, drifts = [], []
+    solutions = []
     for run, cov_yx in enumerate(found["cov_yx"]):
         start = [found[f"start_{l}"][run] for l in range(case["layers"])]
-        solution = deep.solve(start, Task(cov_yx, found.get("cov_xx")))
-        values.append(np.stack(solution.measures([0.0, *case["random_times"]])))
-        drifts.append(solution.drift(case["random_times"][-1]))
-    theory = np.stack(values, axis=1)
-    scale = np.abs(theory[..., 1:])
-    scale[place("loss")] = theory[place("loss")][:, :1]
-    scale[place("representation_alignment")] = 1.0
-    return Comparison(found["measures"], theory[..., 1:], scale), np.array(drifts)
+        solutions.append(deep.solve(start, Task(cov_yx, found.get("cov_xx"))))
+    return beside(found["measures"], solutions, case["random_times"])

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +35,11 @@ from scipy.special import roots_jacobi
 
 from richlazy import features, low_rank
 from richlazy.laziness import Measures
+from validation.comparison import Comparison, scale_of
 from validation.features.report import draw, findings
 from validation.features.runs import FULL, QUICK, Grid, cases, simulate
-from validation.steps import LEFT, extrapolated, orders, place
-from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
+from validation.steps import LEFT, orders, place
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, selected, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "simulate"]
 
@@ -48,39 +49,24 @@ _EXACT = 1e-12
 _NODES = 200  # of a mean over the law of c; 400 change it by less than 1e-9
 
 
-class _Compared(NamedTuple):
-    """Cases of one part; arrays (..., measures, norms, kinds, runs, times), `plain` with steps."""
+def _compared(norms: int, theory: Sequence[Array], found: Sequence[Arrays]) -> Comparison:
+    """Of the cases of one part, (measures, norms, kinds, runs, times).
 
-    theory: Array
-    scale: Array  #: what distances are relative to
-    twice: Array
-    off: Array  #: relative distances of `plain` from theory
-    off_twice: Array
-
-
-def _compared(norms: int, theory: Sequence[Array], found: Sequence[Arrays]) -> _Compared:
-    """Hold descent of the cases of one part against theory (measures, runs, 1 + times), from 0."""
+    Theory is (measures, runs, 1 + times), from 0.
+    """
     whole = np.stack(theory)
     whole = np.moveaxis(whole.reshape(norms, -1, *whole.shape[1:]), (0, 1), (1, 2))
     plain = np.stack([part["values"] for part in found])
     plain = np.moveaxis(plain.reshape(norms, -1, *plain.shape[1:]), (0, 1), (2, 3))
-    once_twice = extrapolated(plain)
-    start, values = whole[..., :1], whole[..., 1:]
-    scale = np.abs(values)
-    vanishing = [place("loss"), place("representation_alignment")]
-    scale[vanishing] = np.broadcast_to(start, values.shape)[vanishing]
-    twice = once_twice[1]
-    return _Compared(values, scale, twice, (plain - values) / scale, (twice - values) / scale)
+    values = whole[..., 1:]
+    return Comparison(plain, values, scale_of(values, whole[place("loss"), ..., :1]))
 
 
 def compare(
     grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]
 ) -> tuple[list[dict[str, Any]], list[Check]]:
     """Rows of the table, and the checks that make the verdict."""
-    pairs = list(zip(cases, found, strict=True))
-    step = [pair for pair in pairs if pair[0]["part"] == "features"]
-    real = [pair for pair in pairs if pair[0]["part"] == "digits"]
-
+    step, real = (selected(cases, found, part=part) for part in ("features", "digits"))
     alignments, off_c, z_c = zip(*(_alignments(*pair) for pair in step), strict=True)
     learned = _compared(
         len(grid.norms),
@@ -99,17 +85,17 @@ def compare(
     order, order_digits = orders(learned.off, (3, 4)), orders(flows.off, (3, 4))
     limit = "distance of a run from {}, steps extrapolated to 0"
     checks = [
-        worst_of("alignment", "distance of c of a draw from T10", np.concatenate(off_c), _EXACT),
+        worst_of("alignment", "distance of c of a draw from T10", list(off_c), _EXACT),
         worst_of("mean alignment", "|z| of the mean of c over draws against T10", z_c, 4.0),
-        worst_of("features", limit.format("T6 at its c of T10"), learned.off_twice, LEFT),
+        worst_of("features", limit.format("T6 at its c of T10"), learned.left, LEFT),
         worst_of("means", "|z| of a cell's mean over w against T6 over the law of c", z, 4.0),
-        worst_of("digits", limit.format("the flow (T11)"), flows.off_twice, LEFT),
+        worst_of("digits", limit.format("the flow (T11)"), flows.left, LEFT),
         worst_of("order", "|order - 1| of the distance from T6 in the step", order - 1.0, 0.05),
         worst_of("order on digits", "|order - 1| of that from T11", order_digits - 1.0, 0.05),
     ]
-    rows = _rows([pair[0] for pair in step], [pair[1] for pair in step], learned, mean, z)
+    rows = _rows(step, learned, mean, z)
     mean = np.mean(flows.theory, axis=3)
-    rows += _rows([pair[0] for pair in real], [pair[1] for pair in real], flows, mean, None)
+    rows += _rows(real, flows, mean, None)
     return rows, checks
 
 
@@ -156,15 +142,14 @@ def _law(case: Case) -> Array:
 
 
 def _rows(
-    cases: Sequence[Case], found: Sequence[Arrays], part: _Compared, mean: Array, z: Array | None
+    pairs: Sequence[tuple[Case, Arrays]], seen: Comparison, mean: Array, z: Array | None
 ) -> list[dict[str, Any]]:
-    rows = []
-    measures, norms, kinds, times = mean.shape
-    for i, j, k, l in np.ndindex(measures, norms, kinds, times):
-        case, arrays = cases[j * kinds + k], found[j * kinds + k]
+    rows, errors = [], seen.errors(3)
+    for place_of in np.ndindex(mean.shape):
+        i, j, k, l = place_of
+        case, arrays = pairs[j * mean.shape[2] + k]
         real = case["part"] == "digits"
-        twice, off = part.twice[i, j, k, :, l], part.off[:, i, j, k, :, l]
-        rms = np.sqrt(np.mean(off**2, axis=1))
+        twice = seen.twice[i, j, k, :, l]
         rows.append(
             {
                 "part": case["part"],
@@ -176,15 +161,12 @@ def _rows(
                 "alignment": "" if real else float(np.mean(arrays["alignment"])),
                 "time": case["times"][l],
                 "eta": float(arrays["eta"]),
-                "theory_mean": float(mean[i, j, k, l]),
+                "theory_mean": float(mean[place_of]),
                 "descent_mean": float(np.mean(twice)),
                 "descent_sd": float(np.std(twice, ddof=1)),
-                "z": "" if z is None else float(z[i, j, k, l]),
-                "rms_error_eta": float(rms[0]),
-                "rms_error_eta_2": float(rms[1]),
-                "rms_error_eta_4": float(rms[2]),
-                "largest_error_extrapolated": float(np.max(np.abs(part.off_twice[i, j, k, :, l]))),
+                "z": "" if z is None else float(z[place_of]),
             }
+            | {name: float(column[place_of]) for name, column in errors.items()}
         )
     return rows
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from richlazy.network import Network
 from richlazy.solvers import solve
 from richlazy.task import Task
+from validation.comparison import measured
 from validation.simulation.starts import flat, orthonormal
 from validation.steps import halved, steps_per_unit
 
@@ -81,5 +82,4 @@ def simulate(case: Mapping[str, Any]) -> dict[str, Array]:
 
 def flow(first: Array, task: Task, times: Sequence[float]) -> Array:
     """The flow (T11) of every run at time 0 and at all times, (measures, runs, times)."""
-    runs = [solve(Network(w1), task, method="flow").measures([0.0, *times]) for w1 in first]
-    return np.stack([np.stack(run) for run in runs], axis=1)
+    return measured([solve(Network(w1), task, method="flow") for w1 in first], [0.0, *times])

@@ -8,10 +8,10 @@ from itertools import product
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from validation.forgetting.runs import KINDS, Grid, Simulation, at
 from validation.forgetting.theory import learned, learned_runs
+from validation.statistics import interval
 from validation.steps import SETTLED
 
 __all__ = ["draw", "findings"]
@@ -90,10 +90,7 @@ def _contrast(a: Array, b: Array, name: str) -> str:
         ("path length of B", 1, "path_length"),
     ):
         each = a[stage, at(quantity)] - b[stage, at(quantity)]
-        centre[label] = float(np.mean(each))
-        half[label] = float(
-            student.ppf(0.975, each.size - 1) * np.std(each, ddof=1) / np.sqrt(each.size)
-        )
+        centre[label], half[label] = interval(each, 0.95)
         parts.append(f"{label} {centre[label]:+.3f} +- {half[label]:.3f}")
     sure = all(abs(centre[label]) > half[label] for label in ("KA of A", "forgetting of A by B"))
     less = centre["KA of A"] * centre["forgetting of A by B"] < 0

@@ -25,6 +25,7 @@ checks:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ from validation.imbalance.report import draw, findings
 from validation.imbalance.runs import FULL, QUICK, Grid, cases, simulate
 from validation.imbalance.theory import Seen, compared
 from validation.steps import LEFT
-from validation.study import Arrays, Case, Check, Result, Study, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "compared", "simulate"]
 
@@ -61,31 +62,29 @@ def compare(seen: Sequence[Seen]) -> tuple[list[dict[str, Any]], list[Check]]:
             rows += _rows_of_modes(one.case, one.found, one.parts["modes"])
         rows += _rows(one.case, one.found, one.networks)
         for name, comparison in one.parts.items():
-            left[name].append(comparison.left.ravel())
-            order[name].append(comparison.orders)
-    kept = np.concatenate([one.kept for one in seen])
-    kept_order = np.array([one.kept_order for one in seen])
+            left[name].append(comparison.left)
+            order[name].append(comparison.orders - 1.0)
     checks = []
     for name, theory in _AGAINST.items():
         checks += [
             worst_of(
                 name,
                 f"distance from {theory}, steps extrapolated to 0",
-                np.concatenate(left[name]),
+                left[name],
                 LEFT,
             ),
             worst_of(
                 f"{name} order",
                 "|order - 1| of the distance in the step",
-                np.concatenate(order[name]) - 1.0,
+                order[name],
                 0.05,
             ),
         ]
     checks += [
         worst_of("conservation", "distance of D from its start's, extrapolated",
-                 kept, LEFT),
+                 [one.kept for one in seen], LEFT),
         worst_of("conservation order", "|order - 1| of the drift of D",
-                 kept_order - 1.0, 0.05),
+                 [one.kept_order - 1.0 for one in seen], 0.05),
     ]  # fmt: skip
     return rows, checks
 
@@ -133,11 +132,12 @@ def _rows_of_modes(case: Case, found: Arrays, seen: Comparison) -> list[dict[str
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
-    seen = compared(cases, found)
+    grid, seen = grid_of(Grid, cases[0]), compared(cases, found)
     rows, checks = compare(seen)
-    settings = {name: cases[0][name] for name in Grid.__dataclass_fields__}
-    settings |= {"generator": "numpy default_rng([seed, kind, index of the norm, white])"}
-    return Result(rows, checks, draw(seen), settings, findings(seen))
+    settings = asdict(grid) | {
+        "generator": "numpy default_rng([seed, kind, index of the norm, white])"
+    }
+    return Result(rows, checks, draw(grid, seen), settings, findings(grid, seen))
 
 
 STUDY = Study(

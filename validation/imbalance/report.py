@@ -12,17 +12,11 @@ from richlazy import modes
 from validation.imbalance.runs import Grid
 from validation.imbalance.theory import Seen
 from validation.steps import place
-from validation.study import grid_of
+from validation.study import SYMBOLS
 
 __all__ = ["draw", "findings"]
 
 Array = NDArray[np.float64]
-
-_DRAWN = {
-    "kernel_alignment": "KA",
-    "representation_alignment": "RA",
-    "weight_change": "‖ΔW‖",
-}
 
 
 def _ends(seen: Sequence[Seen], index: int, measure: str) -> tuple[Array, Array]:
@@ -37,13 +31,12 @@ def _ends(seen: Sequence[Seen], index: int, measure: str) -> tuple[Array, Array]
     return descent, np.array([x.theory[i, :, -1] for x in chosen])
 
 
-def draw(seen: Sequence[Seen]) -> Figure:
+def draw(grid: Grid, seen: Sequence[Seen]) -> Figure:
     """Laziness against lambda, and of one mode against the direction in which it starts."""
-    grid = grid_of(Grid, seen[0].case)
     figure = Figure(figsize=(11.0, 7.0), layout="constrained")
     panels = figure.subplots(2, 3)
     shares = np.array(grid.shares)
-    for panel, (measure, label) in zip(panels[0], _DRAWN.items(), strict=True):
+    for panel, (measure, label) in zip(panels[0], SYMBOLS.items(), strict=True):
         for index, size in enumerate(grid.sizes):
             descent, theory = _ends(seen, index, measure)
             colour, error = f"C{index}", np.std(descent, axis=1, ddof=1) / np.sqrt(grid.runs)
@@ -76,18 +69,17 @@ def draw(seen: Sequence[Seen]) -> Figure:
     return figure
 
 
-def findings(seen: Sequence[Seen]) -> list[str]:
+def findings(grid: Grid, seen: Sequence[Seen]) -> list[str]:
     """From lazy to rich and back as lambda goes through 0 at equal norm."""
-    grid = grid_of(Grid, seen[0].case)
     said = []
     middle = int(np.argmin(np.abs(grid.shares)))
     chosen = (0, middle, len(grid.shares) - 1)
     for index, size in enumerate(grid.sizes):
-        means = {m: np.mean(_ends(seen, index, m)[0], axis=1) for m in _DRAWN}
+        means = {m: np.mean(_ends(seen, index, m)[0], axis=1) for m in SYMBOLS}
         shares = ", ".join(f"{grid.shares[k]:g}" for k in chosen)
         values = [
             f"mean {label} " + ", ".join(f"{means[m][k]:.3f}" for k in chosen)
-            for m, label in _DRAWN.items()
+            for m, label in SYMBOLS.items()
         ]
         least, low, most = (
             f"{grid.shares[int(where)]:g}"

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 import richlazy as rl
 from richlazy import modes, riccati
-from validation.comparison import Comparison
+from validation.comparison import Comparison, beside
 from validation.simulation.deep import balance, squares
-from validation.steps import extrapolated, orders, place
+from validation.steps import extrapolated, orders
 from validation.study import Arrays, Case
 
 __all__ = ["Seen", "compared"]
@@ -61,20 +61,13 @@ def _compared_modes(case: Case, found: Arrays) -> Comparison:
 
 def _compared_networks(case: Case, found: Arrays) -> tuple[Comparison, Array]:
     """(measures, runs, times), and the theory's drift of D at the last time."""
-    values, drifts = [], []
     method = "modes" if case["kind"] == "shared" else "riccati"
-    for first, readout, cov_yx in zip(
-        found["first"], found["readout"], found["cov_yx"], strict=True
-    ):
-        task = rl.Task(cov_yx, found.get("cov_xx"))
-        solution = rl.solve(rl.Network(first, readout), task, method)
-        values.append(np.stack(solution.measures([0.0, *case["times"]])))
-        drifts.append(solution.drift(case["times"][-1]))
-    theory = np.stack(values, axis=1)
-    scale = np.abs(theory[..., 1:])
-    scale[place("loss")] = theory[place("loss")][:, :1]
-    scale[place("representation_alignment")] = 1.0
-    return Comparison(found["measures"], theory[..., 1:], scale), np.array(drifts)
+    starts = zip(found["first"], found["readout"], found["cov_yx"], strict=True)
+    solutions = [
+        rl.solve(rl.Network(first, readout), rl.Task(cov_yx, found.get("cov_xx")), method)
+        for first, readout, cov_yx in starts
+    ]
+    return beside(found["measures"], solutions, case["times"])
 
 
 def _compared_moments(case: Case, found: Arrays) -> Comparison:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from validation.noise.runs import Grid
+from validation.table import columns, where
 
 __all__ = ["draw", "findings"]
 
@@ -26,11 +27,10 @@ def _noise_of_alignment(rows: Sequence[dict[str, Any]]) -> tuple[Array, Array, f
     some = [
         row
         for batch in dict.fromkeys(r["batch"] for r in rows)
-        for row in [r for r in rows if r["batch"] == batch][-3:]
+        for row in where(rows, batch=batch)[-3:]
     ]
-    bias, error, theory, eta, batch, spread = (
-        np.array([row[name] for row in some])
-        for name in ("bias", "bias_error", "theory_mean", "eta", "batch", "spread")
+    bias, error, theory, eta, batch, spread = columns(
+        some, "bias", "bias_error", "theory_mean", "eta", "batch", "spread"
     )
     weighted = np.stack([eta, eta / batch], axis=1) * (theory / error)[:, None]
     covariance = np.linalg.inv(weighted.T @ weighted)
@@ -43,11 +43,10 @@ def findings(grid: Grid, rows: Sequence[dict[str, Any]]) -> list[str]:
     said, last = [], grid.times[-1]
     for label_noise in grid.label_noises:
         words = f"label noise {label_noise:g}" if label_noise else "no label noise"
-        mine = [r for r in rows if r["label_noise"] == label_noise]
-        alignment = [r for r in mine if r["measure"] == "kernel_alignment"]
+        mine = where(rows, label_noise=label_noise)
         families = [
-            [r for r in alignment if (r["norm"], r["rank"], r["time"]) == (*start, time)]
-            for start, time in product(grid.starts, grid.times)
+            where(mine, measure="kernel_alignment", norm=norm, rank=rank, time=time)
+            for (norm, rank), time in product(grid.starts, grid.times)
         ]
         fits, errors, spreads = (
             np.array(part) for part in zip(*map(_noise_of_alignment, families), strict=True)
@@ -62,11 +61,7 @@ def findings(grid: Grid, rows: Sequence[dict[str, Any]]) -> list[str]:
             f"eta/batch = {safe:.2g} (two standard errors). One run's KA scatters by "
             f"{np.min(spreads):.2g} to {np.max(spreads):.2g} sqrt(eta/batch)."
         )
-        loss = [
-            r
-            for r in mine
-            if (r["measure"], r["time"], r["batch"]) == ("loss", last, grid.batches[0])
-        ]
+        loss = where(mine, measure="loss", time=last, batch=grid.batches[0])
         far = max(loss, key=lambda r: abs(r["bias"] / r["theory_mean"]))
         said.append(
             f"With {words} and batches of {grid.batches[0]}, the mean loss at t = {last} is up to "
@@ -86,33 +81,27 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
     panels = figure.subplots(len(grid.label_noises), 3, squeeze=False, sharex="col")
     norm, rank = grid.starts[0]
     shown = grid.times[len(grid.times) // 2]
-    start = [r for r in rows if (r["norm"], r["rank"]) == (norm, rank)]
+    alignment = where(rows, norm=norm, rank=rank, measure="kernel_alignment")
     for row, label_noise in zip(panels, grid.label_noises, strict=True):
-        mine = [r for r in start if r["label_noise"] == label_noise]
-        mine = [r for r in mine if r["measure"] == "kernel_alignment"]
+        mine = where(alignment, label_noise=label_noise)
         for index, batch in enumerate(grid.batches):
-            some = [r for r in mine if r["batch"] == batch]
-            then = [r for r in some if r["time"] == shown]
-            eta, bias, error, spread, scatter = (
-                np.array([r[name] for r in then])
-                for name in ("eta", "bias", "bias_error", "spread", "spread_relative_error")
+            some = where(mine, batch=batch)
+            eta, bias, error, theory, spread, scatter = columns(
+                where(some, time=shown),
+                *("eta", "bias", "bias_error", "theory_mean", "spread", "spread_relative_error"),
             )
-            theory = np.array([r["theory_mean"] for r in then])
             style = {"color": f"C{index}", "fmt": "o", "ms": 3.0, "lw": 1.0}
             row[0].errorbar(eta, bias / theory, error / theory, label=f"B = {batch}", **style)
             row[1].errorbar(eta / batch, spread, spread * scatter, **style)
-            loss, noise = (
-                np.array([r[n] for r in some]) for n in ("mean_loss", "gradient_noise_times_batch")
-            )
+            loss, noise = columns(some, "mean_loss", "gradient_noise_times_batch")
             row[2].plot(loss, noise, "o", color=f"C{index}", ms=3.0)
         row[0].axhline(0.0, color="black", lw=1.0)
-        ratio = np.array([r["eta"] / r["batch"] for r in mine])
-        ends = np.array([np.min(ratio), np.max(ratio)])
-        then = [r for r in mine if r["time"] == shown]
-        size = np.median([r["spread"] * np.sqrt(r["batch"] / r["eta"]) for r in then])
+        eta, batch, spread = columns(where(mine, time=shown), "eta", "batch", "spread")
+        ends = np.array([np.min(eta / batch), np.max(eta / batch)])
+        size = np.median(spread * np.sqrt(batch / eta))
         row[1].plot(ends, size * np.sqrt(ends), color="black", lw=1.0)
-        ends = np.array([r["mean_loss"] for r in mine])
-        ends = np.linspace(np.min(ends), np.max(ends), 50)
+        (loss,) = columns(mine, "mean_loss")
+        ends = np.linspace(np.min(loss), np.max(loss), 50)
         square = (grid.inputs + 1) * 2.0 * ends + grid.inputs * label_noise**2
         row[2].plot(ends, square, color="black", lw=1.0)
         row[0].set(

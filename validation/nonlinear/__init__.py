@@ -33,15 +33,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
-from scipy.stats import t as student
 
 from richlazy import low_rank
 from validation.nonlinear.report import draw, findings
 from validation.nonlinear.runs import FULL, LINEAR, QUICK, Grid, cases, simulate
 from validation.simulation.networks import Records
+from validation.statistics import correlation, interval
 from validation.steps import extrapolated, orders
-from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, selected, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "correlation", "simulate"]
 
@@ -54,14 +53,6 @@ _TREND_COLUMNS = tuple(
     f"{label}{end}"
     for label, end in product(("trend", "linear_trend", "difference"), ("", "_low", "_high"))
 )
-
-
-def correlation(x: Sequence[float], values: Array) -> Array:
-    """Spearman's rank correlation of `values` with x along the last axis; 0 where all are alike."""
-    a, b = (rankdata(v, axis=-1) for v in (np.asarray(x, dtype=float), values))
-    a, b = a - np.mean(a), b - np.mean(b, axis=-1, keepdims=True)
-    size = np.sqrt(np.sum(a * a) * np.sum(b * b, axis=-1))
-    return np.asarray(np.where(size > 0, b @ a / np.where(size > 0, size, 1.0), 0.0))
 
 
 def _ranks(grid: Grid) -> Array:
@@ -80,22 +71,19 @@ def compare(
     grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]
 ) -> tuple[list[dict[str, Any]], list[Check]]:
     """Rows of the table, and the checks that make the verdict."""
-    parts = {
-        name: [pair for pair in zip(cases, found, strict=True) if pair[0]["part"] == name]
-        for name in ("trend", "linear", "limit")
-    }
     rows = []
-    for i, (activation, norm) in enumerate(product(grid.activations, grid.norms)):
-        blocks = [part for _, part in parts["trend"][i * grid.blocks : (i + 1) * grid.blocks]]
+    for activation, norm in product(grid.activations, grid.norms):
+        chosen = selected(cases, found, part="trend", activation=activation, norm=norm)
+        blocks = [part for _, part in chosen]
         values = np.concatenate([part["values"] for part in blocks], axis=1)
         c = np.concatenate([part["alignment"] for part in blocks])
         rows += _rows(grid, activation, norm, values, _theory(grid, c, norm))
 
     off_linear = [
         (part["network"] - part["descent"]) / np.maximum(np.abs(part["descent"]), 1e-3)
-        for _, part in parts["linear"]
+        for _, part in selected(cases, found, part="linear")
     ]
-    local = _local_orders(grid, parts["limit"])
+    local = _local_orders(grid, selected(cases, found, part="limit"))
     order = (4.0 * local[1] - local[0]) / 3.0
     widths = [0.5 * (row["trend_high"] - row["trend_low"]) for row in rows]
     checks = [
@@ -155,7 +143,7 @@ def _rows(
             scores["difference"] = own - scores["linear_trend"]
         trends: dict[str, Any] = dict.fromkeys(_TREND_COLUMNS, "")
         for label, score in scores.items():
-            mean, half = _interval(score)
+            mean, half = interval(score, _CONFIDENCE)
             trends |= {label: mean, f"{label}_low": mean - half, f"{label}_high": mean + half}
         for k, at in enumerate(x):
             rows.append(
@@ -179,13 +167,6 @@ def _rows(
     return rows
 
 
-def _interval(scores: Array) -> tuple[float, float]:
-    """Mean and half the confidence interval of it."""
-    n = len(scores)
-    quantile = student.ppf(0.5 + 0.5 * _CONFIDENCE, n - 1)
-    return float(np.mean(scores)), float(quantile * np.std(scores, ddof=1) / np.sqrt(n))
-
-
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
     grid = grid_of(Grid, cases[0])
@@ -194,8 +175,7 @@ def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
         "generator": "numpy default_rng([seed, 0, block]), [seed, 1] for linear units, [seed, 2] "
         "for the limit"
     }
-    pairs = [p for p in zip(cases, found, strict=True) if p[0]["part"] == "limit"]
-    local = _local_orders(grid, pairs)
+    local = _local_orders(grid, selected(cases, found, part="limit"))
     said = (
         "tanh networks near the linear limit: the order of their distance from T6 in the size is "
         f"{np.min(local[0]):.2f} to {np.max(local[0]):.2f} between the sizes {grid.sizes[-3]:g} "

@@ -36,6 +36,7 @@ from scipy.special import betaln
 
 from richlazy import low_rank
 from richlazy.laziness import Measures
+from validation.comparison import Comparison, scale_of
 from validation.rank.report import draw
 from validation.rank.runs import FULL, QUICK, Grid, Simulation, cases, gathered, simulate
 from validation.steps import LEFT, SETTLED, extrapolated, orders, place
@@ -76,16 +77,11 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
             t=[*grid.times, np.inf],
         )
     )
-    scale = np.abs(theory)
-    scale[place("loss")] = 0.5  # what can vanish is measured against its start
-    scale[place("representation_alignment")] = 1.0
-
+    scale = scale_of(theory)
     plain = np.moveaxis(simulation.values, 1, 0)  # eta, eta/2, eta/4
-    once, twice = extrapolated(plain)
-    off, off_once, off_twice = (
-        (found - theory[..., :-1]) / scale[..., :-1] for found in (plain, once, twice)
-    )
-    left = LEFT * np.mean(scale[..., :-1], axis=3)
+    seen = Comparison(plain, theory[..., :-1], scale[..., :-1])
+    twice, off_once = seen.twice, (extrapolated(plain)[0] - seen.theory) / seen.scale
+    left = LEFT * np.mean(seen.scale, axis=3)
     z = (np.mean(twice, axis=3) - mean) / np.hypot(sd / np.sqrt(grid.runs), left)
 
     settled = plain[-1, place("loss"), ..., -1] < SETTLED
@@ -95,13 +91,13 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
     spread = _spread_scores(twice[inside], mean[inside], sd[inside])
     below = _below_quantiles(grid, twice[inside])
     cosines = _cosine_scores(grid, simulation.alignment[:, :-1])
-    order, order_once = orders(off, (3, 4)), orders(off_once, (3, 4))
+    order, order_once = orders(seen.off, (3, 4)), orders(off_once, (3, 4))
     checks = [
         worst_of("means", "|z| of a cell's mean over tasks against T7", z, 4.0),
         worst_of("spreads", "|z| of the variance of KA, RA, dW over tasks against T7", spread, 4.0),
         worst_of("quantiles", "|z| of the share of runs below T7's quantiles", below, 4.0),
         worst_of("cosines", "|z| of the mean of sqrt(c) against T7", cosines, 4.0),
-        worst_of("runs", "distance of a run from T6, steps extrapolated to 0", off_twice, LEFT),
+        worst_of("runs", "distance of a run from T6, steps extrapolated to 0", seen.left, LEFT),
         worst_of("order", "|order - 1| of the distance from T6 in the step", order - 1.0, 0.05),
         worst_of(
             "second order", "|order - 2| of it after 2 f(eta/2) - f(eta)", order_once - 2.0, 0.1
@@ -109,18 +105,13 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
         worst_of("limit", "distance of a settled run from T6 at t = inf", off_limit, 1e-5),
         worst_of("settled", "share of runs that have not settled", np.mean(~settled), _UNSETTLED),
     ]
-    rms = np.sqrt(np.mean(off**2, axis=4))
     columns = {
         "theory_mean": mean,
         "theory_sd": sd,
         "descent_mean": np.mean(twice, axis=3),
         "descent_sd": np.std(twice, axis=3, ddof=1),
         "z": z,
-        "rms_error_eta": rms[0],
-        "rms_error_eta_2": rms[1],
-        "rms_error_eta_4": rms[2],
-        "largest_error_extrapolated": np.max(np.abs(off_twice), axis=3),
-    }
+    } | seen.errors(3)
     return _rows(grid, simulation.eta, columns), checks
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from validation.rank.runs import Grid
 from validation.study import DRAWN, TITLES
+from validation.table import columns, where
 
 __all__ = ["draw"]
 
@@ -21,12 +22,9 @@ def draw(grid: Grid, rows: list[dict[str, Any]]) -> Figure:
     for (row, time), (column, measure) in product(enumerate(grid.times), enumerate(DRAWN)):
         panel = panels[row, column]
         for index, norm in enumerate(grid.norms):
-            cells = [
-                r for r in rows if (r["measure"], r["norm"], r["time"]) == (measure, norm, time)
-            ]
-            mean, sd, found, spread = (
-                np.array([r[name] for r in cells])
-                for name in ("theory_mean", "theory_sd", "descent_mean", "descent_sd")
+            cells = where(rows, measure=measure, norm=norm, time=time)
+            mean, sd, found, spread = columns(
+                cells, "theory_mean", "theory_sd", "descent_mean", "descent_sd"
             )
             colour = f"C{index}"
             panel.fill_between(grid.ranks, mean - sd, mean + sd, color=colour, alpha=0.2, lw=0)

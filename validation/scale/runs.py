@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from validation.simulation.thin import thin_halved
 from validation.steps import halved, steps_per_unit
 from validation.study import Arrays, Case
 
-__all__ = ["FULL", "QUICK", "Grid", "beside", "cases", "of_part", "simulate"]
+__all__ = ["FULL", "QUICK", "Grid", "beside", "cases", "simulate"]
 
 Array = NDArray[np.float64]
 
@@ -232,8 +231,3 @@ def _plain(case: Case, rng: np.random.Generator) -> Arrays:
     per_unit = steps_per_unit(first[:1], readout[:1], cov_yx[:1], fineness)
     whole = halved(first, readout, cov_yx, [time], per_unit)[..., 0]
     return {"whole": whole, "values": thin_halved(modes, rank, 1.0, strengths, time, fineness)}
-
-
-def of_part(cases: Sequence[Case], found: Sequence[Arrays], part: str) -> list[tuple[Case, Arrays]]:
-    """Cases of a part with what they found."""
-    return [(c, f) for c, f in zip(cases, found, strict=True) if c["part"] == part]

@@ -14,8 +14,10 @@ from richlazy import limits
 from validation.spectrum.runs import Grid
 from validation.spectrum.theory import Theory, law_error
 from validation.steps import place
+from validation.study import DRAWN, SYMBOLS
+from validation.table import columns, where
 
-__all__ = ["DRAWN", "draw", "findings"]
+__all__ = ["draw", "findings"]
 
 _LABELS = (
     "kernel alignment KA",
@@ -30,7 +32,7 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]], theory: Theory) -> Figure:
     """Measures at the end against PR; below, how wrong the law is over exponent and norm."""
     figure = Figure(figsize=(11.0, 7.2), layout="constrained")
     panels = figure.subplots(2, 3)
-    for column, (measure, _) in enumerate(DRAWN):
+    for column, measure in enumerate(DRAWN):
         _curves(panels[0, column], grid, rows, theory, measure)
         panels[0, column].set_ylabel(_LABELS[column])
         image = _map(panels[1, column], grid, theory, measure)
@@ -65,14 +67,11 @@ def _curves(
             mean = best.mean[place(measure)][:, j]
             label = f"‖W1‖ = {norm:g}" if family == "power_law" else None
             panel.plot(best.ratio[:, j], mean, line, color=colour, lw=1.2, label=label)
-            chosen = [
-                (row["participation_ratio"], row["descent_mean"], row["descent_standard_error"])
-                for row in rows
-                if (row["part"], row["family"], row["norm"], row["measure"])
-                == ("map", family, norm, measure)
-            ]
+            chosen = where(rows, part="map", family=family, norm=norm, measure=measure)
             if chosen:
-                x, y, error = np.transpose(chosen)
+                x, y, error = columns(
+                    chosen, "participation_ratio", "descent_mean", "descent_standard_error"
+                )
                 panel.errorbar(x, y, error, fmt=mark, color=colour, ms=4.0, lw=1.0)
     panel.set_xscale("log")
     panel.set_xlabel("participation ratio of the initial W1")
@@ -88,14 +87,6 @@ def _map(panel: Any, grid: Grid, theory: Theory, measure: str) -> Any:
     panel.set_xlabel("exponent of the power law")
     panel.set_ylabel("norm ‖W1‖ (‖β‖ = 1)")
     return image
-
-
-#: What is drawn and reported: (measure, name).
-DRAWN = (
-    ("kernel_alignment", "KA"),
-    ("representation_alignment", "RA"),
-    ("weight_change", "‖ΔW‖"),
-)
 
 
 def findings(grid: Grid, rows: Sequence[dict[str, Any]], theory: Theory) -> list[str]:
@@ -128,7 +119,7 @@ def _flag(grid: Grid, theory: Theory) -> str:
     worst, least = [], []
     for best in (theory.power_law, theory.exponential):
         error = np.abs(law_error(best))
-        worst.append([np.max(error[place(k)][best.inside], initial=0.0) for k, _ in DRAWN])
+        worst.append([np.max(error[place(k)][best.inside], initial=0.0) for k in DRAWN])
         least.append(error[place("kernel_alignment")][~best.inside])
     ka, ra, dw = np.max(worst, axis=0)
     outside = np.concatenate(least)
@@ -147,7 +138,7 @@ def _others(grid: Grid, theory: Theory) -> list[str]:
         worst = []
         for best in (theory.power_law, theory.exponential):
             there = (best.ratio > 10) & (np.array(grid.map_norms) <= bound)
-            worst.append([np.max(np.abs(law_error(best)[place(k)][there])) for k, _ in DRAWN])
+            worst.append([np.max(np.abs(law_error(best)[place(k)][there])) for k in DRAWN])
         ka, ra, dw = np.max(worst, axis=0)
         said.append(
             f"At PR above 10 and norms up to {bound:g} the law is off by at most {ka:.2%} in KA, "
@@ -178,7 +169,7 @@ def _typical(rows: Sequence[dict[str, Any]]) -> str:
     parts = []
     for name, low, high in (("below 4", 0.0, 4.0), ("above 4", 4.0, np.inf)):
         text = []
-        for measure, symbol in DRAWN[:2]:
+        for measure in DRAWN[:2]:
             gaps = [
                 abs(row["typical"] - row["expect_mean"])
                 for row in rows
@@ -187,7 +178,7 @@ def _typical(rows: Sequence[dict[str, Any]]) -> str:
                 and row["typical"] != ""
                 and low < row["participation_ratio"] <= high
             ]
-            text.append(f"{max(gaps, default=0.0):.4f} in {symbol}")
+            text.append(f"{max(gaps, default=0.0):.4f} in {SYMBOLS[measure]}")
         parts.append(f"{' and '.join(text)} at PR {name}")
     return f"The typical task is off by at most {'; '.join(parts)} (sampling error included)."
 
@@ -195,7 +186,7 @@ def _typical(rows: Sequence[dict[str, Any]]) -> str:
 def _decay(theory: Theory) -> str:
     gaps = np.abs(theory.typical[:, :, 0])
     order = np.log2(gaps[:, -2] / gaps[:, -1])
-    ka, ra = (order[place(k)] for k, _ in DRAWN[:2])
+    ka, ra = (order[place(k)] for k in DRAWN[:2])
     return (
         "For flat starts of half rank the typical task's distance from the exact mean at t = 2 "
         f"falls like PR to the power -{ka:.3f} in KA and -{ra:.3f} in RA."

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from richlazy import Network, Task, expect, limits, solve, spectrum
 from richlazy.averages import Expected
 from richlazy.laziness import Measures
+from validation.comparison import measured
 from validation.spectrum.runs import Grid, run, singular_values
 from validation.steps import place
-from validation.study import Arrays, Case
+from validation.study import Arrays, Case, selected
 
 __all__ = ["METHODS", "Averages", "Map", "Rich", "Theory", "law_error", "predicted", "simulate"]
 
@@ -31,12 +32,8 @@ def _solved(case: Case, found: Arrays) -> Array:
     pairs = list(zip(found["first"], found["cov_yx"], strict=True))
     return np.stack(
         [
-            np.stack(
-                [
-                    np.stack(solve(Network(first), Task(yx), method).measures(case["times"]))
-                    for first, yx in pairs
-                ],
-                axis=1,
+            measured(
+                [solve(Network(first), Task(yx), method) for first, yx in pairs], case["times"]
             )
             for method in METHODS
         ]
@@ -178,10 +175,9 @@ class Theory(NamedTuple):
 
 def predicted(grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]) -> Theory:
     """What the library says of these starts, tasks and averages; descent enters only by starts."""
-    pairs = list(zip(cases, found, strict=True))
-    runs = [f for case, f in pairs if case["part"] == "runs"]
+    runs = [part for _, part in selected(cases, found, part="runs")]
     power_law, exponential = (
-        _mapped([f for case, f in pairs if (case["part"], case["family"]) == ("law", family)])
+        _mapped([part for _, part in selected(cases, found, part="law", family=family)])
         for family in ("power_law", "exponential")
     )
     return Theory(
@@ -195,7 +191,7 @@ def predicted(grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]) -> The
         power_law=power_law,
         exponential=exponential,
         typical=_typical_gaps(grid.sizes, [2.0, np.inf]),
-        rich=[_rich(case, f) for case, f in pairs if case["part"] == "rich"],
+        rich=[_rich(*pair) for pair in selected(cases, found, part="rich")],
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import richlazy as rl
 from richlazy.descent import Gauge, descend, stable_step
 from richlazy.laziness import Measures
+from validation.comparison import measured
 from validation.simulation.deep import balance
 from validation.simulation.starts import flat, orthonormal
 from validation.step.correction import corrected_flow, slopes
@@ -187,7 +188,7 @@ def _group(case: Case, found: Arrays) -> dict[str, list[Array]]:
     ]
     flow = corrected_flow(first, readout, cov_yx, cov_xx, times)
     slope = slopes(Gauge(first, readout, cov_yx, cov_xx), flow)
-    measures = np.stack([np.stack(s.measures(np.array(times, float))) for s in solutions], axis=1)
+    measures = measured(solutions, np.array(times, float))
     parts = {
         name: [
             np.moveaxis(found["measures"][:, :, i], 1, 2)[..., None],
