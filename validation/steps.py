@@ -20,6 +20,7 @@ __all__ = [
     "SETTLED",
     "extrapolated",
     "halved",
+    "halved_alike",
     "orders",
     "place",
     "steps_per_unit",
@@ -67,6 +68,17 @@ def halved(
         )
         values.append(np.stack(run.measures))
     return np.stack(values)
+
+
+def halved_alike(
+    first: Array, readout: Array, cov_yx: Array, times: Sequence[int], fineness: float
+) -> tuple[Array, Array]:
+    """What `halved` measures of runs that are equally sharp, and the largest step.
+
+    So are runs whose starts have one spectrum, and tasks of one strength.
+    """
+    per_unit = steps_per_unit(first[:1], readout[:1], cov_yx[:1], fineness)
+    return halved(first, readout, cov_yx, times, per_unit), np.array(1.0 / per_unit)
 
 
 def extrapolated(plain: Array) -> tuple[Array, Array]:

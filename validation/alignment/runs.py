@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from richlazy import boundaries
 from validation.simulation.starts import directions, flat_on_axes
-from validation.steps import halved, steps_per_unit
+from validation.steps import halved_alike
 from validation.study import Arrays, Case
 
 __all__ = ["FULL", "KINDS", "QUICK", "Grid", "cases", "settling", "simulate", "start_of"]
@@ -137,7 +137,5 @@ def start_of(case: Case) -> tuple[Array, Array, Array]:
 
 def simulate(case: Case) -> Arrays:
     """Runs from starts of one norm and rank."""
-    first, readout, cov_yx = start_of(case)
-    per_unit = steps_per_unit(first[:1], readout[:1], cov_yx[:1], case["fineness"])
-    values = halved(first, readout, cov_yx, case["times"], per_unit)
-    return {"values": values, "eta": np.array(1.0 / per_unit)}
+    values, eta = halved_alike(*start_of(case), case["times"], case["fineness"])
+    return {"values": values, "eta": eta}

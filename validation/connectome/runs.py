@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import richlazy as rl
 from richlazy import connectome, controls, matrices
 from richlazy.task import random_directions
-from validation.steps import halved, steps_per_unit
+from validation.steps import halved_alike
 from validation.study import Arrays, Case
 
 __all__ = ["FULL", "QUICK", "STARTS", "Grid", "cases", "first_layer", "simulate", "tasks_of"]
@@ -92,6 +92,5 @@ def simulate(case: Case) -> Arrays:
     cov_yx = np.stack([task.cov_yx for task in tasks])
     readout = np.zeros((len(tasks), case["m"], len(first)))
     layers = np.repeat(first[None], len(tasks), axis=0)
-    per_unit = steps_per_unit(layers[:1], readout[:1], cov_yx[:1], case["fineness"])
-    values = halved(layers, readout, cov_yx, case["times"], per_unit)
-    return {"values": values, "eta": np.array(1.0 / per_unit)}
+    values, eta = halved_alike(layers, readout, cov_yx, case["times"], case["fineness"])
+    return {"values": values, "eta": eta}

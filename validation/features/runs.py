@@ -9,7 +9,7 @@ import numpy as np
 
 from validation.features import digits
 from validation.simulation.starts import flat, orthonormal
-from validation.steps import halved, steps_per_unit
+from validation.steps import halved_alike
 from validation.study import Arrays, Case
 
 __all__ = ["FULL", "QUICK", "Grid", "cases", "simulate"]
@@ -114,13 +114,12 @@ def _features(case: Case) -> Arrays:
     first = flat(orthonormal(rng, n, h, r), v[:, held], case["norm"])
     readout = np.zeros((n, 1, h))
     task = (beta[:n] / size)[:, None]
-    # sharpness is that of the spectrum and the strength, so the same for every run of a case
-    per_unit = steps_per_unit(first[:1], readout[:1], task[:1], case["fineness"])
+    values, eta = halved_alike(first, readout, task, case["times"], case["fineness"])
     return {
-        "values": halved(first, readout, task, case["times"], per_unit),
+        "values": values,
         "alignment": c,
         "share": share,
         "features": f,
         "weights": w[:n] / size,
-        "eta": np.array(1.0 / per_unit),
+        "eta": eta,
     }

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.simulation.starts import flat, orthonormal
-from validation.steps import halved, steps_per_unit
+from validation.steps import halved_alike
 from validation.study import Arrays, Case
 
 __all__ = ["FULL", "QUICK", "Grid", "Simulation", "cases", "gathered", "simulate"]
@@ -71,10 +71,8 @@ def simulate(case: Case) -> Arrays:
     if rank == d:
         alignment = np.ones(n)  # no direction lies outside
     first, readout = flat(left, right, norm), np.zeros((n, 1, h))
-    # sharpness is that of the spectrum and the strength, so the same for every run of a case
-    per_unit = steps_per_unit(first[:1], readout[:1], beta[:1], case["fineness"])
-    values = halved(first, readout, beta, case["times"], per_unit)
-    return {"values": values, "alignment": alignment, "eta": np.array(1.0 / per_unit)}
+    values, eta = halved_alike(first, readout, beta, case["times"], case["fineness"])
+    return {"values": values, "alignment": alignment, "eta": eta}
 
 
 def gathered(grid: Grid, found: Sequence[Arrays]) -> Simulation:

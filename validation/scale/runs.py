@@ -12,7 +12,7 @@ from richlazy import boundaries, laziest
 from validation.alignment import runs as alignment
 from validation.simulation.starts import flat_on_axes, orthonormal
 from validation.simulation.thin import thin_halved
-from validation.steps import halved, steps_per_unit
+from validation.steps import halved_alike
 from validation.study import Arrays, Case
 
 __all__ = ["FULL", "QUICK", "Grid", "beside", "cases", "simulate"]
@@ -215,8 +215,7 @@ def _scales(case: Case, rng: np.random.Generator) -> Arrays:
     task = orthonormal(rng, n, d, 1)
     share = np.sum(task[:, :rank] ** 2, axis=(1, 2)) if rank < d else np.ones(n)
     cov_yx, readout = case["strength"] * task.mT, np.zeros((n, 1, d))
-    per_unit = steps_per_unit(first[:1], readout[:1], cov_yx[:1], grid["fineness"])
-    values = halved(first, readout, cov_yx, case["times"], per_unit)
+    values, _ = halved_alike(first, readout, cov_yx, case["times"], grid["fineness"])
     return {"values": values, "alignment": share}
 
 
@@ -228,6 +227,5 @@ def _plain(case: Case, rng: np.random.Generator) -> Arrays:
     first = flat_on_axes(rng, n, (d, d), rank, 1.0)
     cov_yx = (modes * strengths).mT
     readout = np.zeros((n, len(strengths), d))
-    per_unit = steps_per_unit(first[:1], readout[:1], cov_yx[:1], fineness)
-    whole = halved(first, readout, cov_yx, [time], per_unit)[..., 0]
+    whole = halved_alike(first, readout, cov_yx, [time], fineness)[0][..., 0]
     return {"whole": whole, "values": thin_halved(modes, rank, 1.0, strengths, time, fineness)}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from richlazy import spectrum
 from validation.simulation.starts import directions
-from validation.steps import halved, steps_per_unit
+from validation.steps import halved_alike
 from validation.study import Arrays, Case
 
 __all__ = ["FULL", "QUICK", "Grid", "cases", "ratio", "run", "singular_values"]
@@ -180,13 +180,12 @@ def run(case: Case) -> Arrays:
     components = np.sum(modes[:, :, :1] * right, axis=1) ** 2
     if s.size == d:  # no direction lies outside
         components /= np.sum(components, axis=1, keepdims=True)
-    # sharpness is that of the spectrum and the strength, so the same for every run of a case
-    per_unit = steps_per_unit(first[:1], readout[:1], yx[:1], case["fineness"])
+    values, eta = halved_alike(first, readout, yx, case["times"], case["fineness"])
     kept = case["grid"]["kept"] if case["part"] == "runs" else 0
     return {
-        "values": halved(first, readout, yx, case["times"], per_unit),
+        "values": values,
         "components": components,
         "first": first[:kept],
         "cov_yx": yx[:kept],
-        "eta": np.array(1.0 / per_unit),
+        "eta": eta,
     }
