@@ -43,43 +43,6 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class Simulation:
-    """What descent measured and `sequence` says.
-
-    `values` (steps, kinds, norms, durations, ranks, stages, quantities, runs), `theory` without
-    the first axis and of the compared runs only; `start` (kinds, norms, durations, ranks, runs)
-    the loss on A of the start; `eta` (kinds, norms, durations, ranks).
-    """
-
-    values: Array
-    theory: Array
-    start: Array
-    eta: Array
-
-    @property
-    def found(self) -> Array:
-        """Extrapolated to steps of no size."""
-        return extrapolated(self.values)[1]
-
-
-def gathered(grid: Grid, found: Sequence[Arrays], theory: Array) -> Simulation:
-    """What all cases found, in one array each."""
-    values = np.stack([part["values"] for part in found], axis=1)
-    return Simulation(
-        values.reshape(len(values), *grid.shape, *values.shape[2:]),
-        theory.reshape(*grid.shape, *theory.shape[1:]),
-        np.reshape([part["start"] for part in found], (*grid.shape, -1)),
-        np.reshape([part["eta"] for part in found], grid.shape),
-    )
-
-
-def at(name: str) -> int:
-    """Index of a quantity."""
-    return QUANTITIES.index(name)
-
-
 KINDS = ("silent", "balanced", "inputs")
 STAGES = "ABC"
 #: Of every stage; losses and forgetting are those of each task at its end.
@@ -202,6 +165,42 @@ def simulate(case: Case) -> Arrays:
         values.append(_with_forgetting(np.array(stages)))
     start = 0.5 * _squares(yx[0] - readout @ first @ xx[0])
     return {"values": np.stack(values), "start": start, "eta": np.array(1.0 / per_unit)}
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What descent measured and `sequence` says.
+
+    `values` (steps, kinds, norms, durations, ranks, stages, quantities, runs), `theory` without
+    the first axis and of the compared runs only; `start` (kinds, norms, durations, ranks, runs)
+    the loss on A of the start; `eta` (kinds, norms, durations, ranks).
+    """
+
+    values: Array
+    theory: Array
+    start: Array
+    eta: Array
+
+    @property
+    def found(self) -> Array:
+        """Extrapolated to steps of no size."""
+        return extrapolated(self.values)[1]
+
+
+def gathered(grid: Grid, found: Sequence[Arrays], theory: Array) -> Simulation:
+    """What all cases found, in one array each."""
+    values = np.stack([part["values"] for part in found], axis=1)
+    return Simulation(
+        values.reshape(len(values), *grid.shape, *values.shape[2:]),
+        theory.reshape(*grid.shape, *theory.shape[1:]),
+        np.reshape([part["start"] for part in found], (*grid.shape, -1)),
+        np.reshape([part["eta"] for part in found], grid.shape),
+    )
+
+
+def at(name: str) -> int:
+    """Index of a quantity."""
+    return QUANTITIES.index(name)
 
 
 def _trained(

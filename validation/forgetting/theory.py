@@ -17,24 +17,6 @@ __all__ = ["learned", "learned_runs", "left_of", "predicted"]
 Array = NDArray[np.float64]
 
 
-def left_of(found: Array, tasks: str) -> Array:
-    """Largest of the losses of a run on these tasks at the ends of their own stages."""
-    losses = [found[..., STAGES.index(task), at(f"loss_{task}"), :] for task in tasks]
-    return np.asarray(np.max(np.abs(losses), axis=0))
-
-
-def learned_runs(found: Array) -> Array:
-    """Runs with white inputs that learned A and B."""
-    return np.asarray(left_of(found[:2], "AB") < SETTLED)
-
-
-def learned(grid: Grid, found: Array) -> Array:
-    """Forgetting of A by B - (1 - overlap) where inputs are white and both are learned."""
-    overlap = np.resize(grid.overlaps, grid.runs)
-    forgotten = found[:2, ..., 1, at("forgetting_A"), :]
-    return np.asarray((forgotten - (1.0 - overlap))[learned_runs(found)])
-
-
 def predicted(found: Sequence[Case]) -> Array:
     """What `sequence` says of the compared runs, (cases, stages, quantities, runs)."""
     return np.stack(
@@ -60,3 +42,21 @@ def _of_run(case: Case, run: int) -> Array:
         )
     ]
     return np.array(stages, dtype=float)
+
+
+def left_of(found: Array, tasks: str) -> Array:
+    """Largest of the losses of a run on these tasks at the ends of their own stages."""
+    losses = [found[..., STAGES.index(task), at(f"loss_{task}"), :] for task in tasks]
+    return np.asarray(np.max(np.abs(losses), axis=0))
+
+
+def learned_runs(found: Array) -> Array:
+    """Runs with white inputs that learned A and B."""
+    return np.asarray(left_of(found[:2], "AB") < SETTLED)
+
+
+def learned(grid: Grid, found: Array) -> Array:
+    """Forgetting of A by B - (1 - overlap) where inputs are white and both are learned."""
+    overlap = np.resize(grid.overlaps, grid.runs)
+    forgotten = found[:2, ..., 1, at("forgetting_A"), :]
+    return np.asarray((forgotten - (1.0 - overlap))[learned_runs(found)])
