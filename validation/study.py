@@ -75,9 +75,9 @@ class Check:
 def worst_of(name: str, test: str, values: ArrayLike | Sequence[ArrayLike], limit: float) -> Check:
     """The check that every one of these values is below the limit in size; fails without any.
 
-    A list may hold arrays of any shapes.
+    A list or tuple may hold arrays of any shapes.
     """
-    parts = values if isinstance(values, list) else [values]
+    parts = values if isinstance(values, list | tuple) else [values]
     flat = np.concatenate([*map(np.ravel, parts), []])
     worst = float(np.max(np.abs(flat))) if flat.size else np.inf
     return Check(name, test, worst, limit, flat.size)

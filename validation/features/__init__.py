@@ -35,7 +35,7 @@ from scipy.special import roots_jacobi
 
 from richlazy import features, low_rank
 from richlazy.laziness import Measures
-from validation.comparison import Comparison, scale_of
+from validation.comparison import Comparison
 from validation.features.report import draw, findings
 from validation.features.runs import FULL, QUICK, Grid, cases, simulate
 from validation.steps import LEFT, orders, place
@@ -59,7 +59,9 @@ def _compared(norms: int, theory: Sequence[Array], found: Sequence[Arrays]) -> C
     plain = np.stack([part["values"] for part in found])
     plain = np.moveaxis(plain.reshape(norms, -1, *plain.shape[1:]), (0, 1), (2, 3))
     values = whole[..., 1:]
-    return Comparison(plain, values, scale_of(values, whole[place("loss"), ..., :1]))
+    scale, vanishing = np.abs(values), [place("loss"), place("representation_alignment")]
+    scale[vanishing] = np.broadcast_to(whole[..., :1], values.shape)[vanishing]
+    return Comparison(plain, values, scale)
 
 
 def compare(
@@ -85,7 +87,7 @@ def compare(
     order, order_digits = orders(learned.off, (3, 4)), orders(flows.off, (3, 4))
     limit = "distance of a run from {}, steps extrapolated to 0"
     checks = [
-        worst_of("alignment", "distance of c of a draw from T10", list(off_c), _EXACT),
+        worst_of("alignment", "distance of c of a draw from T10", off_c, _EXACT),
         worst_of("mean alignment", "|z| of the mean of c over draws against T10", z_c, 4.0),
         worst_of("features", limit.format("T6 at its c of T10"), learned.left, LEFT),
         worst_of("means", "|z| of a cell's mean over w against T6 over the law of c", z, 4.0),
@@ -144,12 +146,15 @@ def _law(case: Case) -> Array:
 def _rows(
     pairs: Sequence[tuple[Case, Arrays]], seen: Comparison, mean: Array, z: Array | None
 ) -> list[dict[str, Any]]:
-    rows, errors = [], seen.errors(3)
+    rows = []
     for place_of in np.ndindex(mean.shape):
         i, j, k, l = place_of
         case, arrays = pairs[j * mean.shape[2] + k]
         real = case["part"] == "digits"
-        twice = seen.twice[i, j, k, :, l]
+        cell = Comparison(
+            *(part[..., i, j, k, :, l] for part in (seen.plain, seen.theory, seen.scale))
+        )
+        twice, errors = cell.twice, cell.errors(0)
         rows.append(
             {
                 "part": case["part"],
@@ -166,7 +171,7 @@ def _rows(
                 "descent_sd": float(np.std(twice, ddof=1)),
                 "z": "" if z is None else float(z[place_of]),
             }
-            | {name: float(column[place_of]) for name, column in errors.items()}
+            | {name: float(error) for name, error in errors.items()}
         )
     return rows
 
