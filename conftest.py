@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from tests.theory.agreement import *  # noqa: F403
+from tests.theory.against_derivations.agreement import *  # noqa: F403
 
 # Hundreds of small eigenproblems: BLAS threads only fight for the cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -121,7 +121,8 @@ def _held(name: str) -> Iterator[str]:
     tried = sorted((ROOT / "tests" / "derivations").glob(f"test_{number}*.py"))
     tried.append(ROOT / "tests" / "derivations" / "test_damage.py")
     yield f"Derived in {_files(written)}; that its checks can fail is tested in {_files(tried)}."
-    if met := sorted((ROOT / "tests" / "theory").glob(f"test_against_{number}*.py")):
+    meeting = ROOT / "tests" / "theory" / "against_derivations"
+    if met := sorted(meeting.glob(f"test_{number}*.py")):
         yield f"The library is held against its claims, at 50 digits, in {_files(met)}."
     yield from ("", "| evaluated by | tests | studies |", "|---|---|---|")
     yield from (f"| {' | '.join(_cells(row))} |" for row in ROWS if row.id == name)
@@ -135,8 +136,11 @@ def _cells(row: Row) -> tuple[str, str, str]:
 
 def _files(paths: Iterable[Path]) -> str:
     """Link copies of files, which are there wherever the site is."""
-    addresses = (path.relative_to(ROOT).as_posix() for path in paths)
-    return ", ".join(f"{{download}}`{Path(a).name} <../../{a}>`" for a in addresses)
+    links = []
+    for path in (path.relative_to(ROOT) for path in paths):
+        shown = "/".join(path.parts[2:]) or path.name  # tests of one name lie in several rooms
+        links.append(f"{{download}}`{shown} <../../{path.as_posix()}>`")
+    return ", ".join(links)
 
 
 def _step(derivation: Derivation, number: int, step: Step) -> Iterator[str]:

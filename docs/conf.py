@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import re
 import sys
 from pathlib import Path
 from typing import Any
+
+import richlazy
 
 DOCS = Path(__file__).resolve().parent
 
@@ -27,7 +30,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True
-nitpick_ignore_regex = [("py:class", r"ndarray|numpy\..*")]  # documented elsewhere, on the network
+nitpick_ignore_regex = [("py:class", r"ndarray|(numpy|scipy)\..*")]  # documented elsewhere, on the network
 default_role = "literal"
 smartquotes = False  # W2' is a transpose
 
@@ -39,6 +42,13 @@ autodoc_typehints = "none"  # shapes and meanings are in the words
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
+
+# Modules are documented by the names that users know, wherever the file lives.
+sys.modules |= {
+    f"richlazy.{name}": thing
+    for name in richlazy.__all__
+    if inspect.ismodule(thing := getattr(richlazy, name))
+}
 
 html_theme = "furo"
 html_title = f"{project} {release}"

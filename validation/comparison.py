@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.deep import DeepSolution
-from richlazy.solution import Solution
+from richlazy.deep.solution import DeepSolution
+from richlazy.two_layer.solution import Solution
 from validation.steps import extrapolated, orders, place
 
 __all__ = ["Comparison", "beside", "measured", "scale_of"]

@@ -12,7 +12,7 @@ from typing import Any
 from rich.table import Table
 
 from richlazy.errors import FileError
-from richlazy.files import write_text
+from richlazy.writing import write_text
 from validation import RECURRENT, STUDIES
 from validation.study import Check
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.descent import descend, stable_step
 from richlazy.laziness import Measures
+from richlazy.two_layer.descent import descend, stable_step
 
 __all__ = [
     "FINER",

@@ -20,7 +20,7 @@ import numpy as np
 
 import richlazy
 from richlazy.errors import FileError
-from richlazy.files import output_folder, write_bytes, write_text
+from richlazy.writing import output_folder, write_bytes, write_text
 from validation.study import Arrays, Case, Result, Study
 
 __all__ = ["Store", "versions"]

@@ -42,7 +42,7 @@ def test_a_page_has_everything_of_its_derivation():
     for row in ROWS:
         named = f"{{py:obj}}`richlazy.{row.function}`" in text
         assert named or row.id != "T6"
-    assert "<../../tests/theory/test_low_rank.py>" in text
+    assert "<../../tests/theory/formulas/test_low_rank.py>" in text
     assert "<../../derivations/t06_flat_low_rank.py>" in text
 
 

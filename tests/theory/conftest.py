@@ -7,9 +7,9 @@ import pytest
 
 from richlazy import spectrum
 from richlazy.laziness import Measures
-from richlazy.matrices import forward
-from richlazy.network import Network
-from richlazy.task import Task
+from richlazy.start.matrices import forward
+from richlazy.start.network import Network
+from richlazy.start.task import Task
 
 
 def _weights(start, task):
@@ -184,6 +184,6 @@ def put(tmp_path):
 @pytest.fixture
 def few(monkeypatch):
     """Two replicates of each control instead of ten."""
-    from richlazy import report
+    from richlazy.report import contents as report
 
     monkeypatch.setattr(report, "REPLICATES", 2)

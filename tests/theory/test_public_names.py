@@ -24,12 +24,15 @@ PUBLIC = [
     "__version__",
     "boundaries",
     "boundary_curves",
+    "connectomes",
     "curves",
     "deep",
     "depth",
+    "descent",
     "errors",
     "expect",
     "features",
+    "files",
     "kernel_alignment",
     "laziest",
     "limits",
@@ -47,7 +50,9 @@ PUBLIC = [
     "spectrum",
     "weight_change",
 ]
-MODULES = sorted(module.name for module in pkgutil.iter_modules(richlazy.__path__))
+EVERYWHERE = list(pkgutil.walk_packages(richlazy.__path__, "richlazy."))
+ROOMS = sorted(module.name for module in EVERYWHERE if module.ispkg)
+MODULES = sorted(module.name for module in EVERYWHERE if not module.ispkg)
 
 
 def test_the_public_names_are_pinned():
@@ -71,10 +76,15 @@ def test_an_unknown_name_is_an_attribute_error():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_lists_what_it_gives(name):
-    module = import_module(f"richlazy.{name}")
+    module = import_module(name)
     assert len(set(module.__all__)) == len(module.__all__) > 0
     assert [n for n in module.__all__ if n.startswith("_") or not hasattr(module, n)] == []
     assert module.__doc__
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_every_room_says_what_it_holds(name):
+    assert import_module(name).__doc__
 
 
 def test_import_costs_nothing():

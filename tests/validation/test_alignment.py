@@ -9,7 +9,7 @@ import pytest
 
 from richlazy import boundaries, low_rank, several_outputs
 from richlazy.laziness import Measures
-from richlazy.solution import Solution
+from richlazy.two_layer.solution import Solution
 from validation import alignment
 from validation.steps import place
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from richlazy import connectome as shipped
+from richlazy import connectomes as shipped
 from richlazy.laziness import Measures
 from validation import connectome
 from validation.connectome import FULL, QUICK, STARTS

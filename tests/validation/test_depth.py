@@ -9,7 +9,7 @@ import pytest
 
 from richlazy import curves, deep
 from richlazy import depth as theory
-from richlazy.depth import DeepMode
+from richlazy.formulas.depth import DeepMode
 from richlazy.laziness import Measures
 from validation import depth
 

@@ -10,7 +10,7 @@ import pytest
 from richlazy import features as t10
 from richlazy import low_rank
 from richlazy.laziness import Measures
-from richlazy.task import Task
+from richlazy.start.task import Task
 from validation import features
 from validation.features import digits
 

@@ -10,7 +10,7 @@ import pytest
 import richlazy as rl
 from richlazy import modes, riccati
 from richlazy.laziness import Measures
-from richlazy.solution import Solution
+from richlazy.two_layer.solution import Solution
 from validation import imbalance
 from validation.imbalance.runs import angles
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from richlazy import laziness
-from richlazy.descent import descend
 from richlazy.errors import ConvergenceError
+from richlazy.two_layer.descent import descend
 from validation.simulation.networks import ACTIVATIONS, gradients, kernel, train, white_samples
 
 VALUES = {"linear": lambda z: z, "tanh": np.tanh, "relu": lambda z: np.maximum(z, 0.0)}

@@ -10,7 +10,7 @@ import pytest
 
 import richlazy as rl
 from richlazy.laziness import Measures
-from richlazy.solution import Solution
+from richlazy.two_layer.solution import Solution
 from validation import step
 from validation.step import correction
 from validation.step import runs as step_runs

@@ -14,23 +14,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from richlazy import (
+    from richlazy import curves, deep, errors
+    from richlazy.averages.expect import expect
+    from richlazy.averages.record import Expected
+    from richlazy.curves import boundaries as boundary_curves
+    from richlazy.formulas import (
         boundaries,
-        boundary_curves,
-        curves,
-        deep,
         depth,
-        errors,
         features,
         laziest,
         limits,
         low_rank,
         modes,
-        riccati,
         several_outputs,
-        spectrum,
     )
-    from richlazy.averages import Expected
     from richlazy.laziness import (
         Laziness,
         kernel_alignment,
@@ -39,47 +36,54 @@ if TYPE_CHECKING:
         sign_similarity,
         weight_change,
     )
-    from richlazy.matrices import Thin
-    from richlazy.network import Network
-    from richlazy.prediction import expect, predict
-    from richlazy.sequences import Curriculum, path_length, sequence
-    from richlazy.solution import Solution
-    from richlazy.solvers import solve
-    from richlazy.task import Task
+    from richlazy.sources import connectomes, files
+    from richlazy.start import spectrum
+    from richlazy.start.matrices import Thin
+    from richlazy.start.network import Network
+    from richlazy.start.task import Task
+    from richlazy.two_layer import descent, riccati
+    from richlazy.two_layer.sequences import Curriculum, path_length, sequence
+    from richlazy.two_layer.solution import Solution
+    from richlazy.two_layer.solve import predict, solve
 
-_MODULES = (
-    "boundaries",
-    "boundary_curves",
-    "curves",
-    "deep",
-    "depth",
-    "errors",
-    "features",
-    "laziest",
-    "limits",
-    "low_rank",
-    "modes",
-    "riccati",
-    "several_outputs",
-    "spectrum",
-)
+
+#: Public modules by the names that users know, wherever the file lives.
+_MODULES = {
+    "boundaries": "formulas.boundaries",
+    "boundary_curves": "curves.boundaries",
+    "connectomes": "sources.connectomes",
+    "curves": "curves",
+    "deep": "deep",
+    "depth": "formulas.depth",
+    "descent": "two_layer.descent",
+    "errors": "errors",
+    "features": "formulas.features",
+    "files": "sources.files",
+    "laziest": "formulas.laziest",
+    "limits": "formulas.limits",
+    "low_rank": "formulas.low_rank",
+    "modes": "formulas.modes",
+    "riccati": "two_layer.riccati",
+    "several_outputs": "formulas.several_outputs",
+    "spectrum": "start.spectrum",
+}
 _NAMES = {
-    "Curriculum": "sequences",
-    "Expected": "averages",
+    "Curriculum": "two_layer.sequences",
+    "Expected": "averages.record",
     "Laziness": "laziness",
-    "Network": "network",
-    "Solution": "solution",
-    "Task": "task",
-    "Thin": "matrices",
-    "expect": "prediction",
+    "Network": "start.network",
+    "Solution": "two_layer.solution",
+    "Task": "start.task",
+    "Thin": "start.matrices",
+    "expect": "averages.expect",
     "kernel_alignment": "laziness",
-    "path_length": "sequences",
-    "predict": "prediction",
+    "path_length": "two_layer.sequences",
+    "predict": "two_layer.solve",
     "relative_weight_change": "laziness",
     "representation_alignment": "laziness",
-    "sequence": "sequences",
+    "sequence": "two_layer.sequences",
     "sign_similarity": "laziness",
-    "solve": "solvers",
+    "solve": "two_layer.solve",
     "weight_change": "laziness",
 }
 
@@ -93,12 +97,15 @@ __all__ = [
     "Thin",
     "boundaries",
     "boundary_curves",
+    "connectomes",
     "curves",
     "deep",
     "depth",
+    "descent",
     "errors",
     "expect",
     "features",
+    "files",
     "kernel_alignment",
     "laziest",
     "limits",
@@ -126,7 +133,7 @@ def __getattr__(name: str) -> Any:
     if name in _NAMES:
         value = getattr(import_module(f"richlazy.{_NAMES[name]}"), name)
     elif name in _MODULES:
-        value = import_module(f"richlazy.{name}")
+        value = import_module(f"richlazy.{_MODULES[name]}")
     else:
         raise AttributeError(f"module 'richlazy' has no attribute {name!r}")
     globals()[name] = value

@@ -16,11 +16,11 @@ _TIMES = np.array([0.5, 2.0, np.inf])
 
 def block_krylov() -> list[Row]:
     """C. elegans with five outputs, against the full flow."""
-    from richlazy import Network, Task, connectome, solve
-    from richlazy.block_krylov import BlockChain
-    from richlazy.routes import spread_over_orders
+    from richlazy import Network, Task, connectomes, solve
+    from richlazy.two_layer.reduction.block_krylov import BlockChain
+    from richlazy.two_layer.routes.certificate import spread_over_orders
 
-    weights = connectome.load("celegans").weights
+    weights = connectomes.load("celegans").weights
     weights = weights / np.linalg.norm(weights)
     size = len(weights)
     cases = []
@@ -58,7 +58,8 @@ def block_krylov() -> list[Row]:
 
 def closed_inputs() -> list[Row]:
     """Rank 5, 5 outputs, a cov_xx of 3 eigenvalues: its closure against all 279 inputs."""
-    from richlazy import Network, Task, flow, solve
+    from richlazy import Network, Task, solve
+    from richlazy.two_layer import flow
 
     rng, size = np.random.default_rng(0), 279
     axes = np.linalg.qr(rng.standard_normal((size, size)))[0]
@@ -87,9 +88,10 @@ def block_sparse() -> list[Row]:
     """Random sparse weights, 10 entries a row, 3 outputs and a readout; growth with size."""
     from scipy.sparse import csr_array
 
-    from richlazy import Network, Task, matrices
-    from richlazy.block_krylov import BlockChain
-    from richlazy.routes import spread_over_orders
+    from richlazy import Network, Task
+    from richlazy.start import matrices
+    from richlazy.two_layer.reduction.block_krylov import BlockChain
+    from richlazy.two_layer.routes.certificate import spread_over_orders
 
     rng = np.random.default_rng(0)
     sizes, spent, memory = (50_000, 100_000, 200_000), [], []

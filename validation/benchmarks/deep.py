@@ -88,7 +88,7 @@ def deep_networks() -> list[Row]:
 def sequences() -> list[Row]:
     """Five tasks on one flat start, to their ends, with path lengths."""
     from richlazy import Network, Task, spectrum
-    from richlazy.sequences import sequence
+    from richlazy.two_layer.sequences import sequence
 
     rng = np.random.default_rng(0)
     tasks = [Task.random(50, 3, rng=rng) for _ in range(5)]

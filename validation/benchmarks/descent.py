@@ -50,7 +50,7 @@ def _kernels(r0: Array, b0: Array, r: Array, b: Array) -> float:
 
 def batched() -> list[Row]:
     """100 runs, 20 inputs, 20 hidden units: `descend` against the loop, and against its steps."""
-    from richlazy.descent import descend
+    from richlazy.two_layer.descent import descend
 
     rng = np.random.default_rng(0)
     rows: list[Row] = []

@@ -10,7 +10,8 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy import elementwise, modes
+from richlazy import modes
+from richlazy.formulas import elementwise
 
 __all__ = ["Exact", "accuracy", "exact", "random_cases", "speed"]
 

@@ -70,7 +70,8 @@ def sparse() -> list[Row]:
     """`predict` of random sparse weights, 10 entries a row; time against number of entries."""
     from scipy.sparse import csr_array
 
-    from richlazy import Network, Task, matrices, predict
+    from richlazy import Network, Task, predict
+    from richlazy.start import matrices
 
     rng = np.random.default_rng(0)
     sizes, spent = (250_000, 500_000, 1_000_000), []
@@ -91,9 +92,9 @@ def sparse() -> list[Row]:
 
 
 def _celegans(norm: float) -> np.ndarray:
-    from richlazy import connectome
+    from richlazy import connectomes
 
-    weights = connectome.load("celegans").weights
+    weights = connectomes.load("celegans").weights
     return weights * (norm / np.linalg.norm(weights))
 
 

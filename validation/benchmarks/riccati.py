@@ -76,7 +76,7 @@ def _measures(first: np.ndarray, cov: np.ndarray, weights: np.ndarray) -> tuple[
 
 def one_time() -> list[Row]:
     """Q Q' at t = 10."""
-    from richlazy.riccati import Balanced
+    from richlazy.two_layer.riccati import Balanced
 
     rows: list[Row] = []
     for size in _SIZES:

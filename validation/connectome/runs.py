@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import richlazy as rl
-from richlazy import connectome, controls, matrices
-from richlazy.task import random_directions
+from richlazy import connectomes
+from richlazy.sources import controls
+from richlazy.start import matrices
+from richlazy.start.task import random_directions
 from validation.steps import halved_alike
 from validation.study import Arrays, Case
 
@@ -34,7 +36,7 @@ class Grid:
 
 
 FULL = Grid(
-    names=connectome.names(),
+    names=connectomes.names(),
     norms=(1.0, 3.0),
     outputs=(1, 3),
     runs=(8, 3),
@@ -63,8 +65,8 @@ def cases(grid: Grid, seed: int) -> list[Case]:
 
 def first_layer(case: Case) -> Array:
     """W1 of a connectome or one of its controls."""
-    weights = connectome.load(case["name"]).weights
-    which = [case["seed"], connectome.names().index(case["name"]), STARTS.index(case["start"])]
+    weights = connectomes.load(case["name"]).weights
+    which = [case["seed"], connectomes.names().index(case["name"]), STARTS.index(case["start"])]
     rng = np.random.default_rng(which)
     if case["start"] == "flat":
         weights = random_directions(*weights.shape, rng)
@@ -80,9 +82,9 @@ def first_layer(case: Case) -> Array:
 
 def tasks_of(case: Case) -> list[rl.Task]:
     """Random tasks, the same for every start and norm."""
-    index = connectome.names().index(case["name"])
+    index = connectomes.names().index(case["name"])
     rng = np.random.default_rng([case["seed"], index, len(STARTS), case["m"]])
-    size = len(connectome.load(case["name"]).weights)
+    size = len(connectomes.load(case["name"]).weights)
     return [rl.Task.random(size, case["m"], rng=rng) for _ in range(case["n"])]
 
 

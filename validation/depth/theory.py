@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from richlazy import curves, deep, depth
 from richlazy.laziness import Measures
-from richlazy.task import Task
+from richlazy.start.task import Task
 from validation.comparison import Comparison, beside
 from validation.steps import extrapolated, place
 from validation.study import Arrays, Case

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.network import Network
-from richlazy.solvers import solve
-from richlazy.task import Task
+from richlazy.start.network import Network
+from richlazy.start.task import Task
+from richlazy.two_layer.solve import solve
 from validation.comparison import measured
 from validation.simulation.starts import flat, orthonormal
 from validation.steps import halved, steps_per_unit

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.descent import stable_step
+from richlazy.two_layer.descent import stable_step
 from validation.simulation.minibatch import descend, fresh
 from validation.simulation.starts import flat, orthonormal
 from validation.study import Arrays, Case, grid_of

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.descent import descend
+from richlazy.two_layer.descent import descend
 from validation.simulation.networks import train, white_samples
 from validation.simulation.starts import orthonormal
 from validation.steps import FINER, steps_per_unit

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.prediction import expect
+from richlazy.averages.expect import expect
 from validation.rnn import starts, tasks
 from validation.rnn.measures import run
 from validation.rnn.model import Model, initial, loss_and_gradient

@@ -24,8 +24,10 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy import connectome, controls, matrices, spectrum
+from richlazy import connectomes, spectrum
 from richlazy.errors import integer, positive, real_array, unit_interval
+from richlazy.sources import controls
+from richlazy.start import matrices
 
 __all__ = [
     "STARTS",
@@ -190,7 +192,7 @@ def measured(name: str, units: int) -> Array:
 
     Raises ValueError if it has fewer neurons than `units`, or they no connection.
     """
-    found = connectome.load(name)
+    found = connectomes.load(name)
     n, size = integer(units, "units"), len(found.neurons)
     if n > size:
         raise ValueError(
@@ -250,7 +252,7 @@ STARTS: dict[str, Callable[[Array, Generator], Array]] = {
     f"{name}{control}{'/signed' * signs}": partial(
         _circuit, name=name, control=control, signs=signs
     )
-    for name, control, signs in product(connectome.names(), _CONTROLS, (False, True))
+    for name, control, signs in product(connectomes.names(), _CONTROLS, (False, True))
 }
 
 

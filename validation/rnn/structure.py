@@ -23,7 +23,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import false_discovery_control
 
-from richlazy.connectome import names as circuits
+from richlazy.sources.connectomes import names as circuits
 from validation.rnn import PACKAGES
 from validation.rnn.experiment import GENERATOR, Networks, cases, simulate
 from validation.rnn.statistics import Interval, difference, rank_correlation

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import ConvergenceError, integer, positive, real_array
 from richlazy.laziness import Measures, alignment
-from richlazy.task import Task
+from richlazy.start.task import Task
 from validation.steps import FINER
 
 __all__ = ["DeepDescent", "balance", "descend", "halved", "squares", "stable_step"]

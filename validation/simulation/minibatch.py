@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.descent import Descent, Gauge
 from richlazy.errors import ConvergenceError
 from richlazy.laziness import Measures
+from richlazy.two_layer.descent import Descent, Gauge
 
 __all__ = ["NoisyDescent", "descend", "fresh"]
 

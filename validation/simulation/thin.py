@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.descent import descend
 from richlazy.laziness import Traces, from_traces
+from richlazy.two_layer.descent import descend
 from validation.steps import FINER, steps_per_unit
 
 __all__ = ["thin", "thin_halved"]

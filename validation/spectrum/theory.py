@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import Network, Task, expect, limits, solve, spectrum
-from richlazy.averages import Expected
+from richlazy.averages.record import Expected
 from richlazy.laziness import Measures
 from validation.comparison import measured
 from validation.spectrum.runs import Grid, run, singular_values

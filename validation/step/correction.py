@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from richlazy.descent import Gauge
+from richlazy.two_layer.descent import Gauge
 
 __all__ = ["Corrected", "corrected_flow", "slopes"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import richlazy as rl
-from richlazy.descent import Gauge, descend, stable_step
 from richlazy.laziness import Measures
+from richlazy.two_layer.descent import Gauge, descend, stable_step
 from validation.comparison import measured
 from validation.simulation.deep import balance
 from validation.simulation.starts import flat, orthonormal

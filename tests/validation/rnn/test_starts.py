@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("validation.rnn", reason="needs the extra rnn")
 
-from richlazy import connectome
-from richlazy.spectrum import effective_rank, of
+from richlazy import connectomes
+from richlazy.start.spectrum import effective_rank, of
 from validation.rnn import starts
 from validation.rnn.starts import STARTS, make
 
@@ -224,16 +224,16 @@ def test_over_and_under_differ_in_a_sign_alone():
     assert np.sum(rows**2) > 0.1  # share 0.1 to G's 0.8
 
 
-@pytest.mark.parametrize("name", connectome.names())
+@pytest.mark.parametrize("name", connectomes.names())
 def test_a_whole_connectome_is_itself(name):
-    whole = connectome.load(name).weights
+    whole = connectomes.load(name).weights
     np.testing.assert_array_equal(starts.measured(name, len(whole)), whole)
     made = make(name, start_of(len(whole)), fresh())
     np.testing.assert_allclose(made / np.linalg.norm(made), whole / np.linalg.norm(whole))
 
 
 def test_a_part_of_a_connectome_is_its_strongest_neurons():
-    found = connectome.load("celegans")
+    found = connectomes.load("celegans")
     strength = found.weights.sum(axis=0) + found.weights.sum(axis=1)
     order = sorted(range(279), key=lambda i: (-strength[i], found.neurons[i]))
     cuts = [n for n in range(20, 279) if strength[order[n - 1]] == strength[order[n]]]
@@ -246,7 +246,7 @@ def test_a_part_of_a_connectome_is_its_strongest_neurons():
 
 
 @pytest.mark.parametrize("signs", ["", "/signed"])
-@pytest.mark.parametrize("name", connectome.names())
+@pytest.mark.parametrize("name", connectomes.names())
 def test_controls_keep_what_they_say(name, signs):
     w = start_of(100)
     own, shuffled, degrees = (

@@ -1,0 +1,177 @@
+"""`richlazy predict`: what it prints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import richlazy as rl
+from richlazy import connectomes, low_rank
+from richlazy.laziness import Measures
+from richlazy.two_layer import solve as prediction
+from tests.theory.cli.commands import BETA, W, answer, fail, succeed
+
+
+def test_a_family_of_one_alignment():
+    found = answer("flat:rank=5,norm=1", "--inputs", "100", "--alignment", "0.3")
+    point = low_rank.measures(5, 100, alignment=0.3)
+    for name in Measures._fields:
+        assert found[name] == {
+            "mean": pytest.approx(float(getattr(point, name)), rel=1e-12),
+            "sd": 0.0,
+            "standard_error": 0.0,
+        }
+    assert (found["start"], found["method"]) == ("flat:rank=5,norm=1", "closed form (T6)")
+    assert (found["time"], found["notes"]) == ("inf", [])
+
+
+def test_the_numbers_in_the_table_are_those_of_the_json():
+    arguments = ("flat:rank=5,norm=1", "--inputs", "100")
+    found, table = answer(*arguments), succeed("predict", *arguments)
+    rows = {line[:29].strip(): line[29:].split() for line in table.splitlines()}
+    for name, label in (
+        ("weight_change", "weight change ||dW||"),
+        ("weight_change_input", "first layer ||dW1||"),
+        ("representation_alignment", "representation alignment RA"),
+        ("kernel_alignment", "kernel alignment KA"),
+    ):
+        wanted = [found[name][part] for part in ("mean", "sd", "standard_error")]
+        assert [float(cell) for cell in rows[label]] == pytest.approx(wanted, rel=1e-5)
+    assert "method: closed form (T7)\n" in table
+    assert "accuracy: exact\n" in table
+    assert "assumptions: silent readout; white inputs; task directions uniform" in table
+    assert table.endswith("norm: 1\n")
+
+
+@pytest.mark.parametrize("name", ["w.csv", "w.npy", "w.mtx", "größe κ.csv", "[bold]$x_.csv"])
+def test_weights_from_every_file_are_rescaled_and_averaged_over_tasks(name):
+    found = answer(name)
+    expected = rl.expect(W / np.linalg.norm(W)).to_dict()
+    for measure in ("kernel_alignment", "representation_alignment", "weight_change"):
+        assert found[measure] == pytest.approx(expected[measure], rel=1e-7)
+    assert found["start"] == name.rpartition(".")[0]
+    assert found["norm"] == pytest.approx(1.0, rel=1e-14)
+    assert found["given_norm"] == pytest.approx(np.linalg.norm(W), rel=1e-14)
+
+
+@pytest.mark.parametrize(("norm", "wanted"), [("keep", np.linalg.norm(W)), ("0.25", 0.25)])
+def test_the_norm_may_be_kept_or_chosen(norm, wanted):
+    found = answer("w.csv", "--norm", norm)
+    assert found["norm"] == pytest.approx(wanted, rel=1e-12)
+    expected = rl.expect(W * (wanted / np.linalg.norm(W)))
+    assert found["kernel_alignment"]["mean"] == pytest.approx(
+        expected.kernel_alignment.mean, rel=1e-7
+    )
+    table = succeed("predict", "w.csv", "--norm", norm)
+    told = "(as given" in table.splitlines()[-1]
+    assert told == (norm != "keep")
+
+
+def test_a_family_has_its_own_norm_unless_another_is_asked_for():
+    assert answer("flat:rank=2,norm=3", "--inputs", "9")["norm"] == pytest.approx(3.0)
+    assert answer("flat:rank=2,norm=3", "--inputs", "9", "--norm", "keep")["norm"] == pytest.approx(
+        3.0
+    )
+    assert answer("flat:rank=2", "--inputs", "9", "--norm", "3") == {
+        **answer("flat:rank=2,norm=3", "--inputs", "9"),
+        "start": "flat:rank=2",
+        "given_norm": pytest.approx(1.0),
+    }
+
+
+@pytest.mark.parametrize("name", ["s.csv", "row.csv"])
+def test_one_row_or_column_is_a_spectrum(name):
+    found = answer(name, "--inputs", "8", "--hidden", "3")
+    expected = rl.expect(rl.spectrum.rescaled([3.0, 2, 1], 1.0), inputs=8)
+    assert found["kernel_alignment"]["mean"] == pytest.approx(
+        expected.kernel_alignment.mean, rel=1e-9
+    )
+
+
+def test_a_connectome_by_its_name():
+    weights = connectomes.load("mushroom_body_left").weights
+    found = answer("mushroom_body_left")
+    expected = rl.expect(weights / np.linalg.norm(weights))
+    assert found["kernel_alignment"]["mean"] == pytest.approx(
+        expected.kernel_alignment.mean, rel=1e-7
+    )
+
+
+def test_an_edge_list_says_what_was_done():
+    table = succeed("predict", "edges.csv")
+    notes = [
+        "self-edges kept on the diagonal: 1",
+        "repeated edges, added up: 1",
+    ]
+    assert table.endswith("".join(f"note: {note}\n" for note in notes))
+    assert answer("edges.csv")["notes"] == notes
+
+
+@pytest.mark.parametrize("task", ["beta.csv", "beta2.csv"])
+def test_a_task_file_is_the_task(task):
+    found = answer("w.csv", "--task", task, "--inputs", "6", "--hidden", "4", "--time", "0.7")
+    beta = BETA if task == "beta.csv" else [BETA, BETA[::-1]]
+    start = rl.Network(W / np.linalg.norm(W))
+    expected = rl.predict(start, rl.Task(beta), 0.7).to_dict()
+    for name in ("weight_change", "kernel_alignment", "loss", "relative_weight_change"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-7)
+    assert found["time"] == 0.7
+    assert "relative weight change" in succeed("predict", "w.csv", "--task", task)
+
+
+@pytest.mark.parametrize("hidden", [None, "7"])
+def test_a_spectrum_on_a_task_draws_its_singular_vectors_from_a_fixed_seed(hidden):
+    more = () if hidden is None else ("--hidden", hidden)
+    found = answer("s.csv", "--task", "beta.csv", *more)
+    start = rl.Network.from_spectrum(
+        rl.spectrum.rescaled([3.0, 2, 1, 0], 1.0),
+        task=rl.Task(BETA),
+        hidden=3 if hidden is None else 7,
+        rng=np.random.default_rng(0),
+    )
+    expected = rl.predict(start, rl.Task(BETA))
+    assert found["kernel_alignment"] == pytest.approx(expected.kernel_alignment, rel=1e-9)
+    assert found["notes"] == ["singular vectors drawn at random, seed 0"]
+
+
+def test_outputs_strength_and_time_are_passed_on():
+    found = answer(
+        "flat:rank=3,norm=2", "--inputs", "6", "--outputs", "2", "--strength", "0.5", "--time", "2"
+    )
+    expected = rl.expect(rl.spectrum.flat(3, 2.0), 6, outputs=2, strength=0.5, t=2.0)
+    assert found["weight_change"]["mean"] == pytest.approx(expected.weight_change.mean, rel=1e-9)
+    assert found["time"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "measure", "wanted"),
+    [
+        (("--time", "0"), "weight_change", 0),
+        (("--time", "0"), "kernel_alignment", 1),
+        (("--time", "1e300"), "loss", 0),
+        (("--alignment", "0"), "loss", 0.5),
+        (("--alignment", "1"), "loss", 0),
+        (("--inputs", "1000000000"), "kernel_alignment", 0),
+        (("--inputs", "3", "--alignment", "1"), "loss", 0),
+    ],
+)
+def test_the_ends_of_every_range_are_allowed(arguments, measure, wanted):
+    inputs = () if "--inputs" in arguments else ("--inputs", "9")
+    found = answer("flat:rank=3", *inputs, *arguments)
+    assert found[measure]["mean"] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_an_undefined_measure_is_a_dash(monkeypatch):
+    record = rl.predict(rl.Network(W), rl.Task(BETA))
+    undefined = type(record)(**{**vars(record), "kernel_alignment": None})
+    monkeypatch.setattr(prediction, "predict", lambda *_: undefined)
+    table = succeed("predict", "w.csv", "--task", "beta.csv")
+    assert any(line.split() == ["kernel", "alignment", "KA", "-"] for line in table.splitlines())
+    assert answer("w.csv", "--task", "beta.csv")["kernel_alignment"] is None
+
+
+def test_what_is_no_number_is_never_printed_as_json(monkeypatch):
+    record = rl.predict(rl.Network(W), rl.Task(BETA))
+    wrong = type(record)(**{**vars(record), "loss": float("nan")})
+    monkeypatch.setattr(prediction, "predict", lambda *_: wrong)
+    assert "not JSON compliant" in fail("predict", "w.csv", "--task", "beta.csv", "--json")

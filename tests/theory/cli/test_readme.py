@@ -1,0 +1,25 @@
+"""The commands that the README prints."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+
+from tests.theory.cli.commands import W, csv_text, succeed
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_commands_of_the_readme_work_as_printed(few, folder):
+    np.save("weights.npy", W)
+    (folder / "weights.csv").write_text(csv_text(W))
+    lines = [line for line in README.splitlines() if line.startswith("richlazy ")]
+    kinds = ["predict", "predict", "curve", "curve", "curve", "report"]
+    assert [line.split()[1] for line in lines] == kinds
+    for line in lines:
+        succeed(*shlex.split(line, comments=True)[1:])
+    assert (folder / "rank.png").exists()
+    assert (folder / "depth.png").exists()
+    assert (folder / "weights-report/summary.md").exists()

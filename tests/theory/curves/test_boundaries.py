@@ -1,0 +1,189 @@
+"""The curves of the results beyond the papers: what they hold, and what they look like."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from richlazy import boundaries, boundary_curves, curves, laziest, limits, low_rank
+from richlazy.cli import main
+from richlazy.curves import figure as figures
+
+norms = st.floats(-1.0, 1.5).map(lambda x: 10.0**x)
+inputs = st.integers(2, 300)
+
+
+@settings(max_examples=40)
+@given(inputs, norms, norms)
+def test_the_boundary_is_where_measures_meet(d, norm, strength):
+    ranks = np.unique(np.geomspace(1, d, 5).round())
+    curve = boundary_curves.boundary(d, norm=norm, strength=strength, ranks=ranks)
+    full = low_rank.measures(d, d, alignment=1.0, norm=norm, strength=strength)
+    for column, measure in (
+        ("representation_boundary", "representation_alignment"),
+        ("kernel_boundary", "kernel_alignment"),
+        ("weight_change_boundary", "weight_change"),
+    ):
+        c = curve.columns[column]
+        inside = (c > 0) & (c < 1) & (ranks < d)
+        if np.any(inside):
+            found = low_rank.measures(
+                ranks[inside], d, alignment=c[inside], norm=norm, strength=strength
+            )
+            np.testing.assert_allclose(getattr(found, measure), getattr(full, measure), rtol=1e-9)
+    assert curve.columns["kernel_boundary"][-1] == pytest.approx(1.0)
+
+
+@settings(max_examples=40)
+@given(st.integers(4, 300), norms)
+def test_the_slope_says_where_the_mean_rises(d, norm):
+    ranks = np.linspace(1, d, 9)
+    curve = boundary_curves.slopes(d, norm=norm, ranks=ranks)
+    step = 1e-5 * ranks
+    inner = slice(1, -1)
+    low, high = (low_rank.expected((ranks + s * step)[inner], d, norm=norm).mean for s in (-1, 1))
+    for column, measure in (
+        ("representation_slope", "representation_alignment"),
+        ("kernel_slope", "kernel_alignment"),
+    ):
+        rise = np.log(getattr(high, measure) / getattr(low, measure)) / (2.0 * step[inner])
+        np.testing.assert_allclose(curve.columns[column][inner], rise, rtol=1e-4, atol=1e-7)
+
+
+@settings(max_examples=30)
+@given(st.integers(13, 400), norms)
+def test_the_peak_is_above_its_neighbours(d, norm):
+    curve = boundary_curves.peak(d, norms=[norm])
+    peak = float(curve.columns["representation_peak"][0])
+    near = np.clip(peak * np.array([0.98, 1.0, 1.02]), 1, d)
+    mean = low_rank.expected(near, d, norm=norm).mean.representation_alignment
+    assert mean[1] >= max(mean[0], mean[2]) * (1.0 - 1e-14)
+    top, bottom = curve.columns["kernel_peak"][0], curve.columns["kernel_trough"][0]
+    window = boundaries.kernel_window(d)
+    turns = window is not None and window[0] < norm**2 < window[1]
+    assert turns == np.isfinite(top) == np.isfinite(bottom)
+    if turns:
+        slope = boundaries.slope(np.array([0.5 * (1 + top), 0.5 * (top + bottom)]), d, norm=norm)
+        assert slope.kernel_alignment[0] >= 0 > slope.kernel_alignment[1] or top == 1.0
+
+
+@settings(max_examples=20)
+@given(st.integers(3, 12), st.integers(0, 1000), norms)
+def test_the_correction_leaves_a_higher_power_of_the_norm(d, seed, strength):
+    rng = np.random.default_rng(seed)
+    s, c = rng.uniform(0.5, 1.0, d), rng.uniform(0.1, 1.0, d)
+    x = np.sqrt(strength) * np.array([0.04, 0.02])
+    curve = boundary_curves.rich_correction(s, c / c.sum(), d, strength=strength, norms=x)
+    for name in ("representation_alignment", "kernel_alignment"):
+        exact, limit = curve.columns[name], curve.columns[f"{name}_limit"]
+        corrected = curve.columns[f"{name}_corrected"]
+        left, first = np.abs(exact - corrected), np.abs(limit - corrected)
+        np.testing.assert_allclose(first[0] / first[1], 4.0, rtol=1e-6)
+        assert np.all(left < 10.0 * (x / np.sqrt(strength)) ** 3)
+
+
+@settings(max_examples=20)
+@given(st.integers(3, 200), norms, st.floats(0.0, 1.0))
+def test_the_laziest_rank_is_no_richer_than_the_full_one(d, norm, weaker):
+    curve = boundary_curves.laziest(d, strengths=[1.0, weaker], norms=[norm])
+    best, full = curve.columns["kernel_alignment"], curve.columns["kernel_alignment_full"]
+    assert best >= full
+    assert (curve.columns["laziest_rank"] == d) == (best == full)
+    window = laziest.window(d, strengths=[1.0, weaker])
+    if window is None or not window.lowest_norm < norm < window.highest_norm:
+        assert curve.columns["laziest_rank"] == d
+
+
+DRAWN = {
+    "boundary": lambda: boundary_curves.boundary(50, norm=3.0),
+    "slopes": lambda: boundary_curves.slopes(300, norm=3.0),
+    "peak": lambda: boundary_curves.peak(300),
+    "laziest": lambda: boundary_curves.laziest(150, strengths=[1.0, 0.05]),
+    "rich_correction": lambda: boundary_curves.rich_correction([1, 0.5], [0.2, 0.3], 20),
+}
+
+
+@cache
+def drawn(name):
+    return DRAWN[name]()
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_curve_is_drawn_stored_and_read_again(name):
+    curve = drawn(name)
+    figure = curve.plot()
+    lines = [line for axes in figure.axes for line in axes.get_lines()]
+    for values in curve.columns.values():
+        assert any(np.array_equal(line.get_ydata(), values, equal_nan=True) for line in lines), (
+            curve.columns.keys()
+        )
+    for again in (curves.from_csv(curve.to_csv()), curves.from_json(curve.to_json())):
+        assert again.axis == curve.axis
+        assert again.provenance == curve.provenance
+        for key, values in curve.columns.items():
+            np.testing.assert_array_equal(again.columns[key], values)
+    assert curve.provenance["formula"] in ("T8", "T9")
+
+
+def test_defaults_reach_beyond_what_there_is_to_see():
+    peak, lazy = drawn("peak"), drawn("laziest")
+    turns = np.isfinite(peak.columns["kernel_peak"])
+    assert np.any(turns)
+    assert not turns[0]
+    assert not turns[-1]
+    below = lazy.columns["laziest_rank"] < 150
+    assert np.any(below)
+    assert not below[0]
+    assert not below[-1]
+
+
+def test_a_spectrum_need_not_be_sorted():
+    one = boundary_curves.rich_correction([1, 0.5], [0.2, 0.3], 20, norms=[0.1])
+    two = boundary_curves.rich_correction([0.5, 1], [0.3, 0.2], 20, norms=[0.1])
+    for name, values in one.columns.items():
+        np.testing.assert_allclose(two.columns[name], values, rtol=1e-10)
+    whole = limits.rich_correction([1 / 1.25**0.5, 0.5 / 1.25**0.5], [0.2, 0.3], 20)
+    gap = one.columns["kernel_alignment_corrected"] / one.columns["kernel_alignment_limit"] - 1
+    assert gap[0] == pytest.approx(0.01 * whole.kernel_alignment, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: boundary_curves.boundary(10, norm=-1.0), "norm"),
+        (lambda: boundary_curves.slopes(10, ranks=[11.0]), "rank must lie between 1 and inputs"),
+        (lambda: boundary_curves.peak(10, norms=[0.0]), "norm"),
+        (lambda: boundary_curves.laziest(2, strengths=[1.0, 1.0, 1.0]), "strengths"),
+        (lambda: boundary_curves.rich_correction([1.0], [1.5], 3), "shares"),
+    ],
+)
+def test_bad_input_is_named(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+@pytest.mark.parametrize("kind", ["boundary", "slopes", "peak"])
+def test_the_command_prints_and_draws_them(kind, tmp_path):
+    from click.testing import CliRunner
+
+    done = CliRunner().invoke(main, ["curve", kind, "--inputs", "40"])
+    assert done.exit_code == 0, done.output
+    assert "nan" not in done.output
+    assert "T9" in done.output.splitlines()[-1]
+    path = tmp_path / "curve.png"
+    done = CliRunner().invoke(main, ["curve", kind, "--inputs", "40", "--out", str(path)])
+    assert done.exit_code == 0, done.output
+    assert path.read_bytes().startswith(b"\x89PNG")
+    done = CliRunner().invoke(main, ["curve", kind, "--inputs", "40", "--rank", "3"])
+    assert done.exit_code == 2
+
+
+def test_a_curve_of_nothing_known_is_refused():
+    curve = drawn("slopes")
+    other = type(curve)("rank", curve.x, {"something": curve.x}, {})
+    with pytest.raises(ValueError, match="kernel_slope"):
+        figures.draw_curve(other)

@@ -1,0 +1,267 @@
+"""Every figure draws without a warning, shows the numbers it was given, and repeats to the byte."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import scipy.sparse
+from matplotlib.colors import to_rgb
+
+from richlazy import curves
+from richlazy.curves import AXES, Curve
+from richlazy.curves import figure as figures
+from richlazy.report import contents as report
+from richlazy.report import figure as report_figure
+from richlazy.sources.source import Source
+from richlazy.start import matrices
+from tests.theory.report.reports import of, sparse_weights
+
+CURVES = {
+    "rank": lambda c: curves.rank(12, alignment=c),
+    "alignment": lambda _: curves.alignment(4, 12),
+    "scale": lambda c: curves.scale(4, 12, alignment=c),
+    "strength": lambda c: curves.strength(4, 12, alignment=c),
+    "time": lambda c: curves.time(4, 12, alignment=c),
+}
+START = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF"}
+SHOWN = ["kernel_alignment", "representation_alignment", "weight_change"]
+
+
+def line(axes, index=0):
+    return np.array(axes.get_lines()[index].get_data())
+
+
+# ---------------------------------------------------------------- curves
+
+
+@pytest.mark.parametrize("axis", sorted(CURVES))
+@pytest.mark.parametrize("alignment", [None, 0.3])
+def test_a_curve_is_drawn_as_it_is(axis, alignment):
+    curve = CURVES[axis](alignment)
+    figure = curve.plot()
+    panels = figure.get_axes()
+    measures = [*SHOWN, "loss"] if axis == "time" else SHOWN
+    assert [p.get_ylabel() for p in panels] == [figures.LABELS[m] for m in measures]
+    for panel, measure in zip(panels, measures, strict=True):
+        np.testing.assert_array_equal(line(panel), [curve.x, curve.columns[measure]])
+        assert panel.get_xlabel() == "{} ({})".format(*AXES[axis])
+        assert panel.get_xscale() == ("linear" if axis == "alignment" else "log")
+        assert len(panel.collections) == (f"{measure}_sd" in curve.columns)
+    assert figure.get_suptitle() == curve.title
+    figure.draw_without_rendering()
+
+
+def test_a_depth_curve_shows_weights_and_kernel():
+    curve = curves.depth(0.01, t=3.0)
+    panels = curve.plot().get_axes()
+    for panel, name in zip(panels, ["weight_change", "relative_kernel_change"], strict=True):
+        assert panel.get_ylabel() == figures.LABELS[name]
+        assert panel.get_xscale() == "log"
+        np.testing.assert_array_equal(line(panel), [curve.x, curve.columns[name]])
+
+
+def test_the_band_is_one_standard_deviation_over_tasks():
+    curve = curves.rank(12)
+    band = curve.plot().get_axes()[0].collections[0].get_paths()[0].vertices
+    mean, sd = curve.columns["kernel_alignment"], curve.columns["kernel_alignment_sd"]
+    assert band[:, 1].max() == np.max(mean + sd)
+    assert band[:, 1].min() == np.min(mean - sd)
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_the_same_curve_is_the_same_file(suffix):
+    figure = curves.rank(12).plot()
+    first = figures.render(figure, suffix)
+    assert first.startswith(START[suffix])
+    assert figures.render(figure, f".{suffix.upper()}") == first
+    assert figures.render(curves.rank(12).plot(), suffix) == first
+    if suffix == "svg":
+        ElementTree.fromstring(first)
+
+
+def test_two_processes_draw_the_same_file(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from richlazy import curves;"
+        "from richlazy.curves import figure;"
+        "Path(sys.argv[1]).write_bytes(figure.render(curves.rank(5).plot(), 'svg'))"
+    )
+    for name in ("a", "b"):
+        subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], check=True)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        curves.rank(1),
+        curves.alignment(4, 4),
+        curves.time(4, 12, ts=[0.0, 1.0, np.inf]),
+        curves.time(4, 12, ts=[0.0]),
+        curves.scale(4, 12, alignment=0.0),
+        curves.scale(4, 12, norms=[1e-60, 1e60]),
+        curves.depth(1e-60, layers=[1.0, 2.0, 1e6]),
+        curves.depth(0.1, layers=[3.0], t=1.0),
+    ],
+)
+def test_degenerate_curves_draw_without_warnings(curve):
+    figure = curve.plot()
+    figure.draw_without_rendering()
+    single = curve.x.size == 1
+    assert all((p.get_lines()[0].get_marker() == "o") == single for p in figure.get_axes())
+
+
+def test_a_curve_read_from_elsewhere_shows_the_measures_it_has():
+    curve = Curve("rank", np.array([1.0, 2.0]), {"weight_change": np.array([2.0, 1.0])})
+    (panel,) = curve.plot().get_axes()
+    np.testing.assert_array_equal(line(panel), [[1, 2], [2, 1]])
+    with pytest.raises(ValueError, match=r"^the curve must have one of kernel_alignment, .* none"):
+        Curve("rank", np.ones(1), {"speed": np.ones(1)}).plot()
+
+
+def test_drawing_leaves_no_trace():
+    before = dict(mpl.rcParams)
+    figures.render(curves.rank(3).plot(), "png")
+    assert dict(mpl.rcParams) == before
+    code = (
+        "import sys; from richlazy import curves; from richlazy.curves import figure;"
+        "curves.rank(3); assert 'matplotlib' not in sys.modules;"
+        "curves.rank(3).plot(); assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_colours_and_markers_tell_every_start_apart():
+    assert len(set(figures.COLOURS)) == len(figures.COLOURS)
+    assert len(set(figures.MARKERS)) == len(figures.MARKERS) >= 5
+
+
+# ---------------------------------------------------------------- the report
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A report on 8 x 10 weights with two replicates of each control."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "REPLICATES", 2)
+        return of(sparse_weights((8, 10)))
+
+
+@pytest.fixture(scope="module")
+def picture(made):
+    """The figure of that report and its panels, rows x columns."""
+    figure = report_figure.draw(made)
+    return figure, np.array(figure.get_axes()).reshape(3, 4)
+
+
+def test_the_panels_of_a_report(picture):
+    figure, panels = picture
+    labels = [figures.LABELS[m] for m in SHOWN]
+    assert "w: 8 x 10 weights, norm 1" in figure.get_suptitle()
+    assert panels[0, 0].get_ylabel() == "singular value"
+    for row in panels:
+        assert [p.get_ylabel() for p in row[1:]] == labels
+    assert panels[2, 0].get_ylabel() == figures.LABELS["loss"]
+    assert {p.get_xlabel() for p in panels[0, 1:]} == {"rank (markers: participation ratio)"}
+    assert {p.get_xlabel() for p in panels[1, 1:]} == {"task alignment c (squared share)"}
+    assert {p.get_xlabel() for p in panels[2]} == {"time, learning rate x steps"}
+
+
+def test_the_spectrum_panel_marks_every_effective_rank(made, picture):
+    panel = picture[1][0, 0]
+    np.testing.assert_array_equal(line(panel), [np.arange(1, 9), made.singular_values])
+    marked = {float(drawn.get_xdata()[0]) for drawn in panel.get_lines()[1:]}
+    assert marked == set(made.entries[0].ranks.values())
+    assert len(panel.get_legend().get_texts()) == 4
+
+
+@pytest.mark.parametrize("column", [1, 2, 3])
+def test_on_the_rank_axis_every_start_sits_at_its_participation_ratio(made, picture, column):
+    panel, measure = picture[1][0, column], SHOWN[column - 1]
+    np.testing.assert_array_equal(line(panel), [made.by_rank.x, made.by_rank.columns[measure]])
+    markers = panel.get_lines()[1:]
+    assert len(markers) == len(made.starts) == 5
+    for drawn, name in zip(markers, made.starts, strict=True):
+        group = made.group(name)
+        np.testing.assert_array_equal(
+            np.array(drawn.get_data()),
+            [[e.ranks["participation"] for e in group], [e.mean(measure) for e in group]],
+        )
+        assert drawn.get_linestyle() == "None"
+    looks = {(drawn.get_marker(), to_rgb(drawn.get_color())) for drawn in markers}
+    assert len(looks) == 5
+    assert markers[0].get_zorder() > max(drawn.get_zorder() for drawn in markers[1:])
+
+
+def test_the_alignment_and_time_panels(made, picture):
+    panels = picture[1]
+    for panel, measure in zip(panels[1, 1:], SHOWN, strict=True):
+        curve = made.by_alignment
+        np.testing.assert_array_equal(line(panel), [curve.x, curve.columns[measure]])
+        np.testing.assert_array_equal(line(panel, 1)[0], 2 * [made.ratio / made.inputs])
+    for panel, measure in zip(panels[2], ["loss", *SHOWN], strict=True):
+        course = made.course
+        np.testing.assert_array_equal(line(panel), [course.times, getattr(course.theory, measure)])
+        np.testing.assert_array_equal(
+            line(panel, 1), [course.descent_times, getattr(course.descent, measure)]
+        )
+
+
+def test_the_legend_names_what_is_drawn(made, picture):
+    legend = picture[1][1, 0].get_legend()
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts[1:6] == made.starts
+    assert texts[-1] == f"gradient descent, step {made.course.step:.2g}"
+
+
+def test_the_same_report_is_the_same_picture(made):
+    """Drawn again, the layout of so many panels would move by rounding."""
+    figure = report_figure.draw(made)
+    first = figures.render(figure, "svg")
+    assert figures.render(figure, "svg") == first
+
+
+@pytest.mark.parametrize("name", ["_hidden", r"$\frac{$", "a$b$c", "größe κ [b] %"])
+def test_any_name_is_drawn_as_it_is_written(made, name):
+    """Matplotlib reads dollars as mathematics and leaves labels with _ out of its legends."""
+    source = Source(name, made.source.values)
+    entries = tuple(
+        report.Entry(name if e.start == "w" else e.start, e.replicate, e.ranks, e.expected)
+        for e in made.entries
+    )
+    renamed = report.Report(**{**vars(made), "source": source, "entries": entries})
+    figure = report_figure.draw(renamed)
+    texts = [text.get_text() for text in figure.get_axes()[4].get_legend().get_texts()]
+    assert texts[1] == name.replace("$", r"\$")
+    figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.ones((1, 1)),
+        np.eye(3),
+        np.array([1.0, 1e-12, 0.0]),
+    ],
+)
+def test_degenerate_reports_draw_without_warnings(values, monkeypatch):
+    monkeypatch.setattr(report, "REPLICATES", 1)
+    report_figure.draw(of(values)).draw_without_rendering()
+
+
+def test_a_report_without_spectrum_or_descent(monkeypatch):
+    monkeypatch.setattr(matrices, "DENSE_LIMIT", 5)
+    monkeypatch.setattr(report, "_DESCENT_WORK", 0.0)
+    weights = scipy.sparse.csr_array(sparse_weights((8, 10)))
+    made = report.make(Source("w", weights), 1.0, lambda _: None)
+    panels = report_figure.draw(made).get_axes()
+    assert "too large" in panels[0].texts[0].get_text()
+    assert not panels[0].axison
+    assert len(panels[1].get_lines()) == 1 + 2
+    assert len(panels[8].get_lines()) == 1
+    texts = [text.get_text() for text in panels[4].get_legend().get_texts()]
+    assert not any("descent" in text for text in texts)

@@ -1,0 +1,1 @@
+"""Laziness over random tasks: exact, by law, of the typical task, or sampled."""

@@ -1,0 +1,135 @@
+"""What `expect` is asked: a start, random tasks and a time, checked and understood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from richlazy.averages.random_tasks import GroupedSpectrum, grouped
+from richlazy.errors import AssumptionError, integer, positive, times, unit_interval
+from richlazy.formulas import low_rank
+from richlazy.start import matrices, spectrum
+from richlazy.start.matrices import MatrixLike
+from richlazy.start.network import Network
+from richlazy.two_layer.routes.certificate import first_order
+
+__all__ = ["Average", "Question", "asked"]
+
+Average: TypeAlias = Literal["closed form", "law", "typical", "sample"]
+
+_TASKS, _FEWER, _COSTLY = 200, 20, 100
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Laziness of a start over random tasks of m equal modes at one time.
+
+    `spectrum` is None where a matrix is too large for its singular values: `matrix`, None for a
+    given spectrum, then answers with products alone. `given_tasks` is None where the number of
+    sampled tasks is left to us.
+    """
+
+    spectrum: GroupedSpectrum | None
+    matrix: MatrixLike | None
+    outputs: int
+    strength: float
+    alignment: float | None
+    time: float
+    given_tasks: int | None
+    rng: np.random.Generator
+
+    @cached_property
+    def stiff(self) -> bool:
+        """Whether Krylov chains would need to go on nearly to their end."""
+        assert self.spectrum is not None
+        values = self.spectrum.values
+        return 3 * first_order(float(values[0]), self.strength) > max(values.size, 30)
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks to sample; fewer where one costs the full flow."""
+        if self.given_tasks is not None:
+            return self.given_tasks
+        s = self.spectrum
+        costly = s is not None and s.values.size > _COSTLY and (self.outputs > 1 or self.stiff)
+        return _FEWER if costly else _TASKS
+
+
+def asked(
+    start: MatrixLike,
+    inputs: int | None,
+    outputs: int,
+    strength: float,
+    alignment: float | None,
+    t: float,
+    method: Average | None,
+    tasks: int | None,
+    rng: np.random.Generator | None,
+) -> Question:
+    """Check the arguments of `expect`, which describes them.
+
+    Raises
+    ------
+    ValueError
+        If one is wrong, or no method could answer.
+    """
+    g, m = float(positive(strength, "strength", ndim=0)), integer(outputs, "outputs")
+    time = float(times(t, ndim=0))
+    count = None if tasks is None else integer(tasks, "tasks", least=2)
+    rng = np.random.default_rng(0) if rng is None else rng
+    found, matrix = _understood(start, inputs)
+    if found is None:
+        if m > 1 or alignment is not None or method not in (None, "law", "sample"):
+            raise AssumptionError(
+                "this matrix is too large for its singular values: only one output, tasks of any "
+                "alignment and the methods 'law' and 'sample' need products alone"
+            )
+        return Question(None, matrix, m, g, alignment, time, count, rng)
+    largest = found.values[:1]
+    low_rank.check_scale(largest * np.sqrt(found.rank), np.array([g]), np.array([found.rank]))
+    if m > found.inputs:
+        raise ValueError(f"outputs must be at most inputs; they are {m} and {found.inputs}")
+    if alignment is None:
+        return Question(found, matrix, m, g, None, time, count, rng)
+    c = float(unit_interval(alignment, "alignment", ndim=0))
+    if m > 1 or method not in (None, "closed form", "sample"):
+        raise AssumptionError("alignment needs one output and method 'closed form' or 'sample'")
+    if c < 1 and found.rank == found.inputs:
+        raise ValueError("alignment must be 1 where rank = inputs: no direction lies outside")
+    return Question(found, matrix, m, g, c, time, count, rng)
+
+
+def _understood(
+    start: MatrixLike, inputs: int | None
+) -> tuple[GroupedSpectrum | None, MatrixLike | None]:
+    """The spectrum with multiplicities, or None where a matrix is too large for it."""
+    if isinstance(start, Network):
+        if not start.silent:
+            size = np.linalg.norm(np.asarray(start.readout))
+            raise AssumptionError(f"expect needs a silent readout; ||W2(0)|| = {size:g}")
+        start = start.first
+    if spectrum.is_spectrum(start):
+        s = spectrum.check(start)
+        if inputs is None:
+            raise ValueError(
+                "inputs is needed with singular values: the number of input directions"
+            )
+        d = integer(inputs, "inputs")
+        if np.count_nonzero(s) > d:
+            raise ValueError(
+                f"inputs must be at least the rank {np.count_nonzero(s)} of the spectrum; it is {d}"
+            )
+        return grouped(s[s > 0], d), None
+    matrix = matrices.as_matrix(start, "start")
+    if inputs is not None and integer(inputs, "inputs") != matrix.shape[1]:
+        raise ValueError(f"inputs is {inputs}, but the matrix has {matrix.shape[1]} columns")
+    large = min(matrix.shape) > matrices.DENSE_LIMIT
+    if large and not isinstance(matrix, (np.ndarray, matrices.Thin)):
+        return None, matrix
+    s = matrices.svd(matrix).values
+    if s.size == 0 or s[0] == 0:
+        raise ValueError("the matrix is zero: it has no spectrum to predict from")
+    return grouped(s, int(matrix.shape[1])), matrix

@@ -1,0 +1,128 @@
+"""T14: random tasks on a spectrum, one component for each distinct singular value.
+
+With a silent readout, modes of equal singular value move in proportion, so a group of
+them is one mode that carries the root of its summed squared task components; the input
+directions outside the row space are the group of singular value zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.start.matrices import Estimate, Moments
+from richlazy.two_layer.flow import Problem
+from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
+
+__all__ = ["GroupedSpectrum", "block_tasks", "direction_chain", "grouped", "typical_chain"]
+
+Array = NDArray[np.float64]
+
+_FLAT = 1e-12  # relative spread of singular values that counts as none
+
+
+@dataclass(frozen=True)
+class GroupedSpectrum:
+    """Distinct singular values with how often each occurs among the d input directions."""
+
+    values: Array
+    counts: Array
+    inputs: int
+
+    @property
+    def moments(self) -> Moments:
+        """tr R_0 and tr R_0^2."""
+        squares = self.values**2
+        trace, square = self.counts @ squares, self.counts @ squares**2
+        return Moments(Estimate(float(trace)), Estimate(float(square)))
+
+    @property
+    def rank(self) -> int:
+        """Number of non-zero singular values."""
+        return int(self.counts[self.values > 0].sum())
+
+    @property
+    def participation_ratio(self) -> float:
+        """PR = (tr R_0)^2 / tr R_0^2."""
+        squares = (self.values / self.values.max()) ** 2
+        return float((self.counts @ squares) ** 2 / (self.counts @ squares**2))
+
+    @property
+    def flat(self) -> bool:
+        """Whether all non-zero singular values are equal."""
+        return bool(np.count_nonzero(self.values) == 1)
+
+
+def grouped(s: Array, inputs: int) -> GroupedSpectrum:
+    """Group equal singular values; zero stands for the inputs outside the row space."""
+    first = np.r_[True, -np.diff(s) > _FLAT * s[0]]
+    counts = np.diff(np.r_[np.flatnonzero(first), s.size]).astype(np.float64)
+    values = s[first]
+    if inputs > s.size:
+        values, counts = np.r_[values, 0.0], np.r_[counts, float(inputs - s.size)]
+    return GroupedSpectrum(values, counts, inputs)
+
+
+def typical_chain(s: GroupedSpectrum, g: float) -> Bidiagonal:
+    """Chain of the task that has the same component on every right singular vector."""
+    task = g * np.sqrt(s.counts / s.inputs)
+    return Bidiagonal(s.values, task[None], s.moments, s.inputs)
+
+
+def direction_chain(
+    s: GroupedSpectrum,
+    g: float,
+    n: int,
+    rng: np.random.Generator,
+    alignment: float | None = None,
+) -> Bidiagonal:
+    """Chains of n uniform directions, or of n uniform ones of a given alignment c."""
+    squares = rng.chisquare(s.counts, size=(n, s.counts.size))
+    if alignment is None:
+        share = squares / squares.sum(axis=1, keepdims=True)
+    else:
+        inside = s.values > 0
+        share = np.zeros_like(squares)
+        share[:, inside] = squares[:, inside] * alignment
+        share[:, inside] /= squares[:, inside].sum(axis=1, keepdims=True)
+        share[:, ~inside] = 1.0 - alignment
+    return Bidiagonal(s.values, g * np.sqrt(share), s.moments, s.inputs)
+
+
+def block_tasks(
+    s: GroupedSpectrum, outputs: int, g: float, n: int, rng: np.random.Generator
+) -> Reduced:
+    """Tasks of m equal modes: of each group of equal singular values only m directions matter.
+
+    A Gaussian block of p rows enters through its triangular factor, sampled as such (Bartlett).
+    """
+    blocks, values = [], []
+    for value, p in zip(s.values, s.counts.astype(int), strict=True):
+        if p <= outputs:
+            block = rng.standard_normal((n, p, outputs))
+        else:
+            block = np.triu(rng.standard_normal((n, outputs, outputs)), 1)
+            block[:, range(outputs), range(outputs)] = np.sqrt(
+                rng.chisquare(p - np.arange(outputs), size=(n, outputs))
+            )
+        blocks.append(block)
+        values.append(np.full(block.shape[1], value))
+    directions, _ = np.linalg.qr(np.concatenate(blocks, axis=1))
+    diagonal = np.concatenate(values)
+    hidden = int(np.count_nonzero(diagonal))
+    first = np.zeros((n, hidden, diagonal.size))
+    first[:, range(hidden), range(hidden)] = diagonal[:hidden]
+    task = g / np.sqrt(outputs) * np.swapaxes(directions, 1, 2)
+    moments = s.moments
+    return Reduced(
+        problem=Problem(first, np.zeros((n, outputs, hidden)), task, None),
+        inputs=s.inputs,
+        trace=moments.trace.value,
+        trace_square=moments.trace_square.value,
+        coupling=np.zeros(n),
+        left=None,
+        right=None,
+        complete=True,
+    )

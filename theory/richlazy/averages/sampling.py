@@ -1,0 +1,73 @@
+"""Averages over sampled tasks, for any spectrum or matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from richlazy.averages.question import Question
+from richlazy.averages.random_tasks import block_tasks, direction_chain
+from richlazy.averages.record import UNIFORM, Expected, sampled
+from richlazy.start import matrices
+from richlazy.start.matrices import MatrixLike
+from richlazy.two_layer.reduction.krylov import Bidiagonal
+from richlazy.two_layer.routes.certificate import certified, spread_over_orders
+
+__all__ = ["sample"]
+
+_SAMPLING = 1e-8  # tolerance of sampled tasks, whose spread is orders above it
+_STACK = 400_000  # numbers in one vector of a stack of tasks
+
+
+def sample(case: Question) -> Expected:
+    """Statistics of `case.tasks` tasks drawn at random."""
+    g, t, rng, count = case.strength, case.time, case.rng, case.tasks
+    if case.spectrum is None:
+        assert case.matrix is not None
+        return _by_products(case.matrix, g, t, count, rng)
+    s, c = case.spectrum, case.alignment
+    if c is not None:
+        some = _by_chains(lambda n: direction_chain(s, g, n, rng, c), s.values.size, t, count)
+        words = f"task directions of alignment {c:g}, else uniform"
+        return replace(
+            some, assumptions=tuple(words if a == UNIFORM else a for a in some.assumptions)
+        )
+    if case.outputs == 1 and not case.stiff:
+        return _by_chains(lambda n: direction_chain(s, g, n, rng), s.values.size, t, count)
+    outputs = case.outputs
+    stack = max(1, min(count, 2_000_000 // (s.values.size * outputs) ** 2))
+    parts, worst = [], 0.0
+    for done in range(0, count, stack):
+        reduced = block_tasks(s, outputs, g, min(stack, count - done), rng)
+        fine, gap = certified(reduced, np.array([t]), _SAMPLING)
+        parts.append(fine)
+        worst = max(worst, gap)
+    return sampled(parts, t, count, "flow (T11)", worst, outputs)
+
+
+def _by_products(
+    matrix: MatrixLike, g: float, t: float, count: int, rng: np.random.Generator
+) -> Expected:
+    moments = matrices.second_moments(matrix)
+    if moments.trace.value == 0:
+        raise ValueError("the matrix is zero: it has no spectrum to predict from")
+
+    def chain(n: int) -> Bidiagonal:
+        direction = rng.standard_normal((n, matrix.shape[1]))
+        task = g * direction / np.linalg.norm(direction, axis=1, keepdims=True)
+        return Bidiagonal(matrix, task, moments)
+
+    return _by_chains(chain, max(matrix.shape), t, count)
+
+
+def _by_chains(make: Callable[[int], Bidiagonal], size: int, t: float, count: int) -> Expected:
+    stack = max(1, min(count, _STACK // size))
+    parts, worst, order = [], 0.0, 0
+    for done in range(0, count, stack):
+        chain = make(min(stack, count - done))
+        found, reduced, gap = spread_over_orders(chain, np.array([t]), _SAMPLING)
+        parts.append(found)
+        worst, order = max(worst, gap), max(order, reduced.problem.first.shape[1])
+    return sampled(parts, t, count, f"krylov (T15), k={order}", worst, 1)

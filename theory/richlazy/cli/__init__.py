@@ -1,0 +1,5 @@
+"""The command `richlazy`. It knows no mathematics."""
+
+from richlazy.cli.main import main
+
+__all__ = ["main"]

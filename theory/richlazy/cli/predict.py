@@ -1,0 +1,144 @@
+"""`richlazy predict`: the laziness of one start, on one task or averaged over tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from richlazy.cli.source import print_source, source_at_norm
+from richlazy.cli.tables import MEASURES, number, print_table
+
+if TYPE_CHECKING:
+    from richlazy.averages.record import Expected
+    from richlazy.laziness import Laziness
+    from richlazy.sources.source import Source
+
+__all__ = ["predict"]
+
+
+@click.command()
+@click.argument("start", metavar="SPECTRUM-OR-WEIGHTS")
+@click.option("--inputs", type=int, help="Number of inputs d (needed with a spectrum).")
+@click.option("--hidden", type=int, help="Number of hidden units (at least the rank).")
+@click.option(
+    "--norm", metavar="NUMBER|keep", help="Frobenius norm of a file; 'keep' leaves it.  [1.0]"
+)
+@click.option("--task", "task_file", help="File with cov_yx (outputs x inputs), or one vector.")
+@click.option("--alignment", type=float, help="Share of the squared task in the row space.")
+@click.option("--strength", type=float, help="Length of the task vector.  [1.0]")
+@click.option("--outputs", type=int, help="Number of outputs.  [1]")
+@click.option("--time", "t", type=float, default=float("inf"), help="Learning rate x steps.  [inf]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def predict(
+    start: str,
+    inputs: int | None,
+    hidden: int | None,
+    norm: str | None,
+    task_file: str | None,
+    alignment: float | None,
+    strength: float | None,
+    outputs: int | None,
+    t: float,
+    as_json: bool,
+) -> None:
+    """Predicted laziness of a start with a silent readout.
+
+    SPECTRUM-OR-WEIGHTS is a file (.npy .npz .csv .tsv .mtx: one row or column is a spectrum, a
+    table is hidden x inputs, a header pre,post,weight makes an edge list), a shipped connectome
+    (celegans, mushroom_body_left, mushroom_body_right) or a family: flat:rank=5,norm=1,
+    power_law:count=100,exponent=1, exponential:count=50,rate=0.1, gaussian:hidden=50,inputs=80.
+    """
+    from rich.console import Console
+
+    from richlazy.averages.expect import expect
+    from richlazy.errors import times
+
+    times(t, "--time", ndim=0)
+    if task_file is not None:
+        for name, value in (("alignment", alignment), ("strength", strength), ("outputs", outputs)):
+            if value is not None:
+                raise ValueError(f"--{name} and --task exclude each other: the file is the task")
+    source, given = source_at_norm(start, norm)
+    _check_sizes(source, inputs, hidden, task_file)
+    found: Expected | Laziness
+    notes = list(source.notes)
+    with Console(stderr=True).status("computing"):  # seen on a terminal only
+        if task_file is None:
+            found = expect(
+                source.values,
+                inputs,
+                outputs=1 if outputs is None else outputs,
+                strength=1.0 if strength is None else strength,
+                alignment=alignment,
+                t=t,
+            )
+        else:
+            found = _on_task(source, task_file, inputs, hidden, t)
+            if source.is_spectrum:
+                notes.append("singular vectors drawn at random, seed 0")
+    if as_json:
+        import json
+
+        about = {"start": source.name, "norm": source.norm, "given_norm": given, "notes": notes}
+        click.echo(json.dumps({**about, **found.to_dict()}, indent=1, allow_nan=False))
+    else:
+        _show(found)
+        print_source(source, given, notes)
+
+
+def _check_sizes(
+    source: Source, inputs: int | None, hidden: int | None, task_file: str | None
+) -> None:
+    if source.is_spectrum:
+        if inputs is None and task_file is None:
+            raise ValueError("--inputs is needed with a spectrum: the number of input directions")
+        rank = int((source.values > 0).sum())
+        if hidden is not None and hidden < rank:
+            raise ValueError(f"--hidden must be at least the rank {rank}; it is {hidden}")
+        return
+    for name, wanted, size, what in (
+        ("hidden", hidden, source.values.shape[0], "rows"),
+        ("inputs", inputs, source.values.shape[1], "columns"),
+    ):
+        if wanted is not None and wanted != size:
+            raise ValueError(f"--{name} is {wanted}, but the weights have {size} {what}")
+
+
+def _on_task(
+    source: Source, task_file: str, inputs: int | None, hidden: int | None, t: float
+) -> Laziness:
+    import numpy as np
+
+    from richlazy.sources.files import read_vector_or_matrix
+    from richlazy.start.network import Network
+    from richlazy.start.task import Task
+    from richlazy.two_layer.solve import predict as predict_one
+
+    task = Task(read_vector_or_matrix(task_file, "--task"))
+    if inputs is not None and inputs != task.inputs:
+        raise ValueError(f"--inputs is {inputs}, but the task has {task.inputs}")
+    if not source.is_spectrum:
+        return predict_one(Network(source.values), task, t)
+    size = np.count_nonzero(source.values) if hidden is None else hidden
+    rng = np.random.default_rng(0)
+    start = Network.from_spectrum(source.values, task=task, hidden=int(size), rng=rng)
+    return predict_one(start, task, t)
+
+
+def _show(found: Expected | Laziness) -> None:
+    record = found.to_dict()
+    averaged = any(isinstance(v, dict) for v in record.values())
+    rows = []
+    for name, label in MEASURES.items():
+        value = record.get(name)
+        if isinstance(value, dict):
+            spread = [number(value[key]) for key in ("sd", "standard_error")]
+            rows.append([label, number(value["mean"], name), *spread])
+        elif name in record:
+            rows.append([label, number(value, name)])
+    columns = ("mean", "sd over tasks", "standard error") if averaged else ("value",)
+    print_table(("measure", *columns), rows)
+    click.echo(f"method: {found.method}")
+    click.echo(f"accuracy: {found.accuracy}")
+    click.echo(f"assumptions: {'; '.join(found.assumptions)}")

@@ -1,0 +1,19 @@
+"""What a curve may run along, and in which unit."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+__all__ = ["AXES", "Axis"]
+
+Axis: TypeAlias = Literal["rank", "alignment", "scale", "strength", "depth", "time"]
+
+#: What each axis is, and its unit.
+AXES: dict[str, tuple[str, str]] = {
+    "rank": ("rank r of W1(0)", "directions"),
+    "alignment": ("task alignment c", "squared share"),
+    "scale": ("scale of W1(0)", "Frobenius norm"),
+    "strength": ("task strength", "length of the task vector"),
+    "depth": ("depth L", "layers"),
+    "time": ("time t", "learning rate x steps"),
+}

@@ -1,0 +1,199 @@
+"""Matplotlib drawings of curves and reports, in one style. Figures are made without pyplot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.curves.axes import AXES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "LABELS", "MARKERS", "draw_curve", "new_figure", "panel", "render", "style"]
+
+Array = NDArray[np.float64]
+
+LABELS = {
+    "kernel_alignment": "kernel alignment KA",
+    "representation_alignment": "representation alignment RA",
+    "weight_change": r"weight change $\|\Delta W\|$",
+    "relative_kernel_change": r"NTK change $|\Delta K|/K$",
+    "loss": "excess loss",
+}
+#: Okabe & Ito: told apart by every kind of colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+#: Columns drawn beside the measure whose name they extend.
+_BESIDE = {
+    "_limit": "rich limit",
+    "_corrected": "with its first correction",
+    "_full": "full rank",
+}
+#: Columns that share one panel, by what its axis says.
+_TOGETHER = {
+    "task alignment needed": {
+        "representation_boundary": "RA",
+        "kernel_boundary": "KA",
+        "weight_change_boundary": r"$\|\Delta W\|$",
+    },
+    "d log E / d rank": {"representation_slope": "RA", "kernel_slope": "KA"},
+    "rank": {
+        "representation_peak": "peak of E RA",
+        "kernel_peak": "peak of E KA",
+        "kernel_trough": "trough of E KA",
+        "laziest_rank": "largest E KA",
+    },
+}
+_LOGARITHMIC = ("rank", "scale", "strength", "depth", "time")
+
+
+class Curve(Protocol):
+    """What is drawn: columns along an axis."""
+
+    @property
+    def axis(self) -> str:
+        """Key of `AXES`."""
+
+    @property
+    def x(self) -> Array:
+        """Values along it (n,)."""
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """Measures by name (n,)."""
+
+    @property
+    def title(self) -> str:
+        """What was held fixed."""
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The one style of every figure."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(
+        {
+            "font.size": 8.5,
+            "axes.titlesize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": "#e6e6e6",
+            "grid.linewidth": 0.6,
+            "lines.linewidth": 1.6,
+            "lines.markersize": 5.0,
+            "legend.frameon": False,
+            "svg.hashsalt": "richlazy",  # the same figure gives the same file
+            "savefig.dpi": 160,
+        }
+    ):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of the given inches that no window system knows of."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def panel(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
+    """One measure of a curve, with a band of one standard deviation over random tasks."""
+    values = curve.columns[measure]
+    keywords = {"color": COLOURS[0], "marker": "o" if curve.x.size == 1 else None, **line}
+    axes.plot(curve.x, values, **keywords)
+    spread = curve.columns.get(f"{measure}_sd")
+    if spread is not None:
+        axes.fill_between(
+            curve.x, values - spread, values + spread, color=keywords["color"], alpha=0.18, lw=0
+        )
+    beside = {name: measure + suffix for suffix, name in _BESIDE.items()}
+    for colour, (label, name) in zip(COLOURS[1:], beside.items(), strict=False):
+        if name in curve.columns:
+            axes.plot(curve.x, curve.columns[name], color=colour, ls="--", lw=1.2, label=label)
+            axes.get_lines()[0].set_label("laziest rank" if label == "full rank" else "exact")
+            axes.legend()
+    _label_axis(axes, curve)
+    axes.set_ylabel(LABELS[measure])
+    if measure.endswith("alignment"):
+        axes.set_ylim(-0.02, 1.05)
+
+
+def _label_axis(axes: Axes, curve: Curve) -> None:
+    if curve.axis in _LOGARITHMIC and np.all(curve.x > 0) and curve.x.size > 1:
+        axes.set_xscale("log")
+    axes.set_xlabel("{} ({})".format(*AXES[curve.axis]))
+
+
+def _together(axes: Axes, curve: Curve, what: str) -> None:
+    """Several columns of one kind in one panel."""
+    for colour, marker, (name, label) in zip(
+        COLOURS, MARKERS, _TOGETHER[what].items(), strict=False
+    ):
+        if name in curve.columns:
+            shape = marker if curve.x.size == 1 else None
+            axes.plot(curve.x, curve.columns[name], color=colour, marker=shape, label=label)
+    _label_axis(axes, curve)
+    axes.set_ylabel(what)
+    if what == "rank":
+        axes.set_yscale("log")
+    elif what == "task alignment needed":
+        axes.set_ylim(-0.05, 1.25)  # 0 and 1 are all there is
+        axes.axhline(1.0, color=COLOURS[-1], lw=0.8, ls=":")
+    else:
+        axes.set_yscale("symlog", linthresh=1e-3)
+        axes.axhline(0.0, color=COLOURS[-1], lw=0.8, ls=":")
+    axes.legend()
+
+
+def draw_curve(curve: Curve) -> Figure:
+    """KA, RA, weight and NTK change of a curve side by side, as far as it has them.
+
+    The loss too, along time. Boundaries, slopes and turning ranks share one panel each.
+
+    Raises
+    ------
+    ValueError
+        If the curve has none of these.
+    """
+    measures = [m for m in LABELS if m in curve.columns and (m != "loss" or curve.axis == "time")]
+    kinds = [kind for kind, columns in _TOGETHER.items() if columns.keys() & curve.columns.keys()]
+    if not (measures or kinds):
+        known = [*LABELS, *(name for columns in _TOGETHER.values() for name in columns)]
+        raise ValueError(f"the curve must have one of {', '.join(known)}; it has none of them")
+    panels = len(measures) + len(kinds)
+    with style():
+        figure = new_figure(max(3.1 * panels, 4.6), 2.9)
+        grid = figure.subplots(1, panels, squeeze=False)[0]
+        for axes, measure in zip(grid, measures, strict=False):
+            panel(axes, curve, measure)
+        for axes, kind in zip(grid[len(measures) :], kinds, strict=True):
+            _together(axes, curve, kind)
+        figure.suptitle(curve.title, fontsize=9)
+    return figure
+
+
+def render(figure: Figure, suffix: str) -> bytes:
+    """The figure as png, svg or pdf bytes, without a date, so that the same figure repeats.
+
+    Its layout is settled at the first call: drawn again, it would move by rounding.
+    """
+    kind = suffix.lstrip(".").lower()
+    stamp: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
+    with style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        buffer = BytesIO()
+        figure.savefig(buffer, format=kind, metadata=stamp or None)
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Closed forms of plain numbers, elementwise over arrays: one statement a file."""

@@ -1,0 +1,145 @@
+"""One march through time for every architecture: extrapolated linearly implicit Euler steps.
+
+Steps H/1, H/2, ..., H/8 from one point are extrapolated to order 8, with error control. What a
+step is, how stiff its point and when it rests, the architecture says (`Point`, `Step`): its
+implicit part is the Gauss-Newton part of the Jacobian, so that steps grow without bound on the
+way to t = infinity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.errors import ConvergenceError
+
+__all__ = ["CLOSE", "STEPS", "Point", "Step", "march", "total_norm"]
+
+Array = NDArray[np.float64]
+
+_ORDER = 8
+#: Substeps of each Euler sequence; a step of order `len(STEPS)`.
+STEPS = np.arange(1, _ORDER + 1)
+_MAX_STEPS = 20_000
+_LANES = 64  # requested times evaluated together
+_MAGNIFIED = 30.0  # times rounding: what extrapolation makes of it
+#: Times the tolerance: how near a minimum with error left in it steps are shortened.
+CLOSE = 1e4
+_DIGITS = 2e11  # of an error that rounding leaves 2e-11 of, 1e-10 can be asked for
+
+
+class Step(Protocol):
+    """All Euler sequences from one point over one or several lengths, before extrapolation."""
+
+    def extrapolate(self, weights: Array) -> Sequence[Array]:
+        """Weighted sum over the `STEPS` sequences, layer by layer (n, lengths, rows, columns)."""
+
+
+class Point(Protocol):
+    """One point of the flow of a stack of n networks, as `march` needs it."""
+
+    @property
+    def fastest(self) -> float:
+        """A rate nothing exceeds by much (0 where nothing moves)."""
+
+    @property
+    def precision(self) -> Array:
+        """What rounding leaves uncertain of the error, relative to it (n,)."""
+
+    @property
+    def haze(self) -> Array:
+        """What rounding makes of dW/dt (n,)."""
+
+    def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether each network, its weights changed by `size`, is at rest, or about to be.
+
+        About to be: it is a minimum with error left in it, about which too long a step wobbles.
+        """
+
+    def step(self, lengths: Array) -> Step:
+        """Steps of these lengths from here."""
+
+
+def _coefficients(steps: NDArray[np.int64]) -> Array:
+    """Weights of polynomial extrapolation in 1/n to 0."""
+    ratio = steps[None, :] / steps[:, None]
+    np.fill_diagonal(ratio, 0.0)
+    return np.asarray(np.prod(1.0 / (1.0 - ratio), axis=1))
+
+
+_VALUE = _coefficients(STEPS)
+_ERROR = _VALUE - np.concatenate([[0.0], _coefficients(STEPS[1:])])
+
+
+def march(
+    point_at: Callable[[Sequence[Array]], Point],
+    zero: Sequence[Array],
+    times: Array,
+    rtol: float,
+) -> Iterator[tuple[int, Sequence[Array], NDArray[np.bool_]]]:
+    """Yield (index into times, change of each layer, at rest or not) for ascending times.
+
+    Extrapolated steps with error control, from `zero`, the change (n, rows, columns) of each
+    layer at the start. A network rests when its `Point` says so; then every later time has its
+    change of then.
+
+    Raises
+    ------
+    ConvergenceError
+        If the flow does not settle in `_MAX_STEPS` steps.
+    """
+    change, resting = zero, np.zeros(zero[0].shape[0], dtype=bool)
+    t, index = 0.0, 0
+    point = point_at(change)
+    length = 0.1 / (point.fastest or 1.0)
+    # a start that has all but learned the task knows its error to few digits
+    rtols = rtol * np.maximum(1.0, _DIGITS * point.precision)
+    for _ in range(_MAX_STEPS):
+        while index < times.size and times[index] <= t:
+            yield index, change, resting
+            index += 1
+        if index == times.size:
+            return
+        resting, close = point.resting(total_norm(change), rtols)
+        if np.all(resting):
+            for rest in range(index, times.size):
+                yield rest, change, resting
+            return
+        step = point.step(np.array([length]))
+        new = [c + added[:, 0] for c, added in zip(change, step.extrapolate(_VALUE), strict=True)]
+        error = total_norm([missed[:, 0] for missed in step.extrapolate(_ERROR)])
+        # the longest stable step would wobble about a minimum that error is left in
+        allowed = np.where(close, 10.0 / CLOSE, 1.0) * rtols * total_norm(new)
+        # near rest dW/dt is rounding, which extrapolation magnifies and no shorter step lessens
+        allowed = np.maximum(allowed, _MAGNIFIED * length * point.haze)
+        moving = error != 0  # NaN too
+        worst = float(np.max(np.where(moving, error / np.where(moving, allowed, 1.0), 0.0)))
+        if not np.isfinite(worst):
+            length *= 0.1
+            continue
+        factor = 0.9 * max(worst, 1e-8) ** (-1.0 / _ORDER)
+        if worst > 1.0:
+            length *= max(factor, 0.2)
+            continue
+        inside = np.arange(index, index + int(np.sum(times[index:] < t + length)))
+        for part in np.array_split(inside, max(1, -(-inside.size // _LANES))):
+            if part.size:
+                later = point.step(times[part] - t).extrapolate(_VALUE)
+                for lane, k in enumerate(part):
+                    here = [c + moved[:, lane] for c, moved in zip(change, later, strict=True)]
+                    yield int(k), here, resting
+        index += inside.size
+        t, change = t + length, new
+        point = point_at(change)
+        length *= min(factor, 6.0)
+    raise ConvergenceError(
+        f"the flow did not settle in {_MAX_STEPS} steps (t = {t:.3g}); ask for an earlier time"
+    )
+
+
+def total_norm(layers: Sequence[Array]) -> Array:
+    """Frobenius norm of all layers together (n,)."""
+    return np.asarray(np.sqrt(sum(np.sum(x * x, axis=(-2, -1)) for x in layers)))

@@ -1,0 +1,168 @@
+"""What a report leaves behind: figure, tables, JSON and a summary in words."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from math import hypot
+from pathlib import Path
+from typing import Any
+
+from richlazy import writing
+from richlazy.curves.figure import render
+from richlazy.laziness import Measures
+from richlazy.report.contents import (
+    MEASURES,
+    RANKS,
+    REPLICATES,
+    SEED,
+    Report,
+    TimeCourse,
+    shown,
+    spread,
+)
+from richlazy.report.figure import draw
+
+__all__ = ["summary", "write"]
+
+_ROUNDING = 1e-9
+
+
+def summary(report: Report) -> str:
+    """What the numbers say, in words (Markdown)."""
+    mine = report.entries[0]
+    ka, ra, change = (shown(m, mine.mean(m)) for m in MEASURES)
+    lines = [
+        f"# {report.source.name}",
+        "",
+        f"{report.hidden} x {report.inputs} weights at Frobenius norm {report.norm:.4g} "
+        f"(as given: {report.given_norm:.4g}), silent readout, random tasks of strength 1, "
+        "trained to the end.",
+        "",
+        f"The participation ratio is {report.ratio:.1f} of {min(report.hidden, report.inputs)}. "
+        f"Over random tasks KA = {ka}, RA = {ra} and the weight change is {change} "
+        f"({mine.expected.method}; {mine.expected.accuracy}).",
+        "",
+        "| start | participation ratio | KA | RA | weight change |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        "| " + " | ".join(c.replace("|", r"\|") for c in row) + " |" for row in report.table()
+    ]
+    if len(report.starts) > 2:
+        lines += ["", f"± is the standard deviation over {REPLICATES} replicates."]
+    lines.append("")
+    for name in report.starts[1:]:
+        mean, sd = spread(report.group(name), "kernel_alignment")
+        gap = mine.mean("kernel_alignment") - mean
+        noise = hypot(sd or 0.0, mine.expected.kernel_alignment.standard_error or 0.0)
+        compared = f"(KA {ka} against {shown('kernel_alignment', mean, sd)})"
+        if abs(gap) <= 2.0 * noise + _ROUNDING:
+            lines.append(f"- Its kernel moves as much as with {name} {compared}.")
+        else:
+            more, word = ("more", "richer") if gap < 0 else ("less", "lazier")
+            lines.append(f"- Its kernel moves {more} than with {name} {compared}: {word}.")
+    course = report.course
+    if course.gap is not None:
+        lines.append(
+            f"- Plain gradient descent with step {course.step:.3g} follows the theory of one "
+            f"random task ({course.method}) to {course.gap:.1e} in KA "
+            "(the error of the finite step)."
+        )
+    lines += [f"- {note.rstrip('.')}." for note in report.notes]
+    if report.source.citation:
+        lines += ["", f"Data: {report.source.citation}"]
+    return "\n".join(lines) + "\n"
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Write figure, tables, JSON and summary; returns the paths."""
+    figure = draw(report)
+    written = {
+        "report.png": render(figure, "png"),
+        "report.svg": render(figure, "svg"),
+        "starts.csv": _starts_csv(report).encode(),
+        "curve_rank.csv": report.by_rank.to_csv().encode(),
+        "curve_alignment.csv": report.by_alignment.to_csv().encode(),
+        "time_course.csv": _course_csv(report.course).encode(),
+        "report.json": (json.dumps(_json(report), indent=1, allow_nan=False) + "\n").encode(),
+        "summary.md": summary(report).encode(),
+    }
+    for name, data in written.items():
+        writing.write_bytes(folder / name, data)
+    return [folder / name for name in written]
+
+
+def _starts_csv(report: Report) -> str:
+    header = ["start", "replicate", *(f"{kind}_rank" for kind in RANKS)]
+    header += [f"{m}_{part}" for m in MEASURES for part in ("mean", "task_sd", "standard_error")]
+    lines = [",".join([*header, "method"])]
+    for entry in report.entries:
+        cells = [_quoted(entry.start), str(entry.replicate)]
+        cells += [_cell(entry.ranks[k]) for k in RANKS]
+        for measure in MEASURES:
+            statistic = getattr(entry.expected, measure)
+            cells += [_cell(v) for v in (statistic.mean, statistic.sd, statistic.standard_error)]
+        lines.append(",".join([*cells, _quoted(entry.expected.method)]))
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else repr(float(value))
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _course_csv(course: TimeCourse) -> str:
+    lines = [",".join(["source", "time", *Measures._fields])]
+    parts = [("theory", course.times, course.theory)]
+    if course.descent is not None and course.descent_times is not None:
+        parts.append(("gradient descent", course.descent_times, course.descent))
+    for name, times, measures in parts:
+        for row in zip(times, *measures, strict=True):
+            lines.append(",".join([name, *(repr(float(v)) for v in row)]))
+    return "\n".join(lines) + "\n"
+
+
+def _json(report: Report) -> dict[str, Any]:
+    return {
+        "name": report.source.name,
+        "version": version("richlazy"),
+        "seed": SEED,
+        "hidden": report.hidden,
+        "inputs": report.inputs,
+        "norm": report.norm,
+        "given_norm": report.given_norm,
+        "citation": report.source.citation,
+        "notes": list(report.notes),
+        "singular_values": None
+        if report.singular_values is None
+        else [float(v) for v in report.singular_values],
+        "starts": [
+            {
+                "start": entry.start,
+                "replicate": entry.replicate,
+                "effective_ranks": entry.ranks,
+                "method": entry.expected.method,
+                "assumptions": list(entry.expected.assumptions),
+                "accuracy": entry.expected.accuracy,
+                **{
+                    m: {
+                        "mean": getattr(entry.expected, m).mean,
+                        "task_sd": getattr(entry.expected, m).sd,
+                        "standard_error": getattr(entry.expected, m).standard_error,
+                    }
+                    for m in MEASURES
+                },
+            }
+            for entry in report.entries
+        ],
+        "time_course": {
+            "method": report.course.method,
+            "accuracy": report.course.accuracy,
+            "descent_step": report.course.step,
+            "descent_gap_in_kernel_alignment": report.course.gap,
+        },
+    }

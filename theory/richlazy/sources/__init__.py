@@ -1,0 +1,1 @@
+"""What a start may come from: files, shipped connectomes, families of spectra, controls."""

@@ -1,0 +1,107 @@
+"""What a start may be called on the command line: a file, a shipped connectome or a family."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.sources import connectomes, files
+from richlazy.start import matrices, spectrum
+from richlazy.start.matrices import MatrixLike
+
+__all__ = ["FAMILIES", "Source", "find", "rescaled"]
+
+Array = NDArray[np.float64]
+
+#: Families of spectra and their parameters: name=value, separated by commas.
+FAMILIES: dict[str, tuple[Callable[..., Array], tuple[str, ...]]] = {
+    "flat": (spectrum.flat, ("rank",)),
+    "power_law": (spectrum.power_law, ("count", "exponent")),
+    "exponential": (spectrum.exponential, ("count", "rate")),
+    "gaussian": (spectrum.gaussian, ("hidden", "inputs")),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A start: singular values (1-D) or weights (hidden x inputs), with what is known of it.
+
+    `family` marks singular values that were asked for by formula and already have their norm.
+    """
+
+    name: str
+    values: MatrixLike
+    notes: tuple[str, ...] = ()
+    citation: str | None = None
+    family: bool = False
+
+    @property
+    def is_spectrum(self) -> bool:
+        """Whether `values` are singular values rather than weights."""
+        return spectrum.is_spectrum(self.values)
+
+    @property
+    def norm(self) -> float:
+        """||W1||_F."""
+        if self.is_spectrum:
+            return float(self.values[0] * np.linalg.norm(self.values / self.values[0]))
+        return float(np.sqrt(matrices.second_moments_trace(self.values)))
+
+
+def find(text: str) -> Source:
+    """Resolve a family such as ``flat:rank=5,norm=1``, a shipped connectome or a file.
+
+    A file goes before a connectome of the same name, a family before a file.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these; the message lists what there is.
+    """
+    family, colon, given = text.partition(":")
+    exists = os.path.exists(text)
+    if family in FAMILIES and (colon or not exists):
+        return Source(text, _family(family, given), family=True)
+    if text in connectomes.names() and not exists:
+        shipped = connectomes.load(text)
+        return Source(text, shipped.weights, citation=shipped.source)
+    if not exists and (colon or not Path(text).suffix):
+        raise ValueError(
+            f"{text!r} is no file, no shipped connectome ({', '.join(connectomes.names())}) and "
+            f"no family ({', '.join(FAMILIES)}, as in flat:rank=5)"
+        )
+    read = files.read(text)
+    values = read.values if read.kind == "spectrum" else matrices.as_matrix(read.values, text)
+    return Source(read.name, values, read.notes)
+
+
+def _family(family: str, given: str) -> Array:
+    make, needed = FAMILIES[family]
+    usage = f"{family}:" + ",".join(f"{name}=..." for name in (*needed, "norm"))
+    parameters: dict[str, float] = {}
+    for part in filter(None, given.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals or name not in (*needed, "norm") or name in parameters:
+            raise ValueError(f"cannot read {part!r}; write {usage} (norm is optional)")
+        try:
+            parameters[name] = float(value)
+        except ValueError:
+            raise ValueError(f"{name} must be a number; it is {value!r}") from None
+    missing = [name for name in needed if name not in parameters]
+    if missing:
+        raise ValueError(f"{family} needs {' and '.join(missing)}; write {usage}")
+    return make(**parameters)
+
+
+def rescaled(source: Source, norm: float | None) -> Source:
+    """The source at Frobenius norm `norm`; None keeps it as it is."""
+    if norm is None:
+        return source
+    if source.is_spectrum:
+        return replace(source, values=spectrum.rescaled(source.values, norm))
+    return replace(source, values=matrices.rescaled(source.values, norm))

@@ -1,0 +1,219 @@
+"""A two-layer linear network at its start: f(x) = W2 W1 x."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from richlazy.errors import integer, real_array, unit_interval
+from richlazy.start import matrices, spectrum
+from richlazy.start.matrices import MatrixLike, Thin
+from richlazy.start.task import Modes, Task, random_directions
+
+__all__ = ["Network"]
+
+Array = NDArray[np.float64]
+
+
+class Network:
+    """Initial weights.
+
+    Parameters
+    ----------
+    first
+        W1, hidden x inputs: an array, a scipy.sparse matrix, a `Thin` factorisation or a
+        scipy.sparse.linalg.LinearOperator.
+    readout
+        W2, outputs x hidden. None is a silent readout, W2(0) = 0, for any number of outputs.
+
+    Examples
+    --------
+    >>> Network([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
+    Network(inputs=2, hidden=3, readout=silent)
+    """
+
+    def __init__(self, first: MatrixLike, readout: ArrayLike | None = None) -> None:
+        self.first = matrices.as_matrix(first, "W1")
+        self.readout = None
+        if readout is not None:
+            w2 = real_array(readout, "W2", ndim=2)
+            if w2.shape[1] != self.hidden:
+                raise ValueError(
+                    f"W2 (outputs, hidden) must have {self.hidden} columns, the rows of W1; "
+                    f"its shape is {w2.shape}"
+                )
+            self.readout = w2 if np.any(w2) else None
+
+    @classmethod
+    def from_factors(
+        cls, left: ArrayLike, right: ArrayLike, readout: ArrayLike | None = None
+    ) -> Network:
+        """W1 = left @ right.T from thin factors (h, r) and (d, r); nothing h x d is formed."""
+        return cls(Thin.from_factors(left, right), readout)
+
+    @classmethod
+    def from_spectrum(
+        cls,
+        singular_values: ArrayLike,
+        *,
+        task: Task,
+        hidden: int,
+        alignment: ArrayLike | None = None,
+        rng: np.random.Generator,
+    ) -> Network:
+        """A start with given singular values and a silent readout, at random but for its alignment.
+
+        Parameters
+        ----------
+        singular_values
+            Descending; zeros are dropped. The rank r is what remains.
+        task
+            Its modes are what the row space of W1 is aligned with.
+        hidden
+            Number of hidden units, at least r.
+        alignment
+            c, the share of each squared task mode inside the row space of W1: a number for
+            all modes or one each; exact to rounding. None: a uniformly random row space.
+            Possible when max(0, r + m - d) <= sum of c <= min(r, m) for m modes in d
+            dimensions. Within the row space the direction is uniformly random.
+        rng
+            Source of chance.
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> task = Task.random(50, 1, rng=rng)
+        >>> start = Network.from_spectrum(
+        ...     spectrum.flat(rank=5), task=task, hidden=20, alignment=0.3, rng=rng)
+        >>> start.alignment(task).round(12)
+        array([0.3])
+        """
+        s = spectrum.check(singular_values, "singular_values")
+        s = s[s > 0]
+        h, d, r = integer(hidden, "hidden"), task.inputs, s.size
+        if r > min(h, d):
+            raise ValueError(f"rank {r} is above min(hidden, inputs) = {min(h, d)}; lower the rank")
+        left = random_directions(h, r, rng)
+        if alignment is None:
+            return cls(Thin(left, s, random_directions(d, r, rng)))
+        modes = task.modes
+        c, m = unit_interval(alignment, "alignment"), modes.strengths.size
+        if c.shape not in ((), (m,)):
+            raise ValueError(
+                f"alignment must be one number or one for each of {m} modes; its shape is {c.shape}"
+            )
+        c = np.broadcast_to(c, (m,))
+        return cls(Thin(left, s, _aligned_rows(modes, c, r, d, rng)))
+
+    @property
+    def hidden(self) -> int:
+        """Number of hidden units, h."""
+        return int(self.first.shape[0])
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs, d."""
+        return int(self.first.shape[1])
+
+    @property
+    def silent(self) -> bool:
+        """Whether the readout is zero."""
+        return self.readout is None
+
+    @cached_property
+    def factors(self) -> Thin:
+        """Thin singular value decomposition of W1."""
+        return matrices.svd(self.first)
+
+    def alignment(self, task: Task) -> Array:
+        """Share of each squared task mode inside the row space of W1."""
+        if task.inputs != self.inputs:
+            raise ValueError(f"the task has {task.inputs} inputs, the network {self.inputs}")
+        return task.alignment(self.factors.right)
+
+    @cached_property
+    def conserved(self) -> Array:
+        """D = W2'W2 - W1 W1' (hidden x hidden), which gradient flow keeps (T1)."""
+        wide = matrices.forward(self.first, matrices.adjoint(self.first, np.eye(self.hidden)))
+        return -wide if self.readout is None else self.readout.T @ self.readout - wide
+
+    def __repr__(self) -> str:
+        readout = "silent" if self.readout is None else f"{self.readout.shape[0]} outputs"
+        return f"Network(inputs={self.inputs}, hidden={self.hidden}, readout={readout})"
+
+
+def _aligned_rows(
+    modes: Modes, c: Array, rank: int, inputs: int, rng: np.random.Generator
+) -> Array:
+    """Orthonormal columns (d, r) whose projector has diagonal c in the task's modes.
+
+    The projector restricted to the modes is a matrix C with that diagonal and eigenvalues
+    in [0, 1], the squared cosines of the principal angles. C = diag(c) where dimensions
+    allow; where they are tight, the extreme C with eigenvalues 1, ..., 1, f, 0, ..., 0,
+    which majorises every c of its sum (Schur-Horn).
+    """
+    m, total = c.size, float(np.sum(c))
+    low, high = max(0, rank + m - inputs), min(rank, m)
+    slack = 1e-12 * m
+    if not low - slack <= total <= high + slack:
+        raise ValueError(
+            f"alignment is impossible: with rank {rank}, {m} task modes and {inputs} inputs its "
+            f"sum must lie in [{low}, {high}]; it is {total:g}"
+        )
+    if np.count_nonzero(c) <= rank and rank - np.count_nonzero(c == 1.0) <= inputs - m:
+        cosines, rotation = np.sqrt(c), np.eye(m)
+    else:
+        ones = int(np.floor(total + slack))
+        eigenvalues = np.zeros(m)
+        eigenvalues[:ones] = 1.0
+        if ones < m:
+            eigenvalues[ones] = max(total - ones, 0.0) if total - ones > slack else 0.0
+        rotation = _schur_horn(eigenvalues, c)
+        cosines = np.sqrt(eigenvalues)
+    used = np.flatnonzero(cosines)
+    tilted = int(np.count_nonzero(cosines[used] < 1.0))
+    needed = rank - used.size + tilted
+    outside = rng.standard_normal((inputs, needed))
+    for _ in range(2):  # twice is enough: once leaves eps * condition number
+        outside -= modes.right @ (modes.right.T @ outside)
+        outside, _ = np.linalg.qr(outside)
+    inside = (modes.right @ rotation)[:, used] * cosines[used]
+    inside[:, cosines[used] < 1.0] += outside[:, :tilted] * np.sqrt(
+        1.0 - cosines[used][cosines[used] < 1.0] ** 2
+    )
+    basis = np.concatenate([inside, outside[:, tilted:]], axis=1)
+    return basis @ random_directions(rank, rank, rng)
+
+
+def _schur_horn(eigenvalues: Array, diagonal: Array) -> Array:
+    """Orthogonal Q with diag(Q diag(eigenvalues) Q') = diagonal, which eigenvalues majorise.
+
+    One plane rotation sets one entry of the diagonal at a time (Chan & Li 1983).
+    """
+    m = diagonal.size
+    matrix, q = np.diag(eigenvalues), np.eye(m)
+    free = list(range(m))
+    position = np.empty(m, dtype=int)
+    for target in np.argsort(diagonal):
+        wanted = diagonal[target]
+        values = np.diag(matrix)[free]
+        above = [i for i, v in zip(free, values, strict=True) if v >= wanted]
+        below = [i for i, v in zip(free, values, strict=True) if v <= wanted]
+        i = (
+            min(above, key=lambda k: matrix[k, k])
+            if above
+            else max(free, key=lambda k: matrix[k, k])
+        )
+        j = max(below, key=lambda k: matrix[k, k]) if below else i
+        if i != j and matrix[i, i] > wanted:
+            # the plane spanned is diagonal so far: free entries have not been coupled
+            share = (matrix[i, i] - wanted) / (matrix[i, i] - matrix[j, j])
+            cos, sin = np.sqrt(1.0 - share), np.sqrt(share)
+            plane = np.eye(m)
+            plane[i, i], plane[i, j], plane[j, i], plane[j, j] = cos, sin, -sin, cos
+            matrix, q = plane @ matrix @ plane.T, plane @ q
+        position[target] = i
+        free.remove(i)
+    return q[position]

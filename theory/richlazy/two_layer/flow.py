@@ -1,0 +1,271 @@
+"""T11: gradient flow of two-layer linear networks, integrated however stiff it is.
+
+    dW1/dt = W2' E,   dW2/dt = E W1',   E = cov_yx - W2 W1 cov_xx.
+
+The weight *change* is integrated, so that lazy starts keep their digits, by an
+extrapolation method: linearly implicit Euler steps H/1, H/2, ..., H/8, extrapolated to
+order 8. Its implicit part is the Gauss-Newton part of the Jacobian, -J'J cov_xx, whose
+inverse needs only an eigendecomposition of R = W1'W1 and of B = W2 W2' once per step (the
+tangent kernel is R (x) I + I (x) B): the rates ||W||^2 of a large start cost nothing, and
+steps grow without bound on the way to t = infinity. What the Jacobian leaves out is of
+size E and only affects the error that extrapolation removes.
+
+Within a step W1 changes by W2(l)' C(l), thin factors over the substeps l, so a step costs
+products with W1 and one eigendecomposition, never a Jacobian of the whole state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.errors import AssumptionError
+from richlazy.integration.march import CLOSE, STEPS, march, total_norm
+
+__all__ = ["Change", "Problem", "integrate", "inverse_root"]
+
+Array = NDArray[np.float64]
+
+_NOISE = 1e-14
+_FAR = 100.0  # times the weights
+_ROUNDING = 1e-15
+_STIFFEST = 1e9  # rates over error; at 1e10 rounding keeps the flow from settling
+_LARGEST = 1e37  # eighth powers
+
+
+class Problem(NamedTuple):
+    """A stack of n networks, to be integrated with common time steps.
+
+    first (n, h, d), readout (n, m, h), cov_yx (n, m, d); root, the symmetric square root of
+    cov_xx (d, d), or None for white inputs.
+    """
+
+    first: Array
+    readout: Array
+    cov_yx: Array
+    root: Array | None
+
+
+class Change(NamedTuple):
+    """Weight changes at one time: first (n, h, d), readout (n, m, h), and whether they rest."""
+
+    first: Array
+    readout: Array
+    stationary: NDArray[np.bool_]
+
+
+def inverse_root(root: Array) -> Array:
+    """Pseudoinverse of cov_xx^(1/2), whose least eigenvalues are the root of rounding noise."""
+    return np.asarray(np.linalg.pinv(root, rcond=1e-8, hermitian=True))
+
+
+class _Frozen:
+    """One point of the flow with everything a step from it needs."""
+
+    def __init__(self, problem: Problem, inverse: Array | None, change: Sequence[Array]) -> None:
+        self.root, self.inverse = problem.root, inverse
+        self.w1 = problem.first + change[0]
+        self.w2 = problem.readout + change[1]
+        product = self._right(self.w2 @ self.w1)
+        self.error = problem.cov_yx - product
+        self.rounding = _ROUNDING * (_norm(problem.cov_yx) + _norm(product))
+        # rates not from eigh's values, which leave eps * ||W||^2 of a zero one, but its square
+        self.u = np.linalg.eigh(self.w2 @ _t(self.w2))[1]
+        beta = np.sum((_t(self.w2) @ self.u) ** 2, axis=-2)[:, :, None]
+        moment, seen = _t(self.w1) @ self.w1, self.w1[:, None]
+        if self.root is None:
+            self.q = np.linalg.eigh(moment)[1][:, None]
+            weight = np.ones(1)
+        else:
+            cov = self.root @ self.root
+            moment = self.root @ moment @ self.root
+            self.q = np.linalg.eigh(moment[:, None] + beta[..., None] * cov)[1]
+            seen = seen @ self.root
+            weight = np.sum((self.root @ self.q) ** 2, axis=-2)
+        self.rates = np.sum((seen @ self.q) ** 2, axis=-2) + beta * weight
+
+    def _right(self, x: Array) -> Array:
+        """x cov_xx."""
+        return x if self.root is None else x @ self.root @ self.root
+
+    def _modes(self, x: Array) -> Array:
+        """Rotate lanes (n, l, m, d) so that the implicit operator is diagonal."""
+        rotated: Array = _t(self.u)[:, None] @ x
+        if self.root is None:
+            return np.asarray(rotated @ self.q)
+        # a basis of its own for each output mode: (n, m, d, d)
+        return np.asarray(np.einsum("nlmd,nmde->nlme", rotated, self.q))
+
+    def _back(self, x: Array) -> Array:
+        if self.root is None:
+            rotated: Array = x @ _t(self.q)
+        else:
+            rotated = np.asarray(np.einsum("nlme,nmde->nlmd", x, self.q))
+        return np.asarray(self.u[:, None] @ rotated)
+
+    def implicit(self, x: Array, h: Array) -> Array:
+        """Z with Z + h (Z R + B Z) cov_xx = x cov_xx, lanes (n, l, m, d)."""
+        scaled = x if self.root is None else x @ self.root
+        modes = self._modes(scaled) / (1.0 + h[:, None, None] * self.rates[:, None])
+        z = self._back(modes)
+        return z if self.root is None else z @ self.root
+
+    @property
+    def fastest(self) -> float:
+        return max(float(self.rates.max()), float(_norm(self.error).max()))
+
+    @property
+    def precision(self) -> Array:
+        error = _norm(self.error)
+        return self.rounding / np.where(error > 0, error, np.inf)
+
+    @property
+    def haze(self) -> Array:
+        return self.rounding * total_norm([self.w1, self.w2])
+
+    def step(self, lengths: Array) -> _Step:
+        return _Step(self, lengths)
+
+    def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether each network, its weights changed by `size`, is at rest, or about to be.
+
+        At rest: the Gauss-Newton step still to go is below rtol * size, and the error left is
+        rounding or out of reach (a minimum to second order). Or dW/dt is rounding noise (a
+        saddle). About to be: such a minimum is within `CLOSE` rtol * size.
+        """
+        error = self.error if self.inverse is None else self.error @ self.inverse
+        modes = self._modes(error[:, None])[:, 0] ** 2
+        there = modes > (self.rounding**2)[:, None, None]
+        # out of reach: its rate is rounding, or mending it linearly takes far more than the weights
+        longest = (_FAR * total_norm([self.w1, self.w2]))[:, None, None]
+        none = _ROUNDING**2 * 100.0 * self.rates.max(axis=(1, 2), keepdims=True)
+        far = there & ((self.rates <= none) | (modes > longest**2 * self.rates))
+        wrong = np.where(there & ~far, modes, 0.0)
+        left = np.sqrt(np.sum(wrong / np.where(wrong > 0, self.rates, 1.0), axis=(1, 2)))
+        stuck = np.any(far, axis=(1, 2))
+        rest = ~stuck & (left <= rtol * size)
+        noise = _NOISE * _norm(self.error)
+        rest |= (_norm(_t(self.w2) @ self.error) <= noise * _norm(self.w2)) & (
+            _norm(self.error @ _t(self.w1)) <= noise * _norm(self.w1)
+        )
+        close = ~rest & stuck & (left <= CLOSE * rtol * size)
+        if np.any(close):
+            close &= self._minimum(error)
+        return rest | (close & (left <= rtol * size)), close
+
+    def _minimum(self, error: Array) -> NDArray[np.bool_]:
+        """Whether the loss curves upwards at a critical point with errors u s v' left in it.
+
+        Moves p v' of W1 and u q' of W2 change it by |W2 p|^2/2 + |W1' q|^2/2 - s p'q, s the
+        largest; all others by sums of squares.
+        """
+        seen = self.w1 if self.root is None else self.w1 @ self.root
+        sizes = _norm(self.w2)[:, None, None], _norm(seen)[:, None, None]
+        ratio = sizes[1] / np.where(sizes[0] > 0, sizes[0], 1.0)  # p, q in comparable units
+        ratio = np.where(ratio > 0, ratio, 1.0)
+        s = np.linalg.norm(error, 2, axis=(-2, -1))[:, None, None]
+        coupling = -s * np.eye(self.w1.shape[1])
+        blocks = _t(self.w2) @ self.w2 * ratio, seen @ _t(seen) / ratio
+        hessian = np.block([[blocks[0], coupling], [coupling, blocks[1]]])
+        values = np.linalg.eigvalsh(hessian)
+        return np.asarray(values[:, 0] >= -_ROUNDING * 100.0 * values[:, -1])
+
+
+def _t(x: Array) -> Array:
+    return np.swapaxes(x, -1, -2)
+
+
+def _norm(x: Array) -> Array:
+    return np.asarray(np.sqrt(np.sum(x * x, axis=(-2, -1))))
+
+
+class _Step:
+    """All Euler sequences from one point over one or several lengths, before extrapolation."""
+
+    def __init__(self, point: _Frozen, lengths: Array) -> None:
+        self.lanes = lengths.size
+        n, m, h = point.w2.shape
+        d = point.w1.shape[2]
+        total = STEPS.size * self.lanes  # lane = sequence * lanes + length
+        step = np.tile(lengths, STEPS.size) / np.repeat(STEPS, self.lanes)
+        self.readouts = np.zeros((n, total, STEPS.size, m, h))
+        self.coefficients = np.zeros((n, total, STEPS.size, m, d))
+        self.change2 = np.zeros((n, total, m, h))
+        w1, w2 = point.w1, point.w2
+        for i in range(STEPS.size):
+            on = slice(i * self.lanes, total)  # sequences with more than i substeps
+            live = total - i * self.lanes
+            k = step[on][:, None, None]
+            y = self.change2[:, on]
+            now = w2[:, None] + y
+            self.readouts[:, on, i] = now
+            past2 = self.readouts[:, on, :i].reshape(n, live, i * m, h)
+            past1 = self.coefficients[:, on, :i].reshape(n, live, i * m, d)
+            moved = _dot(y, w1) + (now @ _t(past2)) @ past1
+            error = point.error[:, None] - point._right(moved)
+            gain = _dot(error, _t(w1)) + (error @ _t(past1)) @ past2  # E W1'
+            force = _dot(gain, w1) + (w2[:, None] @ _t(now)) @ error  # change of W2 W1
+            z = point.implicit(k * force, step[on])
+            self.change2[:, on] = y + k * (gain - _dot(z, _t(w1)))
+            self.coefficients[:, on, i] = k * error
+            self.coefficients[:, on, 0] -= k * z
+
+    def extrapolate(self, weights: Array) -> tuple[Array, Array]:
+        """Weighted sum over sequences: (n, lanes, h, d) and (n, lanes, m, h)."""
+        n, _, _, m, h = self.readouts.shape
+        each = np.repeat(weights, self.lanes)[:, None, None]
+        change2 = (self.change2 * each).reshape(n, STEPS.size, self.lanes, m, h).sum(axis=1)
+
+        def rows(x: Array) -> Array:
+            split = x.reshape(n, STEPS.size, self.lanes, STEPS.size * m, x.shape[-1])
+            return split.transpose(0, 2, 1, 3, 4).reshape(n, self.lanes, -1, x.shape[-1])
+
+        scaled = self.coefficients * each[..., None]
+        return _t(rows(self.readouts)) @ rows(scaled), change2
+
+
+def _dot(x: Array, w: Array) -> Array:
+    """x (n, l, m, a) times w (n, a, b), as one product per network."""
+    n, lanes, m, a = x.shape
+    return (x.reshape(n, lanes * m, a) @ w).reshape(n, lanes, m, -1)
+
+
+def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int, Change]]:
+    """Yield (index into times, change) for ascending times, infinity allowed.
+
+    Steps are common to the stack; the local error of every network is kept under `rtol`
+    times its own weight change. t = infinity is reached when, for every network, the
+    Gauss-Newton step still to go is below rtol times its weight change, or dW/dt is
+    rounding noise (a saddle, where the flow rests for ever in exact arithmetic).
+
+    Raises
+    ------
+    AssumptionError
+        If weights or the root of cov_yx are so large that their powers overflow.
+    ConvergenceError
+        If the flow does not settle in the steps that `march` allows.
+    """
+    weights = max(float(np.abs(w).max(initial=0.0)) for w in (problem.first, problem.readout))
+    largest = max(weights, float(np.sqrt(np.abs(problem.cov_yx).max())))
+    if largest > _LARGEST:
+        raise AssumptionError(
+            f"W1, W2 and the root of cov_yx must be below {_LARGEST:g}, or their powers leave the "
+            f"range of float64; they reach {largest:g}: rescale both by a common factor"
+        )
+    inverse = None if problem.root is None else inverse_root(problem.root)
+    zero = np.zeros_like(problem.first), np.zeros_like(problem.readout)
+    start = _Frozen(problem, inverse, zero)
+    task = np.maximum(_norm(start.error), _norm(problem.cov_yx))
+    stiffness = float(np.max(start.rates.max(axis=(1, 2)) / np.where(task > 0, task, np.inf)))
+    if stiffness > _STIFFEST and np.isinf(times[-1]):
+        raise AssumptionError(
+            f"||W||^2 is {stiffness:.1g} times the task: so deep in the lazy limit rounding hides "
+            "when the flow settles; ask for a finite time, a smaller norm or the closed form"
+        )
+    for index, change, resting in march(
+        lambda change: _Frozen(problem, inverse, change), zero, times, rtol
+    ):
+        yield index, Change(change[0], change[1], resting)

@@ -1,0 +1,1 @@
+"""Small networks with the flow of a large one (T11, T15)."""

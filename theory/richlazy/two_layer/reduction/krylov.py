@@ -1,0 +1,256 @@
+"""T15 and T11: from a large start and a task to a small network with the same flow.
+
+`Bidiagonal` runs Golub-Kahan bidiagonalisation of W1(0) from the task direction, one
+output, silent readout, white inputs: the small network has k hidden units and k + 1
+inputs, and its error falls faster than exponentially in k. A stack of tasks shares the
+products with W1. (`richlazy.block_krylov` has the chains of every other start, and
+`richlazy.subspace` all that can move at all.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy import laziness
+from richlazy.laziness import Measures, Traces
+from richlazy.start import matrices
+from richlazy.start.matrices import MatrixLike, Moments
+from richlazy.two_layer.flow import Change, Problem, inverse_root
+
+__all__ = ["BREAKDOWN", "Bidiagonal", "Reduced", "without_rounding"]
+
+Array = NDArray[np.float64]
+
+#: Size below which a direction is rounding, relative to the norm of the matrix it comes from.
+BREAKDOWN = 1e-13
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A stack of n small networks, and what the measures need of the directions left out.
+
+    U (h, h') and V (d, d') are the bases of the small networks. What is asked of them is that
+    W1(0)'U lies in V: then R_t = R_0 + V (G_t - G_0) V' with G = W'W of the small network,
+    and with S = cov_xx, r = tr R_0 S R_0 S and N the Gram matrix of (1 - UU') W1(0) S V,
+
+        tr R_0 S R_t S = r - tr (G_0 T)^2 + tr G_0 T G_t T + <N, G_t - G_0>,
+        tr R_t S R_t S = r - tr (G_0 T)^2 + tr (G_t T)^2 + 2 <N, G_t - G_0>,
+        tr R_t S^2 = tr R_0 S^2 + tr (G_t - G_0) V'S^2 V,   T = V'SV.
+
+    Attributes
+    ----------
+    problem
+        The small networks: first layer (n, h', d'), readout (n, m, h'), task (n, m, d').
+    inputs
+        d of the large network; tr cov_xx^2 for inputs that are not white.
+    trace, trace_square
+        tr R_0 S^2 and tr R_0 S R_0 S of the large network, per task or common.
+    coupling
+        N (n, l, l) over the last l input directions, the only ones it touches; (n,) for l = 1.
+        Zero if the reduction is complete.
+    left, right
+        Bases (h, h') and (d, d') of the first network of the stack, None if not kept.
+    complete
+        Whether the reduction is exact.
+    out_of_reach
+        Excess loss of what cov_yx leaves out: task modes that the start is orthogonal to, or
+        that no map on the inputs kept can learn.
+    square
+        V'S^2 V (d', d') where V is not closed under S; None where it is T^2.
+    """
+
+    problem: Problem
+    inputs: float
+    trace: float
+    trace_square: float
+    coupling: Array
+    left: Array | None
+    right: Array | None
+    complete: bool
+    out_of_reach: float = 0.0
+    square: Array | None = None
+
+    def measures(self, change: Change) -> Measures:
+        """Every measure at one change, arrays (n,)."""
+        first, readout, cov_yx, root = self.problem
+        w1, w2 = first + change.first, readout + change.readout
+        seen0, seen = (first, w1) if root is None else (first @ root, w1 @ root)
+        r0, rt = (self._trace(x, y) for x, y in ((first, seen0), (w1, seen)))
+        square0 = _gram(seen0, seen0)
+        outside = _beyond(self.trace, r0), _beyond(self.trace_square, square0)
+        grown = self._grown(first, w1)
+        traces = Traces(
+            r0_rt=outside[1] + _gram(seen0, seen) + grown,
+            r0_r0=outside[1] + square0,
+            rt_rt=outside[1] + _gram(seen, seen) + 2.0 * grown,
+            r0=outside[0] + r0,
+            rt=outside[0] + rt,
+            b0_bt=np.sum((readout @ _t(readout)) * (w2 @ _t(w2)), axis=(-2, -1)),
+            b0_b0=_square(readout @ _t(readout)),
+            bt_bt=_square(w2 @ _t(w2)),
+            b0=_square(readout),
+            bt=_square(w2),
+        )
+        ra, ka = laziness.from_traces(traces, self.inputs, readout.shape[1])
+        target = cov_yx if root is None else cov_yx @ inverse_root(root)
+        change1, change2 = np.sqrt(_square(change.first)), np.sqrt(_square(change.readout))
+        loss = 0.5 * _square(target - w2 @ seen) + self.out_of_reach
+        return Measures(np.hypot(change1, change2), change1, change2, ra, ka, loss)
+
+    def _trace(self, w: Array, seen: Array) -> Array:
+        """tr G V'S^2 V, G = w'w."""
+        if self.square is not None:
+            return np.asarray(np.sum((w @ self.square) * w, axis=(-2, -1)))
+        return _square(seen if self.problem.root is None else seen @ self.problem.root)
+
+    def _grown(self, first: Array, w1: Array) -> Array:
+        """<N, G_t - G_0>."""
+        size = 1 if self.coupling.ndim == 1 else self.coupling.shape[-1]
+        before, after = (w[..., w.shape[-1] - size :] for w in (first, w1))
+        coupling = self.coupling.reshape(len(self.coupling), size, size)
+        grown = _t(after) @ after - _t(before) @ before
+        return np.asarray(np.sum(coupling * grown, axis=(-2, -1)))
+
+
+def _beyond(whole: float, inside: Array) -> Array:
+    """What the whole has beyond the inside: nothing, if the difference is rounding."""
+    rest = whole - inside
+    return np.where(rest > 1e-14 * whole, rest, 0.0)
+
+
+def _t(x: Array) -> Array:
+    return np.swapaxes(x, -1, -2)
+
+
+def _square(x: Array) -> Array:
+    return np.asarray(np.sum(x * x, axis=(-2, -1)))
+
+
+def _gram(x: Array, y: Array) -> Array:
+    """tr X'X Y'Y = ||X Y'||^2."""
+    return _square(x @ _t(y))
+
+
+class Bidiagonal:
+    """Golub-Kahan chains of W1(0), one for each task vector, grown on demand.
+
+    U_k' W1(0) = B V_{k+1}', B upper bidiagonal; v_1 is the task direction. Every new
+    vector is orthogonalised twice against its chain. A vanishing coefficient ends a chain:
+    the small network is then exact.
+
+    Parameters
+    ----------
+    first
+        W1(0), any `MatrixLike`, or a 1-D array: the diagonal of a diagonal first layer.
+    tasks
+        Task vectors, (n, d).
+    moments
+        tr R_0 and tr R_0^2.
+    inputs
+        d, when the diagonal stands for merged directions; default: columns of `first`.
+    """
+
+    def __init__(
+        self, first: MatrixLike, tasks: Array, moments: Moments, inputs: int | None = None
+    ) -> None:
+        self.first = first
+        self.moments = moments
+        self.inputs = tasks.shape[1] if inputs is None else inputs
+        self.lengths = np.linalg.norm(tasks, axis=1)
+        n = tasks.shape[0]
+        self.right = [tasks / self.lengths[:, None]]
+        self.left: list[Array] = []
+        self.alpha: list[Array] = []  # diagonal of B
+        self.beta: list[Array] = []  # superdiagonal
+        self.alive = np.ones(n, dtype=bool)
+        # at most the largest singular value; the chain of a task outside the row space must end
+        size = np.sqrt(moments.trace_square.value / max(moments.trace.value, 1e-300))
+        self.scale = np.full(n, size)
+        self._next_left()
+
+    @property
+    def order(self) -> int:
+        """k, the number of hidden units of the small network."""
+        return len(self.beta)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every chain has ended, so that the reduction is exact."""
+        return not np.any(self.alive)
+
+    def grow(self, order: int) -> None:
+        """Extend the chains to `order`, or to their end if that comes first."""
+        while self.order < max(order, 1):
+            if self.complete and self.order:
+                return
+            step = self._adjoint(self.left[-1]) - self.alpha[-1][:, None] * self.right[-1]
+            self._append(step, self.right, self.beta)
+            self._next_left()
+
+    def _next_left(self) -> None:
+        step = self._forward(self.right[-1])
+        if self.left:
+            step -= self.beta[-1][:, None] * self.left[-1]
+        self._append(step, self.left, self.alpha)
+
+    def _append(self, step: Array, basis: list[Array], coefficients: list[Array]) -> None:
+        for _ in range(2):
+            for vector in basis:
+                step -= np.sum(step * vector, axis=1, keepdims=True) * vector
+        size = np.linalg.norm(step, axis=1)
+        self.scale = np.maximum(self.scale, size)
+        self.alive = self.alive & (size > BREAKDOWN * self.scale)
+        size = np.where(self.alive, size, 0.0)
+        basis.append(
+            np.where(self.alive[:, None], step / np.where(size > 0, size, 1.0)[:, None], 0.0)
+        )
+        coefficients.append(size)
+
+    def _forward(self, x: Array) -> Array:
+        if isinstance(self.first, np.ndarray) and self.first.ndim == 1:
+            return self.first * x
+        return matrices.forward(self.first, x.T).T.copy()
+
+    def _adjoint(self, x: Array) -> Array:
+        if isinstance(self.first, np.ndarray) and self.first.ndim == 1:
+            return self.first * x
+        return matrices.adjoint(self.first, x.T).T.copy()
+
+    def reduced(self, order: int | None = None) -> Reduced:
+        """The small networks of the first `order` (default: all) steps."""
+        k = self.order if order is None else min(order, self.order)
+        n = self.lengths.size
+        small = np.zeros((n, k, k + 1))
+        index = np.arange(k)
+        small[:, index, index] = np.stack(self.alpha[:k], axis=1)
+        small[:, index, index + 1] = np.stack(self.beta[:k], axis=1)
+        small, turn = without_rounding(small, max(self.left[0].shape[1], self.right[0].shape[1]))
+        task = np.zeros((n, 1, k + 1))
+        task[:, 0, 0] = self.lengths
+        return Reduced(
+            problem=Problem(small, np.zeros((n, 1, k)), task, None),
+            inputs=self.inputs,
+            trace=self.moments.trace.value,
+            trace_square=self.moments.trace_square.value,
+            coupling=self.alpha[k] ** 2,
+            left=np.stack([v[0] for v in self.left[:k]], axis=1) @ turn[0] if n == 1 else None,
+            right=np.stack([v[0] for v in self.right[: k + 1]], axis=1) if n == 1 else None,
+            complete=self.complete and k == self.order,
+        )
+
+
+def without_rounding(small: Array, size: int) -> tuple[Array, Array]:
+    """Small first layers with hidden units of rounding size set to zero, and the rotation to them.
+
+    Past the rank of W1 a chain may go on for a step on rounding. The unit it finds has a weight
+    of 1e-16 where exact arithmetic has none, and would grow exponentially while error is left.
+    """
+    u, s, vt = np.linalg.svd(small)
+    keep = s > s[:, :1] * size * np.finfo(float).eps
+    turned = ~np.all(keep, axis=1, keepdims=True)[..., None]
+    rows = np.zeros_like(small)
+    rows[:, : s.shape[1]] = np.where(keep, s, 0.0)[..., None] * vt[:, : s.shape[1]]
+    return np.where(turned, rows, small), np.where(turned, u, np.eye(small.shape[1]))

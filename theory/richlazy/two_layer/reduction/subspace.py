@@ -1,0 +1,168 @@
+"""T11: the directions of a network that its task can move, and what of the task they can learn."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.start import matrices
+from richlazy.start.matrices import MatrixLike
+from richlazy.start.network import Network
+from richlazy.start.task import Task
+from richlazy.two_layer.flow import Problem, inverse_root
+from richlazy.two_layer.reduction.krylov import BREAKDOWN, Reduced
+
+__all__ = [
+    "independent",
+    "invariant_subspace",
+    "new_directions",
+    "reachable",
+    "reachable_outputs",
+]
+
+Array = NDArray[np.float64]
+
+_EQUAL = 1e-12  # gap of eigenvalues or task strengths, relative to the largest, that is none
+_SPREAD = 1e-3  # relative to themselves: that much rounding leaves of the smallest
+_NO_VARIANCE = 1e-8  # root of an eigenvalue of cov_xx that is rounding; such inputs move nothing
+
+
+def invariant_subspace(start: Network, task: Task) -> Reduced:
+    """T11: the same flow on the directions that can move.
+
+    Hidden units: range of W1 plus row space of W2. Inputs: row space of W1 plus that of cov_yx,
+    closed under cov_xx: what each of its eigenspaces sees of them. Task modes that the start is
+    orthogonal to are left out: they stay as they are, and rounding must not wake them.
+    """
+    thin, root = start.factors, task.root
+    rows = thin.left if start.readout is None else _span(thin.left, start.readout.T)
+    columns, small_root = _inputs(thin.right, task)
+    first = (rows.T @ thin.left * thin.values) @ (thin.right.T @ columns)
+    m = task.outputs
+    readout = np.zeros((m, rows.shape[1])) if start.readout is None else start.readout @ rows
+    size = float(np.max(thin.values, initial=0.0))
+    if root is None or small_root is None:
+        cov_yx = reachable(thin, start.readout, task, size)
+        lost = 0.5 * float(np.sum((task.cov_yx - cov_yx) ** 2))
+        cov_yx = cov_yx @ columns
+    else:
+        whole = task.cov_yx @ columns
+        cov_yx = reachable_outputs(first, readout, whole, small_root)
+        lost = 0.5 * float(np.sum(((whole - cov_yx) @ inverse_root(small_root)) ** 2))
+    seen = first if small_root is None else first @ small_root
+    weighed = seen if small_root is None else seen @ small_root
+    return Reduced(
+        problem=Problem(first[None], readout[None], cov_yx[None], small_root),
+        inputs=float(task.inputs) if root is None else float(np.sum((root @ root) ** 2)),
+        trace=float(np.sum(weighed**2)),
+        trace_square=float(np.sum((seen @ seen.T) ** 2)),
+        coupling=np.zeros(1),
+        left=rows,
+        right=columns,
+        complete=True,
+        out_of_reach=lost,
+    )
+
+
+def _inputs(right: Array, task: Task) -> tuple[Array, Array | None]:
+    """Orthonormal basis of the inputs that can move, and cov_xx^(1/2) in it."""
+    if task.root is None:
+        return _span(right, task.modes.right), None
+    together = np.concatenate([right, task.modes.right], axis=1)
+    if together.shape[1] >= task.inputs:
+        return np.eye(task.inputs), task.root
+    values, vectors = np.linalg.eigh(task.root)
+    parts = []
+    for group in _equal(values**2):
+        if values[group.stop - 1] > _NO_VARIANCE * values[-1]:
+            part = vectors[:, group]
+            parts.append(part @ independent(part.T @ together, 1.0))
+    columns = np.concatenate(parts, axis=1)
+    if columns.shape[1] == task.inputs:
+        return np.eye(task.inputs), task.root
+    root = columns.T @ task.root @ columns
+    return columns, 0.5 * (root + root.T)
+
+
+def _equal(values: Array) -> list[slice]:
+    """Groups of sorted values that are equal up to rounding."""
+    gap, size = np.abs(np.diff(values)), np.abs(values)
+    apart = (gap > _EQUAL * size.max()) | (gap > _SPREAD * np.maximum(size[1:], size[:-1]))
+    gaps = np.flatnonzero(apart) + 1
+    return [slice(i, j) for i, j in pairwise([0, *gaps.tolist(), values.size])]
+
+
+def reachable(first: MatrixLike, readout: Array | None, task: Task, size: float) -> Array:
+    """cov_yx without the modes u s v' that have W1 v = 0 and W2'u = 0, and so keep it (white).
+
+    Among modes of equal strength any combination may be one. `size` is about ||W1||.
+    """
+    left, strengths, right = task.modes
+    touched = matrices.forward(first, right) / max(1e-300, size)
+    if readout is not None:
+        touched = np.concatenate([touched, readout.T @ left / np.linalg.norm(readout, 2)])
+    kept = np.zeros_like(task.cov_yx)
+    for among in _equal(strengths):
+        _, found, mix = np.linalg.svd(touched[:, among], full_matrices=False)
+        mix = mix[found > BREAKDOWN]
+        kept += (left[:, among] * strengths[among]) @ mix.T @ mix @ right[:, among].T
+    return _unless_all(kept, task.cov_yx)
+
+
+def reachable_outputs(first: Array, readout: Array, cov_yx: Array, root: Array) -> Array:
+    """cov_yx on the outputs that hidden units drive or hear of; any inputs.
+
+    The others are at rest: W2'u = 0, and the inputs cov_xx^k cov_xy u, with all that cov_yx
+    makes of them, are unseen by W1. So the outputs kept are the range of W2 and of
+    cov_yx P W1', closed under cov_yx P cov_xy, for all eigenprojections P of cov_xx.
+    """
+    values, vectors = np.linalg.eigh(root)
+    task, seen = cov_yx @ vectors, first @ vectors
+    task = task / max(float(np.linalg.norm(task, 2)), 1e-300)
+    seen = seen / max(float(np.linalg.norm(seen, 2)) if seen.size else 0.0, 1e-300)
+    heard = [readout / max(float(np.abs(readout).max(initial=0.0)), 1e-300), task @ seen.T]
+    basis = independent(np.concatenate(heard, axis=1), 1.0)
+    if np.linalg.norm(task - basis @ (basis.T @ task)) > BREAKDOWN:
+        groups = [(task[:, g], seen[:, g]) for g in _equal(values**2)]
+        parts = [basis, *(y @ w.T for y, w in groups)]
+        for _ in range(len(cov_yx)):
+            basis = independent(np.concatenate(parts, axis=1), 1.0)
+            parts = [basis, *(y @ (y.T @ basis) for y, _ in groups)]
+        basis = independent(np.concatenate(parts, axis=1), 1.0)
+    return _unless_all(basis @ (basis.T @ cov_yx), cov_yx)
+
+
+def _unless_all(kept: Array, cov_yx: Array) -> Array:
+    """Untouched where nothing falls away, to the last bit."""
+    lost = np.linalg.norm(cov_yx - kept)
+    return kept if lost > BREAKDOWN * np.linalg.norm(cov_yx) else cov_yx
+
+
+def independent(block: Array, size: float) -> Array:
+    """Orthonormal basis of the columns of `block`, those below rounding of `size` dropped."""
+    u, s, _ = np.linalg.svd(block, full_matrices=False)
+    return np.asarray(u[:, s > BREAKDOWN * size])
+
+
+def new_directions(basis: Array, block: Array, size: float, within: Array | None = None) -> Array:
+    """Orthonormal basis of what `block` has beyond `basis`, rounding of `size` dropped.
+
+    A small direction carries the rounding of the large ones it was found among: what does not
+    outlast being orthogonalised anew is nothing else. All lie in the span of `within`.
+    """
+    for small in (BREAKDOWN * size, 0.5):
+        if within is not None:
+            block = within @ (within.T @ block)
+        for _ in range(2):
+            block = block - basis @ (basis.T @ block)
+        u, s, _ = np.linalg.svd(block, full_matrices=False)
+        block = u[:, s > small]
+    return block
+
+
+def _span(basis: Array, more: Array) -> Array:
+    """Orthonormal basis of span(basis, more), basis orthonormal and kept as it is."""
+    size = float(np.linalg.norm(more, 2)) if more.size else 0.0
+    return np.concatenate([basis, new_directions(basis, more, size)], axis=1)

@@ -1,0 +1,50 @@
+"""T11: the flow, integrated on the directions that can move."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.laziness import Measures
+from richlazy.two_layer.flow import Change
+from richlazy.two_layer.reduction.krylov import Reduced
+from richlazy.two_layer.routes.certificate import certified, integrated, left_unlearned, single
+
+__all__ = ["ByFlow"]
+
+Array = NDArray[np.float64]
+
+
+class ByFlow:
+    """T11: integrated on the directions that can move."""
+
+    method = "flow (T11)"
+
+    def __init__(self, reduced: Reduced) -> None:
+        self.reduced = reduced
+        self._rest: tuple[str, ...] = ()
+        self._worst = 0.0
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What it needed, and how the reduction ended."""
+        _, h, d = self.reduced.problem.first.shape
+        space = f"integrated on the invariant subspace: {h} hidden, {d} input directions"
+        return (space, *self._rest)
+
+    @property
+    def accuracy(self) -> str:
+        """Agreement of the runs made so far."""
+        return f"two tolerances agree to {self._worst:.1e} relative"
+
+    def changes(self, at: Array) -> list[Change]:
+        """Weight changes of the small network at ascending times."""
+        return integrated(self.reduced, at)
+
+    def measures(self, at: Array) -> Measures:
+        """Measures of the large network at ascending times."""
+        found, gap = certified(self.reduced, at)
+        self._worst = max(self._worst, gap)
+        if np.isinf(at[-1]):
+            self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
+        return single(found)

@@ -1,0 +1,63 @@
+"""T15: Krylov chains, grown as far as the times asked for need."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.laziness import Measures
+from richlazy.two_layer.flow import Change
+from richlazy.two_layer.routes.certificate import (
+    FIRST_ORDER,
+    Chain,
+    integrated,
+    left_unlearned,
+    single,
+    spread_over_orders,
+)
+
+__all__ = ["ByKrylov"]
+
+Array = NDArray[np.float64]
+
+
+class ByKrylov:
+    """T15: chains grown until two orders agree at the times asked for."""
+
+    def __init__(self, chain: Chain, assumptions: tuple[str, ...]) -> None:
+        self.chain = chain
+        chain.grow(FIRST_ORDER)
+        self.reduced = chain.reduced()
+        self._assumptions = assumptions
+        self._rest: tuple[str, ...] = ()
+        self._worst = 0.0
+
+    @property
+    def method(self) -> str:
+        """Name, with the hidden units of the largest small network needed so far."""
+        return f"krylov (T15), k={self.reduced.problem.first.shape[1]}"
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What it needed, and how the reduction ended."""
+        state = "complete" if self.reduced.complete else "cut where two orders agree"
+        return (*self._assumptions, f"Krylov space {state}", *self._rest)
+
+    @property
+    def accuracy(self) -> str:
+        """Agreement of the runs made so far."""
+        orders = "" if self.reduced.complete else "two Krylov orders and "
+        return f"{orders}two tolerances agree to {self._worst:.1e} relative"
+
+    def changes(self, at: Array) -> list[Change]:
+        """Weight changes of the small network at ascending times."""
+        self.measures(at)  # grows the chain as far as these times need
+        return integrated(self.reduced, at)
+
+    def measures(self, at: Array) -> Measures:
+        """Measures of the large network at ascending times."""
+        found, self.reduced, gap = spread_over_orders(self.chain, at)
+        self._worst = max(self._worst, gap)
+        if np.isinf(at[-1]):
+            self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
+        return single(found)

@@ -1,0 +1,232 @@
+"""The matrix Riccati solution (T5) as a route of `solve`: measures and true weights at times."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy import laziness
+from richlazy.errors import ConvergenceError
+from richlazy.integration.interpolation import in_log_time
+from richlazy.laziness import Alignments, Measures, Traces
+from richlazy.start import matrices
+from richlazy.start.network import Network
+from richlazy.two_layer import flow
+from richlazy.two_layer.flow import Change
+from richlazy.two_layer.reduction.krylov import Reduced
+from richlazy.two_layer.riccati import Balanced
+from richlazy.two_layer.routes.certificate import left_unlearned
+from richlazy.two_layer.transport import transported
+
+__all__ = ["ByRiccati", "seems_balanced"]
+
+Array = NDArray[np.float64]
+
+_ROUNDING = 1e-15
+_SEEMS = 1e-9
+_DIFFERENCE = 1e-6  # weight changes below this share of the weights lose digits as differences
+_FLOW = 1e-11
+_MISTAKEN = 1e-4
+_DIM = 1e-12
+_LEAST = 1e-300  # losses below it are 0
+_CHUNK = 60_000
+
+
+class ByRiccati:
+    """T5 on the directions of a network that can move.
+
+    Parameters
+    ----------
+    reduced
+        The small network, of white inputs.
+
+    Raises
+    ------
+    AssumptionError
+        If it is not lambda-balanced.
+    """
+
+    method = "riccati (T5)"
+
+    def __init__(self, reduced: Reduced) -> None:
+        self.reduced = reduced
+        problem = reduced.problem
+        self.balanced = Balanced(problem.first[0], problem.readout[0], problem.cov_yx[0])
+        found = self.balanced
+        self._worst, self._dim = _ROUNDING, 0.0
+        self._by = "transport"
+        a, b = found.start
+        self._target = np.zeros((len(b), len(a)))
+        np.fill_diagonal(self._target[: found.strengths.size], found.strengths)
+        self._size = float(np.sqrt(np.sum(a**2) + np.sum(b**2)))
+        largest = float(np.abs(a.T @ a + b.T @ b).sum(axis=1).max(initial=0.0))  # above ||Q||_2^2
+        fastest = max(float(found.strengths.max(initial=0.0)), abs(found.level), largest)
+        self._rate = 0.5 * fastest or 1.0
+
+    @cached_property
+    def assumptions(self) -> tuple[str, ...]:
+        """What it needs, and what is never learned."""
+        found = self.balanced
+        return (
+            "white inputs",
+            f"lambda-balanced: W2'W2 - W1 W1' = {found.level:.6g} I on {found.rank} hidden "
+            f"directions, to {found.gap:.1e}",
+            *left_unlearned(self.reduced, float(self.alignments(np.array([np.inf])).loss[0])),
+        )
+
+    @property
+    def accuracy(self) -> str:
+        """What bounds the error of the representation and of the weights."""
+        dim = f", RA to {self._dim:.0e}" if self._dim > _DIM else ""
+        return (
+            "closed form: representation, readout and function to rounding of the weights (1e-11 "
+            f"between nodes of interpolation{dim}); weights by {self._by}, estimated error "
+            f"{self._worst:.0e} relative"
+        )
+
+    def weights(self, at: Array) -> tuple[Array, Array]:
+        """W1 (n, r, d) and W2 (n, m, r), up to a rotation of the hidden units common to both."""
+        first, readout = self.balanced.factors(at)
+        basis_in, basis_out = self.balanced.bases
+        assert self.reduced.right is not None
+        return np.swapaxes(self.reduced.right @ basis_in @ first, 1, 2), basis_out @ readout
+
+    def changes(self, at: Array) -> list[Change]:
+        """Changes of the small network by transport, and by the flow where that loses digits."""
+        try:
+            changes, lost = self._transported(at)
+        except ConvergenceError as refusal:
+            changes, lost = [], np.arange(at.size)
+            self._by = f"the flow ({refusal})"
+        if lost.size:
+            integrated = list(flow.integrate(self.reduced.problem, at[lost], _FLOW))
+            self._worst = max(self._worst, 10.0 * _FLOW, self._mistaken(at[lost], integrated))
+            changes = changes or [change for _, change in integrated]
+            for k, change in integrated:
+                changes[int(lost[k])] = change
+        return changes
+
+    def _mistaken(self, at: Array, integrated: list[tuple[int, Change]]) -> float:
+        """How far integrated weights are from the exact Q Q', relative to Q."""
+        problem, worst = self.reduced.problem, 0.0
+        for exact, (_, change) in zip(self.balanced.second_moment(at), integrated, strict=True):
+            weights = problem.first[0] + change.first[0], problem.readout[0] + change.readout[0]
+            q = np.concatenate([weights[0].T, weights[1]])
+            gap = np.linalg.norm(q @ q.T - exact) / (np.linalg.norm(exact) or 1.0)
+            worst = max(worst, float(gap))
+        if worst > _MISTAKEN:
+            raise ConvergenceError(
+                "weights come so close to 0 that rounding decides how they turn: integrated ones "
+                f"miss the exact representation and readout by {worst:.1e}; the loss, the "
+                "alignments, representation, readout and function do not depend on it: ask for them"
+            )
+        return worst
+
+    def _transported(self, at: Array) -> tuple[list[Change], NDArray[np.intp]]:
+        """Changes, and where they are too small beside the weights to be their difference."""
+        found = self.balanced
+        start = np.concatenate(found.start)
+
+        def factor(times: Array) -> Array:
+            return np.concatenate(found.factors(times), axis=1)
+
+        weights, error = transported(factor, at, self._rate)
+        change = weights - start
+        share = np.sqrt(np.sum(change**2, axis=(1, 2))) / (self._size or 1.0)
+        kept = share >= _DIFFERENCE
+        if np.any(kept):
+            self._worst = max(self._worst, (error + _ROUNDING) / float(share[kept].min()))
+        split = found.start[0].shape[0]
+        basis_in, basis_out = found.bases
+        first = found.hidden @ np.swapaxes(change[:, :split], 1, 2) @ basis_in.T
+        readout = basis_out @ change[:, split:] @ found.hidden.T
+        rest = np.zeros(1, dtype=bool)
+        changes = [Change(w1[None], w2[None], rest) for w1, w2 in zip(first, readout, strict=True)]
+        return changes, np.flatnonzero((share > 0) & ~kept)
+
+    def measures(self, at: Array) -> Measures:
+        """Every measure; the weight change needs the rotation of the hidden units."""
+        changes = self.changes(at)
+        first = np.array([np.linalg.norm(c.first) for c in changes])
+        readout = np.array([np.linalg.norm(c.readout) for c in changes])
+        return Measures(np.hypot(first, readout), first, readout, *self.alignments(at))
+
+    def alignments(self, at: Array) -> Alignments:
+        """RA, KA and loss, which need no rotation; between nodes where there are many times."""
+        finite = at[np.isfinite(at)]
+        values = np.empty((at.size, 3))
+        if finite.size:
+            values[: finite.size] = in_log_time(self._smooth, finite, self._rate)
+        if finite.size < at.size:
+            values[finite.size :] = self._smooth(np.array([np.inf]))[0]
+        ra, ka = np.minimum(values[:, :2], 1.0).T
+        loss = np.exp(values[:, 2])
+        return Alignments(
+            ra, ka, np.where(loss < 2.0 * _LEAST, 0.0, loss) + self.reduced.out_of_reach
+        )
+
+    def _smooth(self, times: Array) -> tuple[Array, Array]:
+        """RA, KA and log loss, and what rounding leaves uncertain of them."""
+        lanes = max(1, _CHUNK // max(1, self._target.size))
+        parts = [self._at(times[i : i + lanes]) for i in range(0, times.size, lanes)]
+        values, unequal = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        noise = np.full(values.shape, _ROUNDING)
+        noise[:, 0] *= 4.0 * unequal
+        self._dim = max(self._dim, float(noise[:, 0].max()))
+        # the error E is known to rounding of the task, so log ||E||^2 to twice that over ||E||
+        norm = float(np.linalg.norm(self._target))
+        log_share = values[:, 2] - np.log(max(0.5 * norm * norm, _LEAST))
+        noise[:, 2] = 16.0 * _ROUNDING * np.exp(-0.5 * np.maximum(log_share, -100.0))
+        noise[(log_share < -50.0) | np.any(np.isnan(values), axis=1)] = np.inf
+        return values, noise
+
+    def _at(self, times: Array) -> tuple[Array, Array]:
+        """RA, KA and log loss (n, 3), and how much larger all weights are than the first layer."""
+        a, b = self.balanced.factors(times)
+        a0, b0 = self.balanced.start
+        gram_a, gram_b = (np.swapaxes(x, 1, 2) @ x for x in (a, b))
+        start_a, start_b = a0.T @ a0, b0.T @ b0
+        traces = Traces(
+            r0_rt=_square(a0.T @ a),
+            r0_r0=_square(start_a),
+            rt_rt=_square(gram_a),
+            r0=np.trace(start_a),
+            rt=np.trace(gram_a, axis1=1, axis2=2),
+            b0_bt=_square(b0.T @ b),
+            b0_b0=_square(start_b),
+            bt_bt=_square(gram_b),
+            b0=np.trace(start_b),
+            bt=np.trace(gram_b, axis1=1, axis2=2),
+        )
+        outputs = self.reduced.problem.readout.shape[1]
+        ra, ka = laziness.from_traces(traces, self.reduced.inputs, outputs)
+        loss = 0.5 * _square(self._target - b @ np.swapaxes(a, 1, 2))
+        whole = np.sqrt((traces.rt + traces.bt) / np.maximum(traces.rt, _LEAST))
+        return np.stack([ra, ka, np.log(np.maximum(loss, _LEAST))], axis=1), whole
+
+
+def seems_balanced(start: Network) -> bool:
+    """Whether D = W2'W2 - W1 W1' multiplies one random hidden direction with weights.
+
+    Necessary, so that most starts are turned away for four products with W1.
+    """
+    rng = np.random.default_rng(0)
+    direction = matrices.forward(start.first, rng.standard_normal((start.inputs, 1)))
+    if start.readout is not None:
+        direction += start.readout.T @ rng.standard_normal((len(start.readout), 1))
+    direction /= np.linalg.norm(direction) or 1.0
+    image1 = matrices.forward(start.first, matrices.adjoint(start.first, direction))
+    image2 = 0.0 * direction
+    if start.readout is not None:
+        image2 = start.readout.T @ (start.readout @ direction)
+    image = image2 - image1
+    rest = image - float(np.vdot(direction, image)) * direction
+    size = np.linalg.norm(image1) + np.linalg.norm(image2)
+    # one direction tells no more than this; `Balanced` measures the rest
+    return bool(np.linalg.norm(rest) <= _SEEMS * size)
+
+
+def _square(x: Array) -> Array:
+    return np.asarray(np.einsum("...ij,...ij->...", x, x))

@@ -1,0 +1,313 @@
+"""T12: one network trained on several tasks, one after another.
+
+Every stage is solved by `richlazy.solve`, from the weights at which the one before ended:
+exactly wherever `solve` is exact (lambda-balance survives training, so an exact stage may
+follow an exact stage), by the flow elsewhere. What is recorded are forgetting and two
+plasticity costs, the weight change ||dW|| and the length of the path of the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from richlazy import laziness
+from richlazy.errors import times as checked_times
+from richlazy.integration import path
+from richlazy.laziness import Laziness, Traces
+from richlazy.start import matrices
+from richlazy.start.matrices import Thin
+from richlazy.start.network import Network
+from richlazy.start.task import Task
+from richlazy.two_layer.solution import Solution, State
+from richlazy.two_layer.solve import solve
+
+__all__ = ["Curriculum", "Stage", "path_length", "sequence"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One task of a sequence.
+
+    Attributes
+    ----------
+    solution : Solution
+        The flow of this stage, from `solution.start` on `solution.task`.
+    time : float
+        When it ended (learning rate x steps of this stage).
+    end : Network
+        Weights at its end, the start of the next stage.
+    losses : ndarray
+        Excess loss on every task of the sequence at its end, (tasks,).
+    laziness : Laziness
+        Measures between the start and the end of this stage.
+    since_start : Laziness
+        Measures between the first start and the end of this stage. Alignments are those over
+        the inputs of this stage's task.
+    """
+
+    solution: Solution
+    time: float
+    end: Network
+    losses: Array
+    laziness: Laziness
+    since_start: Laziness
+
+    @cached_property
+    def path_length(self) -> float:
+        """Length of the path of the weights, int ||dW/dt|| dt: see `path_length`."""
+        return path_length(self.solution, self.time)
+
+
+@dataclass(frozen=True, eq=False)
+class Curriculum:
+    """What a sequence of tasks did to one network, from `sequence`.
+
+    Attributes
+    ----------
+    start : Network
+    tasks : tuple of Task
+    stages : tuple of Stage
+        One for each task.
+    initial_losses : ndarray
+        Excess loss of the start on every task, (tasks,).
+    """
+
+    start: Network
+    tasks: tuple[Task, ...]
+    stages: tuple[Stage, ...]
+    initial_losses: Array
+
+    @property
+    def losses(self) -> Array:
+        """Excess loss on every task after every stage, (stages, tasks)."""
+        return np.array([stage.losses for stage in self.stages])
+
+    @property
+    def forgetting(self) -> Array:
+        """Loss on a task after a stage minus loss on it right after its own, (stages, tasks).
+
+        The last row is what is forgotten in the end. Zero where the task's own stage is still
+        to come; negative where a later task helped.
+        """
+        losses = self.losses
+        return np.tril(losses - np.diag(losses))
+
+    @property
+    def weight_change(self) -> Array:
+        """Plasticity cost ||dW||_F of every stage, (stages,)."""
+        return np.array([stage.laziness.weight_change for stage in self.stages])
+
+    @property
+    def path_length(self) -> Array:
+        """Plasticity cost int ||dW/dt|| dt of every stage, (stages,); found when first asked."""
+        return np.array([stage.path_length for stage in self.stages])
+
+    @property
+    def method(self) -> str:
+        """Which solver answered each stage, with its T-id."""
+        return ", then ".join(stage.solution.method for stage in self.stages)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What each stage needed, and what else a reader should know."""
+        return tuple(
+            f"stage {number}: {text}"
+            for number, stage in enumerate(self.stages, 1)
+            for text in stage.solution.assumptions
+        )
+
+
+def sequence(start: Network, tasks: Sequence[Task], times: ArrayLike = np.inf) -> Curriculum:
+    """Gradient flow on one task after another (T12).
+
+    Forgetting of A is the loss on A after B minus the loss on A after A.
+
+    Parameters
+    ----------
+    start
+        Weights before the first task. Thin factors stay thin; any other kind of matrix becomes
+        dense with the first stage.
+    tasks
+        At least one, all with the inputs of `start` and equally many outputs. Their input
+        covariances may differ.
+    times
+        How long each task is trained, a number for all of them or one each; infinity is
+        until the weights rest.
+
+    Raises
+    ------
+    ValueError
+        If tasks or times do not fit.
+
+    Examples
+    --------
+    >>> a, b = Task([1.0, 0.0, 0.0]), Task([0.6, 0.8, 0.0])
+    >>> run = sequence(Network(0.1 * np.eye(3)), [a, b])
+    >>> run.losses.round(3) + 0.0
+    array([[0. , 0.4],
+           [0.4, 0. ]])
+    >>> run.forgetting[-1].round(3) + 0.0
+    array([0.4, 0. ])
+    """
+    given = tuple(tasks)
+    _check(given)
+    until = checked_times(times, "times")
+    if until.shape not in ((), (len(given),)):
+        raise ValueError(
+            f"times must be one number or one for each of {len(given)} tasks; its shape is "
+            f"{until.shape}"
+        )
+    network = start
+    stages: list[Stage] = []
+    moved: list[State] = []
+    for task, t in zip(given, np.broadcast_to(until, (len(given),)), strict=True):
+        solution = solve(network, task)
+        moved.append(solution.at(t))
+        network = _continued(moved[-1])
+        own = solution.laziness(t)
+        methods = [stage.solution.method for stage in stages]
+        stages.append(
+            Stage(
+                solution=solution,
+                time=float(t),
+                end=network,
+                losses=_losses(network, given),
+                laziness=own,
+                since_start=_since(start, network, moved, task, own, methods),
+            )
+        )
+    return Curriculum(start, given, tuple(stages), _losses(start, given))
+
+
+def _check(tasks: tuple[Task, ...]) -> None:
+    if not tasks:
+        raise ValueError("tasks must hold at least one task; it is empty")
+    for index, task in enumerate(tasks):
+        if not isinstance(task, Task):
+            raise ValueError(f"tasks[{index}] must be a Task; it is {type(task).__name__}")
+        if (task.inputs, task.outputs) != (tasks[0].inputs, tasks[0].outputs):
+            raise ValueError(
+                f"tasks must agree in inputs and outputs: tasks[0] has {tasks[0].inputs} and "
+                f"{tasks[0].outputs}, tasks[{index}] {task.inputs} and {task.outputs}"
+            )
+
+
+def _continued(state: State) -> Network:
+    """The network at the end of a stage."""
+    first = state.start.first
+    if isinstance(first, Thin):
+        left = np.concatenate([first.left * first.values, state.left], axis=1)
+        right = np.concatenate([first.right, state.right], axis=1)
+        return Network.from_factors(left, right, state.readout)
+    return Network(state.first(), state.readout)
+
+
+def _readout(network: Network, outputs: int) -> Array:
+    return np.zeros((outputs, network.hidden)) if network.readout is None else network.readout
+
+
+def _losses(network: Network, tasks: tuple[Task, ...]) -> Array:
+    readout = _readout(network, tasks[0].outputs)
+    product = matrices.adjoint(network.first, readout.T).T
+    seen = [product if task.root is None else product @ task.root for task in tasks]
+    return np.array(
+        [0.5 * np.sum((task.whitened - f) ** 2) for task, f in zip(tasks, seen, strict=True)]
+    )
+
+
+def _since(
+    start: Network,
+    end: Network,
+    moved: list[State],
+    task: Task,
+    last: Laziness,
+    methods: list[str],
+) -> Laziness:
+    """Measures between the first start and now, the changes of all stages added up."""
+    left, right = (
+        np.linalg.qr(np.concatenate([getattr(state, side) for state in moved], axis=1))[1]
+        for side in ("left", "right")
+    )
+    readouts = _readout(start, task.outputs), _readout(end, task.outputs)
+    change1 = float(np.linalg.norm(left @ right.T))
+    change2 = float(np.linalg.norm(readouts[1] - readouts[0]))
+    ra, ka = _alignments((start, end), readouts, task)
+    size1 = matrices.second_moments_trace(start.first)
+    size = size1 + float(np.sum(readouts[0] ** 2))
+    total = float(np.hypot(change1, change2))
+    return Laziness(
+        weight_change=total,
+        weight_change_input=change1,
+        weight_change_readout=change2,
+        relative_weight_change=total / np.sqrt(size) if size > 0 else None,
+        relative_weight_change_input=change1 / np.sqrt(size1) if size1 > 0 else None,
+        representation_alignment=ra,
+        kernel_alignment=ka,
+        loss=last.loss,
+        time=sum(state.time for state in moved),
+        method=", then ".join([*methods, last.method]),
+        assumptions=last.assumptions,
+        accuracy=last.accuracy,
+    )
+
+
+def _alignments(
+    networks: tuple[Network, Network], readouts: tuple[Array, Array], task: Task
+) -> tuple[float | None, float | None]:
+    """RA and KA between two networks, None where 0/0."""
+    # W1 but for a rotation of the hidden units, which no measure sees
+    rows = [n.factors.values[:, None] * n.factors.right.T for n in networks]
+    seen0, seen = rows if task.root is None else [row @ task.root for row in rows]
+    r0, rt = (_square(s if task.root is None else s @ task.root) for s in (seen0, seen))
+    b0, bt = (w @ w.T for w in readouts)
+    traces = Traces(
+        r0_rt=_square(seen0 @ seen.T),
+        r0_r0=_square(seen0 @ seen0.T),
+        rt_rt=_square(seen @ seen.T),
+        r0=r0,
+        rt=rt,
+        b0_bt=np.asarray(np.sum(b0 * bt)),
+        b0_b0=_square(b0),
+        bt_bt=_square(bt),
+        b0=_square(readouts[0]),
+        bt=_square(readouts[1]),
+    )
+    inputs = float(task.inputs if task.cov_xx is None else np.sum(task.cov_xx**2))
+    found = laziness.from_traces(traces, inputs, task.outputs)
+    ra, ka = (None if np.isnan(value) else float(value) for value in found)
+    return ra, ka
+
+
+def _square(x: Array) -> Array:
+    return np.asarray(np.sum(x * x))
+
+
+def path_length(solution: Solution, t: float = np.inf) -> float:
+    """Length of the path of the weights from 0 to t, int ||dW/dt|| dt (T12).
+
+    At least the weight change ||dW||, and equal to it where the weights move straight.
+    Relative error about 1e-9, or that of the solution if it is larger.
+
+    Examples
+    --------
+    >>> solution = solve(Network([[1.0]]), Task([2.0]))
+    >>> round(path_length(solution), 6), round(float(solution.weight_change()), 6)
+    (1.411177, 1.386411)
+    """
+    route = solution._route
+
+    def positions(at: Array) -> Array:
+        changes = route.changes(at)
+        return np.array([np.concatenate([c.first.ravel(), c.readout.ravel()]) for c in changes])
+
+    first, readout, cov_yx, root = route.reduced.problem
+    largest = 1.0 if root is None else float(np.linalg.norm(root, 2)) ** 2
+    rate = largest * float(_square(first) + _square(readout)) + float(np.linalg.norm(cov_yx))
+    return path.length(positions, float(checked_times(t, ndim=0)), 1.0 / (rate or 1.0))

@@ -1,0 +1,266 @@
+"""A trajectory and the questions it answers, whichever solver found it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from richlazy import laziness
+from richlazy.errors import times
+from richlazy.laziness import Alignments, Laziness, Measures
+from richlazy.start import matrices
+from richlazy.start.network import Network
+from richlazy.start.task import Task
+from richlazy.two_layer.flow import Change
+from richlazy.two_layer.reduction.krylov import Reduced
+
+__all__ = ["Route", "Solution", "State", "UnrotatedRoute"]
+
+Array = NDArray[np.float64]
+
+_DENSE_SIZE = 5000
+
+
+class Route(Protocol):
+    """How one solver answers: what it is called, and the weight change or measures at times."""
+
+    @property
+    def method(self) -> str:
+        """Name of the solver, with its T-id."""
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What it needed."""
+
+    @property
+    def accuracy(self) -> str:
+        """How far its numbers can be trusted."""
+
+    @property
+    def reduced(self) -> Reduced:
+        """The small network whose flow it follows."""
+
+    def changes(self, at: Array) -> list[Change]:
+        """Weight changes of the small network at ascending times."""
+
+    def measures(self, at: Array) -> Measures:
+        """Measures of the large network at ascending times."""
+
+
+@runtime_checkable
+class UnrotatedRoute(Route, Protocol):
+    """A route for which the hidden units are known up to a rotation before the weights are."""
+
+    def weights(self, at: Array) -> tuple[Array, Array]:
+        """W1 (n, r, d) and W2 (n, m, r) at n times, up to a rotation of the r hidden units."""
+
+    def alignments(self, at: Array) -> Alignments:
+        """RA, KA and loss of the large network at ascending times."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Weights at one time: W1(t) = start.first + left @ right.T, W2(t) = readout.
+
+    left (h, k) and right (d, k) are thin, so that a large start is never copied.
+    """
+
+    start: Network
+    time: float
+    left: Array
+    right: Array
+    readout: Array
+
+    def first(self) -> Array:
+        """W1(t) as a dense array (hidden, inputs), for the sizes where that is sensible."""
+        _check_dense(self.start.hidden, self.start.inputs)
+        return matrices.forward(self.start.first, np.eye(self.start.inputs)) + (
+            self.left @ self.right.T
+        )
+
+    def function(self) -> Array:
+        """W2(t) W1(t), (outputs, inputs)."""
+        product = matrices.adjoint(self.start.first, self.readout.T).T
+        return product + (self.readout @ self.left) @ self.right.T
+
+
+class _Turned(NamedTuple):
+    """Weights at one time up to a rotation of the hidden units."""
+
+    weights: Array
+    readout: Array
+
+    def first(self) -> Array:
+        return self.weights
+
+    def function(self) -> Array:
+        return self.readout @ self.weights
+
+
+class Solution:
+    """The trajectory of one network on one task, from `solve`.
+
+    Every measure takes t, a number or an array, infinity allowed, and has the shape of t
+    (time = learning rate x steps).
+    """
+
+    def __init__(self, start: Network, task: Task, route: Route) -> None:
+        self.start, self.task = start, task
+        self._route = route
+        self._cache: dict[object, tuple[Array, ...]] = {}
+
+    @property
+    def method(self) -> str:
+        """Which solver answered, with its T-id; a Krylov order is the largest needed so far."""
+        return self._route.method
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the method needed, and what else a reader should know."""
+        return self._route.assumptions
+
+    @property
+    def accuracy(self) -> str:
+        """How far the numbers given so far can be trusted."""
+        return self._route.accuracy
+
+    def measures(self, t: ArrayLike = np.inf) -> Measures:
+        """Every measure at t; an undefined alignment is NaN here, an error from its own method."""
+        return Measures(*self._found(t, self._route.measures))
+
+    def loss(self, t: ArrayLike = np.inf) -> Array:
+        """Excess loss 1/2 E ||(W* - W2 W1) x||^2."""
+        return self._alignments(t).loss
+
+    def weight_change(self, t: ArrayLike = np.inf) -> Array:
+        """||dW||_F of both layers together."""
+        return self.measures(t).weight_change
+
+    def representation_alignment(self, t: ArrayLike = np.inf) -> Array:
+        """RA between 0 and t; UndefinedError where it is 0/0."""
+        return laziness.defined(
+            self._alignments(t).representation_alignment, "representation alignment"
+        )
+
+    def kernel_alignment(self, t: ArrayLike = np.inf) -> Array:
+        """KA between 0 and t; UndefinedError where it is 0/0."""
+        return laziness.defined(self._alignments(t).kernel_alignment, "kernel alignment")
+
+    def _alignments(self, t: ArrayLike) -> Alignments:
+        route = self._route
+        question = route.alignments if isinstance(route, UnrotatedRoute) else route.measures
+        return Alignments(*self._found(t, question)[-3:])
+
+    def _found(
+        self, t: ArrayLike, question: Callable[[Array], tuple[Array, ...]]
+    ) -> tuple[Array, ...]:
+        """Answers in the shape of t, each distinct time asked once and remembered."""
+        time = times(t)
+        key = (question.__name__, time.shape, time.tobytes())
+        if key not in self._cache:
+            distinct, place = np.unique(time, return_inverse=True)
+            if len(self._cache) > 16:
+                self._cache.clear()
+            self._cache[key] = tuple(v[place.reshape(time.shape)] for v in question(distinct))
+        return self._cache[key]
+
+    def at(self, t: float) -> State:
+        """Weights at one time, as thin factors."""
+        time = times(t)
+        if time.ndim:
+            raise ValueError("at takes one time; call it once for each")
+        return self._states(time)[0]
+
+    def representation(self, t: ArrayLike) -> Array:
+        """R(t) = W1'W1, dense: the shape of t, then (d, d)."""
+        layers = (state.first() for state in self._up_to_rotation(t))
+        return self._stacked((w1.T @ w1 for w1 in layers), t)
+
+    def readout(self, t: ArrayLike) -> Array:
+        """B(t) = W2 W2': the shape of t, then (m, m)."""
+        layers = (state.readout for state in self._up_to_rotation(t))
+        return self._stacked((w2 @ w2.T for w2 in layers), t)
+
+    def function(self, t: ArrayLike) -> Array:
+        """W2(t) W1(t): the shape of t, then (m, d)."""
+        return self._stacked((state.function() for state in self._up_to_rotation(t)), t)
+
+    def _up_to_rotation(self, t: ArrayLike) -> list[State] | list[_Turned]:
+        """Weights at distinct ascending times, whichever way the hidden units are turned."""
+        distinct = np.unique(times(t))
+        if isinstance(self._route, UnrotatedRoute):
+            return [_Turned(*pair) for pair in zip(*self._route.weights(distinct), strict=True)]
+        return self._states(distinct)
+
+    def _stacked(self, values: Iterable[Array], t: ArrayLike) -> Array:
+        """One value for each distinct time, in the shape of t."""
+        time = times(t)
+        place = np.unique(time, return_inverse=True)[1].reshape(time.shape)
+        return np.stack(list(values))[place]
+
+    def _states(self, time: Array) -> list[State]:
+        """Weights at distinct ascending times."""
+        distinct = np.unique(time)
+        changes = self._route.changes(distinct)  # may make the small network larger
+        reduced = self._route.reduced
+        left, right = reduced.left, reduced.right
+        assert left is not None
+        assert right is not None
+        return [
+            State(
+                self.start,
+                float(t),
+                left @ change.first[0],
+                right,
+                (reduced.problem.readout + change.readout)[0] @ left.T,
+            )
+            for t, change in zip(distinct, changes, strict=True)
+        ]
+
+    def drift(self, t: float = np.inf) -> float:
+        """Change of D = W2'W2 - W1 W1' relative to ||W||^2 (T1).
+
+        A necessary sign of accuracy only: any error of W* conserves D as well.
+        """
+        (change,) = self._route.changes(times(t, ndim=0)[None])
+        first, readout = (x[0] for x in self._route.reduced.problem[:2])
+        w1, w2 = first + change.first[0], readout + change.readout[0]
+        moved = (w2.T @ w2 - w1 @ w1.T) - (readout.T @ readout - first @ first.T)
+        return float(np.linalg.norm(moved) / (np.sum(w1**2) + np.sum(w2**2)))
+
+    def laziness(self, t: float = np.inf) -> Laziness:
+        """All measures at t in one record, None where one is 0/0."""
+        m = self.measures(times(t, ndim=0))
+        size1 = matrices.second_moments_trace(self.start.first)
+        size = size1 + (0.0 if self.start.readout is None else float(np.sum(self.start.readout**2)))
+        total, change1 = float(m.weight_change), float(m.weight_change_input)
+        return Laziness(
+            weight_change=total,
+            weight_change_input=change1,
+            weight_change_readout=float(m.weight_change_readout),
+            relative_weight_change=total / np.sqrt(size) if size > 0 else None,
+            relative_weight_change_input=change1 / np.sqrt(size1) if size1 > 0 else None,
+            representation_alignment=_or_none(m.representation_alignment),
+            kernel_alignment=_or_none(m.kernel_alignment),
+            loss=float(m.loss),
+            time=float(t),
+            method=self.method,
+            assumptions=self.assumptions,
+            accuracy=self.accuracy,
+        )
+
+
+def _or_none(value: Array) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _check_dense(hidden: int, inputs: int) -> None:
+    if max(hidden, inputs) > _DENSE_SIZE:
+        raise ValueError(
+            f"a dense {hidden} x {inputs} result is refused (over {_DENSE_SIZE}); "
+            "use the thin factors of sol.at(t)"
+        )

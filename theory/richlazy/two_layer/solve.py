@@ -1,0 +1,205 @@
+"""One start, one task: the exact route where there is one, and a Solution that says which.
+
+Order of preference: closed modes (T2, T3: the start shares its modes with the task), the closed
+form of T6 (one output and a Krylov chain complete at k = 1: every flat start), the matrix
+Riccati solution (T5: lambda-balanced, white inputs), the Krylov reduction (T15: white inputs)
+and the flow (T11: everything).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.errors import AssumptionError
+from richlazy.laziness import Laziness
+from richlazy.start import matrices
+from richlazy.start.network import Network
+from richlazy.start.task import Task
+from richlazy.two_layer.reduction.block_krylov import BlockChain
+from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
+from richlazy.two_layer.reduction.subspace import invariant_subspace
+from richlazy.two_layer.routes.flow import ByFlow
+from richlazy.two_layer.routes.krylov import ByKrylov
+from richlazy.two_layer.routes.modes import closed_modes
+from richlazy.two_layer.routes.neuron import ByNeuron
+from richlazy.two_layer.routes.riccati import ByRiccati, seems_balanced
+from richlazy.two_layer.solution import Route, Solution
+
+__all__ = ["Method", "predict", "solve"]
+
+Array = NDArray[np.float64]
+Method: TypeAlias = Literal["modes", "closed form", "riccati", "krylov", "flow"]
+
+
+def solve(start: Network, task: Task, method: Method | None = None) -> Solution:
+    """Gradient flow of `start` on `task`.
+
+    Parameters
+    ----------
+    start, task
+        Must have the same number of inputs, and of outputs unless the readout is silent.
+    method
+        Force "modes", "closed form", "riccati", "krylov" or "flow"; AssumptionError, saying
+        which number stands against it, if it does not apply. None takes the first that does.
+
+    Examples
+    --------
+    >>> from richlazy.start import spectrum
+    >>> rng = np.random.default_rng(0)
+    >>> task = Task.random(100, 1, rng=rng)
+    >>> start = Network.from_spectrum(
+    ...     spectrum.flat(rank=5), task=task, hidden=50, alignment=0.3, rng=rng)
+    >>> sol = solve(start, task)
+    >>> sol.method, round(float(sol.kernel_alignment(np.inf)), 6)
+    ('closed form (T6)', 0.271628)
+    """
+    if start.inputs != task.inputs:
+        raise ValueError(f"the network has {start.inputs} inputs, the task {task.inputs}")
+    if start.readout is not None and start.readout.shape[0] != task.outputs:
+        raise ValueError(
+            f"W2 has {start.readout.shape[0]} outputs, the task {task.outputs}: they must agree"
+        )
+    if method not in (None, *get_args(Method)):
+        raise ValueError(f"method must be one of {', '.join(get_args(Method))}; it is {method!r}")
+    case = _Case(start, task)
+    if method is None:
+        found = (attempt(case) for attempt in _PREFERRED)
+        return Solution(start, task, next(route for route in found if not isinstance(route, str)))
+    route = _ROUTES[method](case)
+    if isinstance(route, str):
+        raise AssumptionError(f"{method} does not apply: {route}")
+    return Solution(start, task, route)
+
+
+def predict(
+    start: Network, task: Task, t: float = np.inf, *, method: Method | None = None
+) -> Laziness:
+    """Laziness of one start on one task between time 0 and t (learning rate x steps).
+
+    By the first route of `richlazy.solve` that holds; the record's `method`, `assumptions` and
+    `accuracy` say which and how good.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> task = Task.random(50, 1, rng=rng)
+    >>> predict(Network(rng.standard_normal((30, 50)) / 40), task).method
+    'krylov (T15), k=6'
+    """
+    return solve(start, task, method).laziness(t)
+
+
+class _Case:
+    """A start and a task, and what several routes need of them."""
+
+    def __init__(self, start: Network, task: Task) -> None:
+        self.start, self.task = start, task
+
+    @cached_property
+    def invariant(self) -> Reduced:
+        """The small network of the directions that can move (T11)."""
+        return invariant_subspace(self.start, self.task)
+
+    @cached_property
+    def colour(self) -> str | None:
+        """What stands against white inputs."""
+        if self.task.cov_xx is None:
+            return None
+        gap = np.abs(self.task.cov_xx - np.eye(self.task.inputs)).max()
+        return f"it needs white inputs; cov_xx differs from the identity by {gap:g}"
+
+    @cached_property
+    def single(self) -> str | None:
+        """What stands against one output learned through a silent readout."""
+        if self.task.outputs != 1:
+            return f"it needs one output; the task has {self.task.outputs}"
+        if self.start.readout is not None:
+            size = np.linalg.norm(self.start.readout)
+            return f"it needs a silent readout; ||W2(0)|| = {size:g}"
+        return self.colour
+
+    @cached_property
+    def chain(self) -> Bidiagonal:
+        """Krylov chain of one output, one step long."""
+        moments = matrices.second_moments(self.start.first)
+        chain = Bidiagonal(self.start.first, self.task.cov_yx, moments)
+        chain.grow(1)
+        return chain
+
+    @cached_property
+    def chain_words(self) -> tuple[str, ...]:
+        """What the single chain needed."""
+        words: tuple[str, ...] = ("one output", "silent readout", "white inputs")
+        words += _estimated(self.chain.moments)
+        if self.chain.alpha[0][0] == 0.0:
+            words += ("the start is orthogonal to the task: it rests at a saddle and never learns",)
+        return words
+
+
+def _estimated(moments: matrices.Moments) -> tuple[str, ...]:
+    if moments.exact:
+        return ()
+    relative = moments.trace_square.standard_error / moments.trace_square.value
+    return (f"tr R_0^2 is a stochastic estimate, standard error {relative:.1e} relative",)
+
+
+def _by_neuron(case: _Case) -> Route | str:
+    if case.single is not None:
+        return case.single
+    if not case.chain.complete:
+        return "the Krylov chain goes on past k = 1: the start is not flat as the task sees it"
+    try:
+        return ByNeuron(case.chain.reduced(), case.chain_words)
+    except AssumptionError as refusal:
+        return str(refusal)
+
+
+def _by_riccati(case: _Case) -> Route | str:
+    if case.colour is not None:
+        return case.colour
+    if not matrices.has_factors(case.start.first):
+        return f"W1 of shape {case.start.first.shape} is too large for its singular vectors"
+    if not seems_balanced(case.start):
+        return "the start is not lambda-balanced: W2'W2 - W1 W1' is no multiple of the identity"
+    try:
+        return ByRiccati(case.invariant)
+    except AssumptionError as refusal:
+        return str(refusal)
+
+
+def _by_krylov(case: _Case) -> Route | str:
+    if case.single is None:
+        return ByKrylov(case.chain, case.chain_words)
+    chain = BlockChain(case.start, case.task)
+    white = ("white inputs",) if case.task.white else ()
+    return ByKrylov(chain, (*white, *_estimated(chain.moments)))
+
+
+def _by_krylov_where_it_pays(case: _Case) -> Route | str:
+    """With inputs that are not white the chain is soon all there is (see `block_krylov`)."""
+    if case.colour is not None and matrices.has_factors(case.start.first):
+        return case.colour
+    return _by_krylov(case)
+
+
+def _by_modes(case: _Case) -> Route | str:
+    return closed_modes(case.start, case.task)
+
+
+def _by_flow(case: _Case) -> Route | str:
+    return ByFlow(case.invariant)
+
+
+_ROUTES: dict[str, Callable[[_Case], Route | str]] = {
+    "modes": _by_modes,
+    "closed form": _by_neuron,
+    "riccati": _by_riccati,
+    "krylov": _by_krylov,
+    "flow": _by_flow,
+}
+_PREFERRED = (_by_modes, _by_neuron, _by_riccati, _by_krylov_where_it_pays, _by_flow)
