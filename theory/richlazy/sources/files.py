@@ -1,4 +1,4 @@
-"""Read a user's file as data.
+"""Read a user's file as data: singular values, a first layer, an edge list or a task.
 
 A file is never unpickled and never evaluated. Whatever is wrong with one, the answer is a
 one-line `FileError` that names the file and, where there is one, the line or the entry.
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from richlazy.errors import FileError
 from richlazy.sources.formats import load
 from richlazy.start import spectrum
+from richlazy.summary import summary
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -54,6 +55,18 @@ class Input:
     neurons: tuple[str, ...] | None
     notes: tuple[str, ...]
     name: str
+
+    def __repr__(self) -> str:
+        entries = self.values if isinstance(self.values, np.ndarray) else self.values.data
+        return summary(
+            self,
+            name=self.name,
+            kind=self.kind,
+            values=self.values,
+            norm=float(np.linalg.norm(entries)),
+            neurons=None if self.neurons is None else len(self.neurons),
+            notes=len(self.notes),
+        )
 
 
 def read(path: str | os.PathLike[str]) -> Input:

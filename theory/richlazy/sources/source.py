@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from richlazy.sources import connectomes, files
 from richlazy.start import matrices, spectrum
 from richlazy.start.matrices import MatrixLike
+from richlazy.summary import summary
 
 __all__ = ["FAMILIES", "Source", "find", "rescaled"]
 
@@ -51,6 +52,18 @@ class Source:
         if self.is_spectrum:
             return float(self.values[0] * np.linalg.norm(self.values / self.values[0]))
         return float(np.sqrt(matrices.second_moments_trace(self.values)))
+
+    def __repr__(self) -> str:
+        kind = "spectrum" if self.is_spectrum else "weights"
+        return summary(
+            self,
+            name=self.name,
+            kind=kind,
+            values=self.values,
+            norm=self.norm,
+            notes=len(self.notes),
+            citation=self.citation,
+        )
 
 
 def find(text: str) -> Source:
