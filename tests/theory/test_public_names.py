@@ -40,6 +40,7 @@ PUBLIC = [
     "modes",
     "path_length",
     "predict",
+    "recurrent",
     "relative_weight_change",
     "representation_alignment",
     "riccati",

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from richlazy import curves, deep, errors
+    from richlazy import curves, deep, errors, recurrent
     from richlazy.averages.expect import expect
     from richlazy.averages.record import Expected
     from richlazy.curves import boundaries as boundary_curves
@@ -63,6 +63,7 @@ _MODULES = {
     "limits": "formulas.limits",
     "low_rank": "formulas.low_rank",
     "modes": "formulas.modes",
+    "recurrent": "recurrent",
     "riccati": "two_layer.riccati",
     "several_outputs": "formulas.several_outputs",
     "spectrum": "start.spectrum",
@@ -113,6 +114,7 @@ __all__ = [
     "modes",
     "path_length",
     "predict",
+    "recurrent",
     "relative_weight_change",
     "representation_alignment",
     "riccati",

@@ -1,9 +1,23 @@
 """Linear recurrent networks: their exact gradient flow, T16 to T20 (`richlazy.recurrent`)."""
 
+from richlazy.recurrent import modes, typical
+from richlazy.recurrent.expect import expect
 from richlazy.recurrent.network import Network
-from richlazy.recurrent.record import Laziness
+from richlazy.recurrent.record import Expected, Laziness
 from richlazy.recurrent.solution import Solution, State
 from richlazy.recurrent.solve import predict, solve
 from richlazy.recurrent.task import Task
 
-__all__ = ["Laziness", "Network", "Solution", "State", "Task", "predict", "solve"]
+__all__ = [
+    "Expected",
+    "Laziness",
+    "Network",
+    "Solution",
+    "State",
+    "Task",
+    "expect",
+    "modes",
+    "predict",
+    "solve",
+    "typical",
+]

@@ -246,8 +246,7 @@ class _Point:
 class _Step:
     """All Euler sequences from one point over one or several lengths, before extrapolation.
 
-    W has moved by back_l past_l' summed over the substeps l, each T - 1 times n columns wide, and
-    by `still` times the columns of C_0 ... C_(T-2) from which the step began (the implicit part).
+    W has moved by left right', (T - 1) n columns for every substep and for the implicit part.
     """
 
     def __init__(self, point: _Point, lengths: Array) -> None:
@@ -260,17 +259,17 @@ class _Step:
         step = np.tile(lengths, orders) / np.repeat(STEPS, self.lanes)
         self.change_u = np.zeros((s, total, p, n))
         self.change_v = np.zeros((s, total, m, p))
-        self.back = np.zeros((s, total, p, orders * wide))
-        self.past = np.zeros((s, total, p, orders * wide))
-        self.still = np.zeros((s, total, p, wide))
-        self.frozen = point._wide_controls[..., :wide]  # (s, p, wide)
+        # first the implicit part, against the C_0 ... C_(T-2) from which the step began
+        self.left = np.zeros((s, total, p, (orders + 1) * wide))
+        self.right = np.zeros((s, total, p, (orders + 1) * wide))
+        self.right[..., :wide] = point._wide_controls[:, None, :, :wide]
         rate_u, rate_w, rate_v = point.problem.rates
         for i in range(orders):
             on = slice(i * self.lanes, total)  # sequences with more than i substeps
             k = step[on][:, None, None]
             du, dv = self.change_u[:, on], self.change_v[:, on]
-            back, past = self.back[:, on, :, : i * wide], self.past[:, on, :, : i * wide]
-            moved = _Moved(point, back, past, self.still[:, on], self.frozen)
+            done, here = slice((i + 1) * wide), slice((i + 1) * wide, (i + 2) * wide)
+            moved = _Moved(point, self.left[:, on, :, done], self.right[:, on, :, done])
             c, dc = moved.forward(du)  # C_k now, and by how much each has moved
             now_v = point.v[:, None] + dv
             response = _lagged(now_v, dc) + _lagged(dv, point.c[:, None])
@@ -285,9 +284,9 @@ class _Step:
             self.change_u[:, on] = du + k * (force_u - pull_u)
             self.change_v[:, on] = dv + k * (force_v - pull_v)
             if wide:
-                self.back[:, on, :, i * wide : (i + 1) * wide] = k * force_b
-                self.past[:, on, :, i * wide : (i + 1) * wide] = wide_c[..., :wide]
-                self.still[:, on] -= k * pull_b
+                self.left[:, on, :, here] = k * force_b
+                self.right[:, on, :, here] = wide_c[..., :wide]
+                self.left[:, on, :, :wide] -= k * pull_b
 
     def extrapolate(self, weights: Array) -> tuple[Array, Array, Array]:
         """Weighted sum over sequences: changes of U, W and V, (s, lanes, rows, columns)."""
@@ -302,21 +301,15 @@ class _Step:
             split = x.reshape(s, STEPS.size, self.lanes, p, wide)
             return split.transpose(0, 2, 3, 1, 4).reshape(s, self.lanes, p, -1)
 
-        w = rows(self.back * each) @ np.swapaxes(rows(self.past), -1, -2)
-        w += summed(self.still) @ np.swapaxes(self.frozen, -1, -2)[:, None]
+        w = rows(self.left * each) @ np.swapaxes(rows(self.right), -1, -2)
         return summed(self.change_u), w, summed(self.change_v)
 
 
 class _Moved:
-    """Products with W as it has moved within a step: W + back past' + still frozen'."""
+    """Products with W as it has moved within a step, W + left right'."""
 
-    def __init__(
-        self, point: _Point, back: Array, past: Array, still: Array, frozen: Array
-    ) -> None:
-        self.point = point
-        self.left = np.concatenate([back, still], axis=-1)
-        spread = np.broadcast_to(frozen[:, None], (*still.shape[:2], *frozen.shape[1:]))
-        self.right = np.concatenate([past, spread], axis=-1)
+    def __init__(self, point: _Point, left: Array, right: Array) -> None:
+        self.point, self.left, self.right = point, left, right
 
     def forward(self, change_u: Array) -> tuple[Array, Array]:
         """C_k now and C_k - C_k(start of the step), (s, l, T, p, n)."""
@@ -352,8 +345,8 @@ def _lagged(readout: Array, c: Array) -> Array:
 def _shared(w: Array, x: Array) -> Array:
     """w (s, p, p) times x (s, l, p, n), as one product per network."""
     s, lanes, p, n = x.shape
-    columns = np.moveaxis(x, 1, 2).reshape(s, p, lanes * n)
-    return np.moveaxis((w @ columns).reshape(s, -1, lanes, n), 2, 1)
+    rows = np.swapaxes(x, -1, -2).reshape(s, lanes * n, p) @ np.swapaxes(w, -1, -2)
+    return np.swapaxes(rows.reshape(s, lanes, n, p), -1, -2)
 
 
 def _triangle(x: Array) -> Array:

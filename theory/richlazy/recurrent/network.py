@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import integer, nonnegative, real_array
+from richlazy.errors import Rng, generator, integer, nonnegative, real_array
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike
 
@@ -79,7 +79,7 @@ class Network:
         input_norm: float = 1.0,
         readout_norm: float = 1.0,
         leak: float = 1.0,
-        rng: np.random.Generator,
+        rng: Rng,
     ) -> Network:
         """Given recurrent weights; inputs and readout in uniformly random directions.
 
@@ -94,7 +94,7 @@ class Network:
         leak
             As in `Network`.
         rng
-            Source of chance.
+            Source of chance, a seed or a generator.
 
         Examples
         --------
@@ -105,6 +105,7 @@ class Network:
         """
         matrix = matrices.as_matrix(recurrent, "recurrent")
         n, m, units = integer(channels, "channels"), integer(outputs, "outputs"), matrix.shape[0]
+        rng = generator(rng)
         u = rng.standard_normal((units, n))
         v = rng.standard_normal((m, units))
         u *= float(nonnegative(input_norm, "input_norm", ndim=0)) / np.linalg.norm(u, axis=0)

@@ -1,4 +1,4 @@
-"""The measures of one recurrent start between two times, and how they were found."""
+"""Records of measures of recurrent networks: of one start, and over random starts and tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Laziness"]
+from richlazy.averages.record import Statistic
+from richlazy.recurrent.measures import Measures
+from richlazy.summary import number, summary
+
+__all__ = ["Expected", "Laziness"]
 
 
 @dataclass(frozen=True)
@@ -33,5 +37,58 @@ class Laziness:
         """Plain values, ready for JSON (an infinite time is the string "inf")."""
         values = asdict(self)
         values["assumptions"] = list(self.assumptions)
-        values["time"] = "inf" if np.isinf(self.time) else self.time
+        values["time"] = _plain(self.time)
         return values
+
+    def __repr__(self) -> str:
+        measured = {name: getattr(self, name) for name in Measures._fields}
+        return summary(self, method=self.method, time=self.time, **measured)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Every measure over random tasks, inputs and readouts, and how it was found.
+
+    `tasks` is the number of draws.
+    """
+
+    weight_change: Statistic
+    weight_change_inputs: Statistic
+    weight_change_recurrent: Statistic
+    weight_change_readout: Statistic
+    representation_alignment: Statistic
+    kernel_alignment: Statistic
+    target_alignment: Statistic
+    loss: Statistic
+    time: float
+    method: str
+    assumptions: tuple[str, ...]
+    accuracy: str
+    tasks: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON (an infinite time is the string "inf")."""
+        values: dict[str, Any] = {
+            name: {
+                key: getattr(getattr(self, name), key) for key in ("mean", "sd", "standard_error")
+            }
+            for name in Measures._fields
+        }
+        values["time"] = _plain(self.time)
+        values["method"] = self.method
+        values["assumptions"] = list(self.assumptions)
+        values["accuracy"] = self.accuracy
+        values["tasks"] = self.tasks
+        return values
+
+    def __repr__(self) -> str:
+        measured = {
+            name: f"{number(s.mean)} ± {s.sd:.1g}"
+            for name in Measures._fields
+            if (s := getattr(self, name)).sd is not None
+        }
+        return summary(self, method=self.method, time=self.time, **measured)
+
+
+def _plain(time: float) -> float | str:
+    return "inf" if np.isinf(time) else time

@@ -31,6 +31,7 @@ _TIMES = 8
 _ROUNDS = 60
 _LOOSE = 1e-5  # tolerance of the flow whose leaks are looked at
 _INDEPENDENT = 1e-12  # of a block of unit columns
+_LESS = 0.5  # of the leak is to be left by the next round
 _CLOSED = 1e-14  # relative, times the root of the units
 _SLOWEST = 1e-6  # of the fastest rate: beyond it nothing new is driven
 
@@ -192,7 +193,7 @@ def _leading(outside: Array, leak: float, tolerance: float) -> Array:
     q, r = np.linalg.qr(outside)
     left, values, _ = np.linalg.svd(r)
     beyond = np.sqrt(np.cumsum(values[::-1] ** 2))[::-1]  # what is left out from each on
-    goal = max(0.1 * leak, 0.3 * np.sqrt(tolerance))
+    goal = max(_LESS * leak, 0.5 * np.sqrt(tolerance))
     count = max(1, int(np.count_nonzero(beyond > goal)))
     return np.asarray(q @ left[:, :count])
 

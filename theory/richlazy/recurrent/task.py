@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import integer, nonnegative, positive, real_array
+from richlazy.errors import Rng, generator, integer, nonnegative, positive, real_array
 
 __all__ = ["Task"]
 
@@ -111,7 +111,7 @@ class Task:
         outputs: int = 1,
         strength: float = 1.0,
         *,
-        rng: np.random.Generator,
+        rng: Rng,
     ) -> Task:
         """Independent normal responses at every lag, ||S|| = strength.
 
@@ -125,7 +125,7 @@ class Task:
             integer(outputs, "outputs"),
             integer(channels, "channels"),
         )
-        s = rng.standard_normal((t, m, n))
+        s = generator(rng).standard_normal((t, m, n))
         return cls(s * (float(positive(strength, "strength", ndim=0)) / np.linalg.norm(s)))
 
     @property

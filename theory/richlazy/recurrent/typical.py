@@ -71,7 +71,7 @@ def chain(values: ArrayLike, shares: ArrayLike, length: int) -> Array:
 
 def tree(couplings: Array, roots: int, words: int) -> csr_array[np.float64]:
     """W of the tree of `roots` roots, the first nodes, cut at words of a length."""
-    from scipy.sparse import csr_array
+    from scipy.sparse import coo_array
 
     rows: list[Array] = []
     columns: list[Array] = []
@@ -98,10 +98,8 @@ def tree(couplings: Array, roots: int, words: int) -> csr_array[np.float64]:
         nodes, place, is_right = (np.concatenate(x) for x in zip(*children, strict=True))
         if nodes.size == 0:
             break
-    return csr_array(
-        (np.concatenate(entries), (np.concatenate(rows), np.concatenate(columns))),
-        shape=(total, total),
-    )
+    places = np.concatenate(rows), np.concatenate(columns)
+    return coo_array((np.concatenate(entries), places), shape=(total, total)).tocsr()
 
 
 def network(

@@ -1,0 +1,354 @@
+"""Laziness of a recurrent start over random tasks, inputs and readouts (T20)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.averages.record import Statistic
+from richlazy.errors import AssumptionError, Rng, generator, integer, nonnegative, positive, times
+from richlazy.recurrent import typical
+from richlazy.recurrent.flow import Problem, integrate
+from richlazy.recurrent.measures import Measures, difference, measured
+from richlazy.recurrent.network import Network
+from richlazy.recurrent.record import Expected
+from richlazy.recurrent.reduction import Reduced, Training, enriched
+from richlazy.recurrent.solve import solve
+from richlazy.recurrent.task import Task
+from richlazy.start import matrices, spectrum
+from richlazy.start.matrices import MatrixLike
+from richlazy.start.task import random_directions
+
+__all__ = ["Average", "expect"]
+
+Array = NDArray[np.float64]
+Average: TypeAlias = Literal["typical", "law", "sample"]
+
+_TASKS, _NETWORKS = 200, 20
+_PILOT = 4  # tasks whose leaks the tree is grown by, and whose flow is certified
+_LEAK = 1e-3  # square of what leaks: far below the spread over tasks
+_SAMPLING = 1e-5  # tolerance of the flow of tasks whose spread is orders above it
+_NODES = 4000  # of a tree before it is reduced
+_BEYOND = 2  # letters of a word beyond those that the responses at the start need
+_DOMAIN = 0.015  # relative, by which law and typical start may differ inside the law's domain
+_STACK = 4_000_000  # numbers in the recurrent weights of a stack
+
+
+def expect(
+    start: MatrixLike,
+    steps: int,
+    channels: int = 1,
+    outputs: int = 1,
+    *,
+    units: int | None = None,
+    strength: float = 1.0,
+    input_norm: float = 1.0,
+    readout_norm: float = 1.0,
+    t: float = np.inf,
+    method: Average | None = None,
+    tasks: int | None = None,
+    rng: Rng | None = None,
+) -> Expected:
+    """Laziness of a recurrent start over random tasks, inputs and readouts.
+
+    Parameters
+    ----------
+    start
+        W (N x N: dense, sparse, `Thin` or LinearOperator), or singular values (1-D, descending)
+        of a W whose singular vectors are uniform and independent.
+    steps, channels, outputs
+        T, n and m. A task has independent normal responses at every lag.
+    units
+        N; needed with singular values, optional with a matrix.
+    strength
+        ||S||.
+    input_norm, readout_norm
+        Norm of each column of U and each row of V, in uniformly random directions.
+    t
+        Time, learning rate x steps of training; infinity allowed.
+    method
+        "typical": the one deterministic network that every large start of these singular values
+        learns like (T20), with `tasks` random tasks; of a matrix it sees the singular values
+        alone. "law": the same of the two-valued spectrum with the same norm and participation
+        ratio. "sample": U, V and the task drawn anew each time, and of singular values W too.
+        None is "typical" for singular values and "sample" for a matrix.
+    tasks
+        Number of draws, by default 200, and 20 for "sample".
+    rng
+        Source of chance, a seed or a generator; by default a fixed seed, so that numbers repeat.
+
+    Examples
+    --------
+    >>> found = expect(spectrum.flat(rank=100, norm=6.0), steps=4, units=100, tasks=20)
+    >>> found.method
+    'typical start (T20) with 20 tasks'
+    >>> bool(0.5 < found.kernel_alignment.mean < 0.9)
+    True
+    """
+    case = _asked(
+        start, steps, channels, outputs, units, strength, input_norm, readout_norm, t, tasks, rng
+    )
+    if method not in (None, *get_args(Average)):
+        raise ValueError(f"method must be 'typical', 'law' or 'sample'; it is {method!r}")
+    if method == "sample" or (method is None and case.matrix is not None):
+        return _sample(case)
+    return _law(case) if method == "law" else _typical(case)
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """What is asked, checked: singular values with their shares of the units, or a matrix."""
+
+    matrix: MatrixLike | None
+    values: Array | None
+    units: int
+    steps: int
+    channels: int
+    outputs: int
+    strength: float
+    input_norm: float
+    readout_norm: float
+    time: float
+    tasks: int | None
+    rng: np.random.Generator
+
+    @property
+    def spectrum(self) -> tuple[Array, Array]:
+        """Distinct singular values and the share of the units that each stands for."""
+        s = self.values
+        if s is None:
+            assert self.matrix is not None
+            if not matrices.has_factors(self.matrix):
+                raise AssumptionError(
+                    f"a matrix of shape {self.matrix.shape} is too large for its singular values; "
+                    "use method 'law' or 'sample'"
+                )
+            s = matrices.singular_values(self.matrix)
+        return _with_shares(s, self.units)
+
+    def task(self) -> Task:
+        """A random task."""
+        return Task.random(self.steps, self.channels, self.outputs, self.strength, rng=self.rng)
+
+
+def _with_shares(s: Array, units: int) -> tuple[Array, Array]:
+    values, counts = np.unique(s, return_counts=True)
+    shares = counts / units
+    if s.size < units:
+        zero = 1.0 - s.size / units
+        if values[0] == 0.0:
+            shares[0] += zero
+        else:
+            values, shares = np.r_[0.0, values], np.r_[zero, shares]
+    return values, shares
+
+
+def _asked(
+    start: MatrixLike,
+    steps: int,
+    channels: int,
+    outputs: int,
+    units: int | None,
+    strength: float,
+    input_norm: float,
+    readout_norm: float,
+    t: float,
+    tasks: int | None,
+    rng: Rng | None,
+) -> _Case:
+    n, m = integer(channels, "channels"), integer(outputs, "outputs")
+    matrix, values = None, None
+    if spectrum.is_spectrum(start):
+        values = spectrum.check(start)
+        values = values[values > 0]
+        if units is None:
+            raise ValueError("units is needed with singular values: the number of units, N")
+        count = integer(units, "units")
+        if values.size > count:
+            raise ValueError(
+                f"units must be at least the rank {values.size} of the spectrum; it is {count}"
+            )
+    else:
+        matrix = matrices.as_matrix(start, "start")
+        count = int(matrix.shape[0])
+        if matrix.shape[1] != count:
+            raise ValueError(f"start must be square (units x units); its shape is {matrix.shape}")
+        if units is not None and integer(units, "units") != count:
+            raise ValueError(f"units is {units}, but the matrix has {count}")
+    if n + m > count:
+        raise ValueError(f"channels + outputs must be at most the units {count}; they are {n + m}")
+    return _Case(
+        matrix,
+        values,
+        count,
+        integer(steps, "steps"),
+        n,
+        m,
+        float(positive(strength, "strength", ndim=0)),
+        float(nonnegative(input_norm, "input_norm", ndim=0)),
+        float(nonnegative(readout_norm, "readout_norm", ndim=0)),
+        float(times(t, ndim=0)),
+        None if tasks is None else integer(tasks, "tasks", least=2),
+        generator(0 if rng is None else rng),
+    )
+
+
+def _typical(case: _Case) -> Expected:
+    values, shares = case.spectrum
+    tasks = [case.task() for _ in range(case.tasks or _TASKS)]
+    reduced, found, gap = _on_tree(case, values, shares, tasks)
+    squares = shares @ values**2
+    ratio = case.units * float(squares**2 / (shares @ values**4)) if squares > 0 else 0.0
+    words = (
+        f"error of the tree {reduced.leak**2:.1e}; the start stands for {case.units} units up to "
+        f"O(1/sqrt(PR)) a draw and O(1/PR) on average, PR = {ratio:.4g}; numerical error {gap:.1e}"
+    )
+    return _record(case, found, f"typical start (T20) with {len(tasks)} tasks", (), words)
+
+
+def _law(case: _Case) -> Expected:
+    if case.values is None and not matrices.has_factors(case.matrix):
+        moments = matrices.second_moments(case.matrix)
+        trace, square = moments.trace.value, moments.trace_square.value
+        known = None
+    else:
+        known = case.spectrum
+        values, shares = known
+        trace = case.units * float(shares @ values**2)
+        square = case.units * float(shares @ values**4)
+    if trace == 0.0:
+        raise AssumptionError("method 'law' needs a non-zero start: it has no participation ratio")
+    ratio = trace * trace / square
+    law = (
+        np.array([0.0, np.sqrt(trace / ratio)]),
+        np.array([1 - ratio / case.units, ratio / case.units]),
+    )
+    tasks = [case.task() for _ in range(case.tasks or _TASKS)]
+    _, found, gap = _on_tree(case, *law, tasks)
+    if known is None:
+        inside = "not checked against the spectrum, which is too large to be known"
+    else:
+        few = tasks[: 5 * _PILOT]
+        _, whole, _ = _on_tree(case, *known, few)
+        part = Measures(*(v[: len(few)] for v in found))
+        ka, dw = (
+            abs(float(np.mean(getattr(part, name)) / np.mean(getattr(whole, name))) - 1.0)
+            for name in ("kernel_alignment", "weight_change")
+        )
+        where = "inside" if max(ka, dw) < _DOMAIN else "OUTSIDE"
+        inside = (
+            f"on {len(few)} tasks it differs from the typical start by {ka:.1%} in KA and {dw:.1%} "
+            f"in ||dW||: {where} the law's domain"
+        )
+    return _record(
+        case,
+        found,
+        f"participation-ratio law (T20) with {len(tasks)} tasks",
+        (f"the start learns like a two-valued one of rank PR = {ratio:.4g}",),
+        f"{inside}; numerical error {gap:.1e}",
+    )
+
+
+def _on_tree(
+    case: _Case, values: Array, shares: Array, tasks: list[Task]
+) -> tuple[Reduced, Measures, float]:
+    """Measures (tasks,) of the typical start of a law, and the numerical error."""
+    roots = case.channels + case.outputs
+    words = min(case.steps - 1 + _BEYOND, int(np.log2(_NODES / roots + 1.0)) - 1)
+    net = typical.network(
+        values,
+        shares,
+        channels=case.channels,
+        outputs=case.outputs,
+        input_norm=case.input_norm,
+        readout_norm=case.readout_norm,
+        words=max(1, words),
+    )
+    training = Training(True, True, True)
+    pilot = tasks[:_PILOT]
+    reduced = enriched(net, pilot, training, case.time, _LEAK)
+    at = np.array([case.time])
+    problem = reduced.problem
+    stack = max(1, _STACK // (8 * problem.recurrent[0].size))
+    parts = []
+    for done in range(0, len(tasks), stack):
+        some = tasks[done : done + stack]
+        parts.append(_flow(problem, some, at, _SAMPLING))
+    loose = _flow(problem, pilot, at, 100.0 * _SAMPLING)
+    found = Measures(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    first = Measures(*(v[: len(pilot)] for v in found))
+    return reduced, found, difference(first, loose, np.array(0.5 * case.strength**2))
+
+
+def _flow(problem: Problem, tasks: list[Task], at: Array, rtol: float) -> Measures:
+    """Measures (tasks,) of one small start on several tasks."""
+    n = len(tasks)
+    stacked = problem._replace(
+        inputs=np.repeat(problem.inputs[:1], n, axis=0),
+        recurrent=np.repeat(problem.recurrent[:1], n, axis=0),
+        readout=np.repeat(problem.readout[:1], n, axis=0),
+        target=np.stack([task.seen for task in tasks]),
+    )
+    changes = [change for _, change in integrate(stacked, at, rtol)]
+    return Measures(*(v[0] for v in measured(stacked, changes, 1.0)))
+
+
+def _sample(case: _Case) -> Expected:
+    count = case.tasks or _NETWORKS
+    each, worst = [], ""
+    for _ in range(count):
+        net = Network.random(
+            _drawn(case) if case.matrix is None else case.matrix,
+            channels=case.channels,
+            outputs=case.outputs,
+            input_norm=case.input_norm,
+            readout_norm=case.readout_norm,
+            rng=case.rng,
+        )
+        solution = solve(net, case.task(), tolerance=1e-5)
+        each.append(solution.measures(case.time))
+        worst = solution.accuracy
+    found = Measures(*(np.array(columns) for columns in zip(*each, strict=True)))
+    what = "networks" if case.matrix is None else "inputs, readouts and tasks"
+    return _record(
+        case, found, f"sample of {count} {what} by {solution.method}", (), f"each: {worst}"
+    )
+
+
+def _drawn(case: _Case) -> MatrixLike:
+    """A matrix with the given singular values and uniform singular vectors."""
+    assert case.values is not None
+    left, right = (random_directions(case.units, case.values.size, case.rng) for _ in range(2))
+    return matrices.Thin(left, case.values, right)
+
+
+def _record(
+    case: _Case, found: Measures, method: str, said: tuple[str, ...], accuracy: str
+) -> Expected:
+    count = len(found.loss)
+
+    def statistic(values: Array) -> Statistic:
+        sd = float(np.std(values, ddof=1))
+        return Statistic(
+            float(np.mean(values)), sd, sd / float(np.sqrt(count)), partial(np.quantile, values)
+        )
+
+    columns = {name: statistic(v) for name, v in zip(Measures._fields, found, strict=True)}
+    return Expected(
+        **columns,
+        time=case.time,
+        method=method,
+        assumptions=(
+            "random tasks: independent normal responses at every lag",
+            "inputs and readout in random directions",
+            "inputs white over steps and channels",
+            "read at the last step",
+            *said,
+        ),
+        accuracy=f"standard errors from {count} draws; {accuracy}",
+        tasks=count,
+    )
