@@ -33,6 +33,7 @@ MODULES = {
     "T13": "t13_gradient_descent",
     "T14": "t14_random_tasks",
     "T15": "t15_krylov",
+    "T16": "t16_recurrent_flow",
 }
 
 
