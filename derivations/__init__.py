@@ -34,6 +34,7 @@ MODULES = {
     "T14": "t14_random_tasks",
     "T15": "t15_krylov",
     "T16": "t16_recurrent_flow",
+    "T17": "t17_recurrent_kernel",
 }
 
 
