@@ -35,6 +35,7 @@ MODULES = {
     "T15": "t15_krylov",
     "T16": "t16_recurrent_flow",
     "T17": "t17_recurrent_kernel",
+    "T18": "t18_invariant_space",
 }
 
 
