@@ -36,6 +36,7 @@ MODULES = {
     "T16": "t16_recurrent_flow",
     "T17": "t17_recurrent_kernel",
     "T18": "t18_invariant_space",
+    "T19": "t19_recurrent_modes",
 }
 
 

@@ -9,7 +9,7 @@ from sympy import Identity, KroneckerProduct, MatrixSymbol, Sum, Trace
 
 from derivations.checks import Zero
 from derivations.frame import Derivation, Step
-from derivations.lag_sums import MatrixSum, Member, T, k, l, unrolled
+from derivations.lag_sums import MatrixSum, Member, T, explicit, k, l, unrolled
 from derivations.matrix_words import coefficients, entries, expand_traces, rate_of_change
 from derivations.t16_recurrent_flow import DERIVATION as T16
 from derivations.t16_symbols import NOTATION, STEPS_TRIED, C, E, N, O, U, V, W, i, j, m, n, w
@@ -173,17 +173,8 @@ def _written(expression, sizes, given=None):
     """A sum of traces, entry by entry, for given matrices."""
     letters = {letter.subs(sizes): x for letter, x in (given or {}).items()}
     expression = expression.subs(sizes).xreplace(letters)
-    traced = expression.replace(sp.Trace, lambda x: _product(x, sizes).trace())
+    traced = expression.replace(sp.Trace, lambda x: explicit(x, sizes).trace())
     return sp.expand(traced.subs(sizes))
-
-
-def _product(expression, sizes):
-    """A product written out factor by factor, which SymPy does much faster than as a whole."""
-    if isinstance(expression, sp.MatMul):
-        return sp.prod([_product(x, sizes) for x in expression.args])
-    if isinstance(expression, KroneckerProduct):
-        return sp.kronecker_product(*(_product(x, sizes) for x in expression.args))
-    return entries(expression, sizes) if expression.is_Matrix else expression
 
 
 def _whole_numbers(family, sizes, seed):

@@ -115,6 +115,7 @@ _OPERATIONS = {
     sp.Transpose: lambda parts: parts[0].T,
     sp.Trace: lambda parts: np.trace(parts[0]),
     sp.KroneckerProduct: lambda parts: reduce(np.kron, parts),
+    sp.conjugate: lambda parts: np.conj(parts[0]),
 }
 
 
