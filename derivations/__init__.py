@@ -37,6 +37,7 @@ MODULES = {
     "T17": "t17_recurrent_kernel",
     "T18": "t18_invariant_space",
     "T19": "t19_recurrent_modes",
+    "T20": "t20_typical_start",
 }
 
 

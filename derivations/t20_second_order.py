@@ -1,0 +1,1 @@
+FORMULAS, NOTATION, STEPS = {}, {}, ()
