@@ -8,6 +8,7 @@ from derivations import (
     t20_rich_limit,
     t20_second_order,
     t20_tree,
+    t20_turn,
     t20_word_moments,
 )
 from derivations.frame import Derivation
@@ -23,6 +24,7 @@ PARTS = (
     t20_law,
     t20_lazy_limit,
     t20_second_order,
+    t20_turn,
     t20_rich_limit,
 )
 
