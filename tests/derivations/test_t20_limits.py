@@ -7,10 +7,10 @@ from itertools import pairwise
 import mpmath
 import numpy as np
 import pytest
-from scipy.optimize import approx_fprime
+from scipy.optimize import approx_fprime, brentq
 
 from derivations import load
-from derivations.lag_sums import T
+from derivations.lag_sums import T, k
 from tests.derivations.recurrent_flow import (
     Weights,
     flowed,
@@ -285,3 +285,43 @@ def test_the_leading_pair_of_the_polynomial_grows_first():
     pair = {"sigma": strengths[0], "x": left[:, :1], "y": right[:1].T}
     pair["P^r"] = (left[:, 1:] * strengths[1:]) @ right[1:]
     np.testing.assert_allclose(numbers(T20, "singular_pair", pair, {}), polynomial, atol=1e-12)
+
+
+# Low rank.
+
+
+def test_the_core_of_a_flat_start_is_what_it_remembers():
+    rng = np.random.default_rng(9)
+    weights = random_weights(9, 2, 1, 0.9, seed=10)
+    left, right = (np.linalg.qr(rng.standard_normal((9, 3)))[0] for _ in range(2))
+    flat = 1.4 * left @ right.T
+    values = {"U": weights.U, "V": weights.V, "X": left, "Y": right, "s_W": 1.4}
+    for lag in (1, 2, 4):
+        power = np.linalg.matrix_power(flat, lag)
+        for name, found in (("core_driven", power @ weights.U), ("core_read", weights.V @ power)):
+            np.testing.assert_allclose(numbers(T20, name, values, {k: lag}), found, atol=1e-12)
+
+
+def test_a_start_of_low_rank_climbs_as_claimed_to_all_orders():
+    """Tasks of size 1/sqrt(nu): far from lazy, and the error falls like 1/nu."""
+    gain, u, v = 0.8, 1.1, 0.8
+    errors = []
+    for nu in (100.0, 400.0):
+        given = {"g": gain, "u": u, "v": v, "nu": nu}
+        size = 3 / np.sqrt(nu)
+        time = brentq(lambda t, x=given, s=size: value("low_rank_climb", tau=t, **x) - s, 0, 1)
+        claimed = value("low_rank_W_squared", tau=time, **given) ** 0.5
+        weights = typical([gain, gain * np.sqrt(nu - 1)], 3, u, v)
+        found = change_of_W(weights, 1, size, 40.0)[1] ** 0.5
+        errors.append(found / claimed - 1)
+        lazy = size * u * v / value("typical_kernel", k=1, **given)
+        assert claimed < 0.8 * lazy
+        share = {"s_W": gain * np.sqrt(nu), "p": u**2 / nu, "q": v**2 / nu, "tau": time}
+        overlap = value("core_overlap", **share) * share["s_W"]
+        assert overlap + u**2 * v**2 * time == pytest.approx(size)
+        step = 1e-3 * nu
+        rise = [value("low_rank_climb", tau=time, **given | {"nu": nu + x}) for x in (step, -step)]
+        slope = value("low_rank_slope", tau=time, **given)
+        assert (rise[0] - rise[1]) / (2 * step) == pytest.approx(slope, rel=1e-4)
+    assert abs(errors[0]) < 0.05
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.2)
