@@ -14,7 +14,7 @@ from functools import reduce
 from typing import Any
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
+from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.printing.pretty.stringpict import prettyForm
 
@@ -83,9 +83,16 @@ class MatrixSum(MatrixExpr):
         return printer._print_Sum(self)
 
 
+class _Number(AppliedUndef):
+    def _latex(self, printer: Any, exp: str = "") -> str:
+        family = printer._print(sp.Symbol(self.func.__name__))
+        text = f"{family}_{{{', '.join(map(printer._print, self.args))}}}"
+        return rf"\left({text}\right)^{{{exp}}}" if exp else text
+
+
 def scalar(name: str) -> type[AppliedUndef]:
     """Return a family of numbers: ``scalar("w")(k)`` is w_k."""
-    return sp.Function(name, real=True)
+    return UndefinedFunction(name, bases=(_Number,), real=True)
 
 
 def unrolled(expression: sp.Basic, values: Mapping[sp.Symbol, int]) -> sp.Basic:

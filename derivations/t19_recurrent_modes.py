@@ -16,7 +16,7 @@ from derivations.t19_geometric import a, u, v
 
 __all__ = ["DERIVATION"]
 
-p = sp.Symbol("p", integer=True, positive=True)
+p = sp.Symbol("r", integer=True, positive=True)
 x, y, z, dx, dy = sp.symbols("x y z dx dy")  # complex
 turn_x, turn_y, grow_x, grow_y = sp.symbols("turn_x turn_y grow_x grow_y", real=True)
 s, s_pair = scalar("s"), scalar("s^c")

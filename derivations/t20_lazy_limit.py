@@ -14,7 +14,7 @@ from derivations.t20_symbols import CUMULANTS, K, g, moment, s, u, v
 
 __all__ = ["FORMULAS", "NOTATION", "STEPS"]
 
-q, a, b, c = sp.symbols("P a b c", integer=True, positive=True)
+q, a, b, c = sp.symbols("M a b c", integer=True, positive=True)
 rate, t, gap = sp.symbols("lambda t e_0", positive=True)
 J_V, J_U, J_W = (MatrixSymbol(f"J_{x}", q, y) for x, y in (("V", a), ("U", b), ("W", c)))
 path, other = MatrixSymbol("q", q, 1), MatrixSymbol("Z", c, 1)

@@ -17,7 +17,7 @@ from derivations.t20_symbols import CUMULANTS, g, nu, u, v
 __all__ = ["FORMULAS", "NOTATION", "STEPS"]
 
 r = sp.Symbol("r", integer=True, positive=True)
-scale, tau, p_squared, q_squared = sp.symbols("s_W tau p q", positive=True)
+scale, tau, p_squared, q_squared = sp.symbols("s_W tau p_0 q_0", positive=True)
 X, Y = MatrixSymbol("X", N, r), MatrixSymbol("Y", N, r)
 x, y = u**2, v**2
 _angle = 2 * g * sqrt(nu) * tau

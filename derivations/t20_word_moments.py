@@ -16,7 +16,7 @@ __all__ = ["FORMULAS", "NOTATION", "STEPS"]
 
 k1, k2, k3, k4 = CUMULANTS
 m1, m2, m3 = MOMENTS
-letters, shortest = sp.symbols("L q", integer=True, positive=True)
+letters, shortest = sp.symbols("L d", integer=True, positive=True)
 
 FORMULAS = {
     "moment_1": k1,

@@ -60,6 +60,8 @@ def test_written_out_by_factors_and_as_a_whole_is_the_same():
     [
         (Member(A, k + 1), "A[k + 1]", "A_{k + 1}"),
         (Member(A, k, l), "A[k, l]", "A_{k, l}"),
+        (w(k), "w(k)", "w_{k}"),
+        (w(k) ** 2, "w(k)**2", r"\left(w_{k}\right)^{2}"),
         (MatrixSum(W**i, (i, 0, T)), "Sum(W**i, (i, 0, T))", r"\sum_{i=0}^{T} W^{i}"),
     ],
 )

@@ -53,8 +53,8 @@ def starts():
         ("word_2_1_1_2", "WWTWTT", {}),
         ("word_2_2_1_1", "WWTTWT", {}),
         ("two_runs", "TTTTWWWW", {"k": 4}),
-        ("four_runs", "WWWTTWTT", {"L": 4, "q": 1}),
-        ("four_runs", "WWTTWWTT", {"L": 4, "q": 2}),
+        ("four_runs", "WWWTTWTT", {"L": 4, "d": 1}),
+        ("four_runs", "WWTTWWTT", {"L": 4, "d": 2}),
     ],
 )
 def test_word_moments_of_large_matrices(starts, name, word, given):
@@ -147,5 +147,5 @@ def test_the_law_keeps_two_cumulants_and_misses_the_third_by_the_gap(spectrum):
         for power in (1, 2, 3, 4):
             expected = np.mean(flat ** (2 * power))
             assert value("law_moment", k=power, **given) == pytest.approx(expected)
-    four = value("spectrum_four_runs", L=3, q=1, **given)
-    assert four == pytest.approx(value("four_runs", L=3, q=1, **known))
+    four = value("spectrum_four_runs", L=3, d=1, **given)
+    assert four == pytest.approx(value("four_runs", L=3, d=1, **known))

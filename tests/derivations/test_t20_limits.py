@@ -316,7 +316,7 @@ def test_a_start_of_low_rank_climbs_as_claimed_to_all_orders():
         errors.append(found / claimed - 1)
         lazy = size * u * v / value("typical_kernel", k=1, **given)
         assert claimed < 0.8 * lazy
-        share = {"s_W": gain * np.sqrt(nu), "p": u**2 / nu, "q": v**2 / nu, "tau": time}
+        share = {"s_W": gain * np.sqrt(nu), "p_0": u**2 / nu, "q_0": v**2 / nu, "tau": time}
         overlap = value("core_overlap", **share) * share["s_W"]
         assert overlap + u**2 * v**2 * time == pytest.approx(size)
         step = 1e-3 * nu
