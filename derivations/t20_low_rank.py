@@ -99,8 +99,7 @@ STEPS = (
         ("core_driven", "core_read"),
         "A flat start of rank r: what the network remembers beyond one step is the core s Y'X, "
         "r x r. For random singular vectors it is a Gaussian matrix of gain g, whatever N: at "
-        "rank 1 one number, small by chance, which is why only tasks at lags of two and more "
-        "move W more at rank 1 than at rank 3. Lags 1 to 4.",
+        "rank 1 one number, small by chance. A task at lag 1 does not meet it. Lags 1 to 4.",
         Zero(_core),
     ),
     Step(

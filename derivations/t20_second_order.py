@@ -7,14 +7,13 @@ import sympy as sp
 from derivations.checks import Zero
 from derivations.frame import Step
 from derivations.lag_sums import k
-from derivations.t20_series import climb, inner
+from derivations.t20_series import climb
 from derivations.t20_symbols import CUMULANTS, K, g, nu, s, u, v
 
 __all__ = ["FORMULAS", "K_W", "NOTATION", "STEPS", "x", "y"]
 
 x, y = u**2, v**2
 K_W, F3, C4, gap = sp.symbols("K_W F_3 C_4 delta_3", positive=True)
-G_0, G_1, B_0, B_1 = sp.symbols("G_0 G_1 B_0 B_1", positive=True)
 _squares = x**2 + 4 * x * y + y**2
 _lengths = 3 * x**2 + 8 * x * y + 3 * y**2
 
@@ -38,15 +37,6 @@ FORMULAS = {
     "second_order_W_squared": K_W * s**2 / K**2 + (C4 / K**4 - 2 * K_W * F3 / K**5) * s**4,
     "rank_slope_1": -4 * x * y * (x + y) * g**4 / (3 * K**5),
     "law_error_1": -4 * x * y * (x + y) * gap / (15 * K**7),
-    "alignment_gap": s**4 / K**4 * (G_0 * B_1 - G_1 * B_0) ** 2 / (2 * (G_0**2 + G_1**2) ** 2),
-    "kernel_turn": 2
-    * (
-        (x + y) ** 2 * g**4 * (nu - 1)
-        + g**2 * (x + y) ** 3
-        + x * y * (x**2 + x * y + y**2)
-    ),
-    "representation_turn": x
-    * ((x + y) * g**4 * (nu - 1) + g**2 * x * (x + 2 * y) + x**2 * y),
 }  # fmt: skip
 
 NOTATION = {
@@ -55,10 +45,6 @@ NOTATION = {
     "error over time",
     C4: "coefficient of tau^4 in |W - W(0)|^2",
     gap: "law_gap",
-    G_0: "entry of a diagonal kernel or Gram matrix at lag 0",
-    G_1: "its entry at lag 1",
-    B_0: "coefficient of tau^2 in the first",
-    B_1: "coefficient of tau^2 in the second",
 }
 
 LAGS = (1, 2, 3)
@@ -130,49 +116,6 @@ def _third(law_error_1, typical_kernel_W):
     yield 2 * typical_kernel_W.subs(k, 1) * (s / K) * moved - law_error_1 * s**6
 
 
-def _turns(
-    alignment_gap, kernel_turn, representation_turn, climb_1, typical_kernel,
-    spectrum_cumulant_1, spectrum_cumulant_2,
-):  # fmt: skip
-    cumulants = (spectrum_cumulant_1, spectrum_cumulant_2)
-    path = climb(1)
-    driven, read = path.powers(path.U, 1), path.powers(path.V, -1)
-
-    def squares(n):
-        """|C_0|^2, |C_1|^2, |O_0|^2, |O_1|^2 at this power of tau."""
-        found = (path.product(z, z, n) for z in (*driven, *read))
-        return [_by_spectrum(z, *cumulants) for z in found]
-
-    start, odd, bend = squares(0), squares(1), squares(2)
-    yield odd
-    # Off the diagonal the kernel stays at rest to this order.
-    for n in range(3):
-        yield [path.product(driven[0], driven[1], n), path.product(read[0], read[1], n)]
-    crossed = [
-        _by_spectrum(inner(path.V[0], path.U[0]), *cumulants),
-        path.product(path.V, path.U, 1),
-        path.product(path.V, path.U, 2),
-    ]
-    yield crossed
-    kernel_0 = start[0] + start[2]
-    bend_0 = bend[0] + bend[2]
-    kernel_1 = typical_kernel.subs(k, 1)
-    bend_1 = 3 * climb_1  # the response rises at the rate of the kernel at its lag
-    part_W = start[2] * bend[0] + start[0] * bend[2]  # of |V|^2 |U|^2; both are even in tau
-    yield bend[1] + bend[3] + part_W - bend_1
-    yield kernel_0 * bend_1 - kernel_1 * bend_0 - kernel_turn
-    yield start[0] * bend[1] - start[1] * bend[0] - representation_turn
-    # One minus the cosine of (G_0, G_1) and (G_0 + B_0 tau^2, G_1 + B_1 tau^2), tau = s/K.
-    z = sp.Symbol("z", positive=True)
-    moved = (G_0 + B_0 * z, G_1 + B_1 * z)
-    cosine = (G_0 * moved[0] + G_1 * moved[1]) / sp.sqrt(
-        (G_0**2 + G_1**2) * (moved[0] ** 2 + moved[1] ** 2)
-    )
-    orders = [sp.diff(1 - cosine, z, n).subs(z, 0) / sp.factorial(n) for n in range(3)]
-    yield orders[:2]
-    yield sp.together(orders[2] * (s / K) ** 4 - alignment_gap)
-
-
 STEPS = (
     Step(
         ("climb_1", "climb_2", "stretch_1", "stretch_2"),
@@ -202,12 +145,5 @@ STEPS = (
         "The first that the law leaves out, over s^6, at lag 1: |W - W(0)|^2 of the spectrum minus "
         "that of the law of its participation ratio. Never positive.",
         Zero(_third),
-    ),
-    Step(
-        ("alignment_gap", "kernel_turn", "representation_turn"),
-        "T = 2, lag 1: the kernel and the Gram matrix of the last state stay diagonal, and each "
-        "turns by G_0 B_1 - G_1 B_0. Both turns are positive and rise with nu for all nu >= 1: to "
-        "leading order 1 - KA and 1 - RA are least at full rank.",
-        Zero(_turns),
     ),
 )

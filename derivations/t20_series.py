@@ -63,10 +63,10 @@ class Climb:
             self.U.append(_combined((share, read[lag][n])))
             self.V.append(_combined((share, driven[lag][n])))
 
-    def powers(self, vector, letter):
-        """W (1) or W' (-1) on a vector, 0 to lag times, each a series."""
+    def powers(self, vector, letter, most=None):
+        """W (1) or W' (-1) on a vector, 0 to lag (or most) times, each a series."""
         found = [vector]
-        for _ in range(self.lag):
+        for _ in range(self.lag if most is None else most):
             found.append([self._applied(found[-1], n, letter) for n in range(len(vector))])
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from derivations import (
+    t20_alignment,
     t20_law,
     t20_lazy_limit,
     t20_low_rank,
@@ -25,6 +26,7 @@ PARTS = (
     t20_law,
     t20_lazy_limit,
     t20_second_order,
+    t20_alignment,
     t20_turn,
     t20_low_rank,
     t20_rich_limit,
