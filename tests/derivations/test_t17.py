@@ -154,3 +154,10 @@ def test_inner_product_over_samples_of_correlated_inputs():
         over.append(moved @ moved.T)
     found = numbers(T17, "kernel_inner_product_correlated", values, {T: steps})
     assert found == pytest.approx(np.sum(over[0] * over[1]), rel=1e-7)
+    # The last state over the same samples.
+    gram = []
+    for weights in (start, now):
+        states = sum(np.linalg.matrix_power(weights.W, x) @ weights.U @ data[x] for x in range(3))
+        gram.append(states.T @ states)
+    found = numbers(T17, "representation_inner_product_correlated", values, {T: steps})
+    assert found == pytest.approx(np.sum(gram[0] * gram[1]), rel=1e-12)
