@@ -1,4 +1,4 @@
-"""T20, third part: the participation-ratio law and what it leaves out."""
+"""T20: the participation-ratio law and what it leaves out."""
 
 from __future__ import annotations
 

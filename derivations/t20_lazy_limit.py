@@ -1,4 +1,4 @@
-"""T20, fourth part: the lazy limit, for any start and for a typical one."""
+"""T20: the lazy limit, for any start and for a typical one."""
 
 from __future__ import annotations
 

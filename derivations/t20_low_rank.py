@@ -1,4 +1,4 @@
-"""T20, eighth part: starts of low rank, to all orders of the task."""
+"""T20: starts of low rank, to all orders of the task."""
 
 from __future__ import annotations
 

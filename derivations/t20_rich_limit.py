@@ -1,4 +1,4 @@
-"""T20, fifth part: small U and V, where W is at rest at first."""
+"""T20: small U and V, where W is at rest at first."""
 
 from __future__ import annotations
 

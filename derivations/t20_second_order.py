@@ -1,4 +1,4 @@
-"""T20, sixth part: the second order of the lazy limit, where rank begins to matter."""
+"""T20: the second order of the lazy limit, where rank begins to matter."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ STEPS = (
         ("rank_slope_1",),
         "Its slope in nu = N/PR at lag 1, over s^4: never positive. The lower the rank, the more "
         "U and V speed each other up through W (the words W W'W W'), and the less is left to W: "
-        "|W - W(0)| rises with rank, as two layers never do.",
+        "|W - W(0)| rises with rank, unlike in two layers.",
         Zero(_slope),
     ),
     Step(

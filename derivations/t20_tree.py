@@ -1,4 +1,4 @@
-"""T20, second part: the tree of Golub-Kahan chains has the moments of the typical start."""
+"""T20: the tree of Golub-Kahan chains has the moments of the typical start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""T20, seventh part: where the mean weight change turns from falling to rising with rank."""
+"""T20: where the mean weight change turns from falling to rising with rank."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ STEPS = (
         "Solve for tau to second order in the scatter and third in s, and take the mean. The "
         "slope in nu of the mean of |W - W(0)|, over its lazy value s u v/K: scatter makes it "
         "fall with rank (nu falls), learning makes it rise. Errors of order s^4 and s^2/N beside "
-        "1/N and s^2; what F_0 and the error at lag 0 add at order 1/N has words of two letters "
-        "and no nu.",
+        "1/N and s^2. What F_0 and the error at lag 0 add at order 1/N has words of two letters, "
+        "hence no nu: counted here, not checked.",
         Zero(_mean),
     ),
     Step(

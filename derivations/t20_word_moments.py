@@ -1,4 +1,4 @@
-"""T20, first part: moments of words in a start of random singular vectors."""
+"""T20: moments of words in a start of random singular vectors."""
 
 from __future__ import annotations
 
