@@ -133,8 +133,8 @@ STEPS = (
         ("bend", "response_variance", "bend_covariance", "kernel_variance"),
         "U and V in random directions of lengths u and v: E U U' = u^2/N, so that F_1 and its "
         "bend, both linear in V, scatter by word moments over N, and |W U|^2, |W'V|^2 as the "
-        "weighted sums of T14. To leading order in 1/N; the three others vanish, as V and -V are "
-        "as likely.",
+        "weighted sums of T14. To leading order in 1/N; K is uncorrelated with either, as V and -V "
+        "are as likely.",
         Zero(_spread),
     ),
     Step(

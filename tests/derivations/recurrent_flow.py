@@ -6,6 +6,7 @@ import math
 from functools import reduce
 from typing import NamedTuple
 
+import mpmath
 import numpy as np
 import sympy as sp
 from scipy.integrate import solve_ivp
@@ -81,8 +82,11 @@ def flowed(weights, task, time, counts=None, trained=(1.0, 1.0, 1.0)):
     return unpacked(solved.y[:, -1], weights)
 
 
-def numbers(derivation, name, values, at):
-    """A claim with numeric matrices (by name) for its letters and numbers for its lags."""
+def numbers(derivation, name, values, at, number=float):
+    """A claim with numeric matrices (by name) for its letters and numbers for its lags.
+
+    Matrices of mpmath numbers (dtype object) keep their digits with ``number=digits``.
+    """
     claim = unrolled(derivation.claims[name], at)
     sizes = {
         str(size): number
@@ -90,19 +94,24 @@ def numbers(derivation, name, values, at):
         if isinstance(x, sp.MatrixSymbol) and str(x) in values
         for size, number in zip(x.shape, np.shape(values[str(x)]), strict=True)
     }
-    return _value(claim, {**sizes, **values})
+    return _value(claim, {**sizes, **values}, number)
 
 
-def _value(expression, values):
+def digits(rational):
+    """A rational number of SymPy in mpmath's current precision."""
+    return mpmath.mpf(rational.p) / rational.q
+
+
+def _value(expression, values, number):
     if isinstance(expression, sp.MatrixSymbol | sp.Symbol):
         return values[str(expression)]
     if isinstance(expression, sp.Identity):
-        return np.eye(_value(expression.rows, values))
+        return np.eye(_value(expression.rows, values, number))
     if isinstance(expression, sp.ZeroMatrix):
-        return np.zeros([_value(size, values) for size in expression.shape])
+        return np.zeros([_value(size, values, number) for size in expression.shape])
     if expression.is_number:
-        return int(expression) if expression.is_Integer else float(expression)
-    parts = [_value(x, values) for x in expression.args]
+        return int(expression) if expression.is_Integer else number(expression)
+    parts = [_value(x, values, number) for x in expression.args]
     return _OPERATIONS[expression.func](parts)
 
 

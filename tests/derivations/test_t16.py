@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from derivations import load
 from derivations.lag_sums import T, k
 from tests.derivations.recurrent_flow import (
     Weights,
+    digits,
     flowed,
     lettered,
     numbers,
@@ -63,6 +65,16 @@ def test_flow_is_minus_the_gradient_by_finite_differences(shape):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
     slope = slope_of(loss, weights)
     np.testing.assert_allclose(packed(flow), -packed(slope), rtol=1e-7, atol=1e-7)
+
+
+def test_the_moment_vanishes_to_fifty_digits():
+    weights, task, counts = case(4, 2, 2, 4)
+    with mpmath.workdps(60):
+        exact = np.vectorize(mpmath.mpf, otypes=[object])
+        values = lettered(map(exact, weights), map(exact, task), counts)
+        moment = numbers(T16, "moment", values, {T: 4}, number=digits)
+        assert np.max(np.abs(moment)) < mpmath.mpf("1e-55")
+        assert np.max(np.abs(numbers(T16, "flow_W", values, {T: 4}, number=digits))) > 0.1
 
 
 def test_lag_weights_count_the_scored_steps_after_a_lag():
