@@ -20,7 +20,7 @@ from sympy.printing.pretty.stringpict import prettyForm
 
 from derivations.matrix_words import entries
 
-__all__ = ["MatrixSum", "Member", "T", "explicit", "k", "l", "scalar", "unrolled"]
+__all__ = ["Family", "MatrixSum", "Member", "T", "explicit", "k", "l", "scalar", "unrolled"]
 
 T, k, l = sp.symbols("T k l", integer=True, nonnegative=True)
 
@@ -48,6 +48,16 @@ class Member(MatrixExpr):
 
     def _pretty(self, printer: Any) -> prettyForm:
         return prettyForm(sp.sstr(self))
+
+
+class Family:
+    """A family of matrices of one shape: called with lags it gives the ``Member`` at them."""
+
+    def __init__(self, name: str, rows: sp.Expr, columns: sp.Expr) -> None:
+        self.symbol = sp.MatrixSymbol(name, rows, columns)
+
+    def __call__(self, *lags: Any) -> Member:
+        return Member(self.symbol, *lags)
 
 
 class MatrixSum(MatrixExpr):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 from sympy import MatrixSymbol
 
-from derivations.lag_sums import Member, T, k, l, scalar
+from derivations.lag_sums import Family, T, k, l, scalar
 
 __all__ = [
     "NOTATION", "STEPS_TRIED", "C", "E", "F", "N", "O", "S", "U", "V", "W",
@@ -19,20 +19,9 @@ U, W, V = MatrixSymbol("U", N, n), MatrixSymbol("W", N, N), MatrixSymbol("V", m,
 dU, dW, dV = MatrixSymbol("dU", N, n), MatrixSymbol("dW", N, N), MatrixSymbol("dV", m, N)
 w, c = scalar("w"), scalar("c")
 
-_FAMILIES = {
-    name: MatrixSymbol(name, *shape)
-    for name, shape in {"S": (m, n), "C": (N, n), "O": (m, N), "F": (m, n), "E": (m, n)}.items()
-}
-
-
-def _family(name):
-    return lambda lag: Member(_FAMILIES[name], lag)
-
-
-# S(k) is S_k, the family itself S.family; in the claims C, O, F and E stand for formulas in k.
-S, C, O, F, E = map(_family, "SCOFE")
-for _name, _member in zip("SCOFE", (S, C, O, F, E), strict=True):
-    _member.family = _FAMILIES[_name]
+# The task and, standing for claims in k, what T16 makes of the weights.
+S, C, O = Family("S", m, n), Family("C", N, n), Family("O", m, N)
+F, E = Family("F", m, n), Family("E", m, n)
 
 NOTATION = {
     N: "number of units",
@@ -44,7 +33,7 @@ NOTATION = {
     U: "input weights",
     W: "recurrent weights",
     V: "readout weights",
-    S.family: "the task: S_k is the response that is wanted at lag k",
+    S.symbol: "the task: S_k is the response that is wanted at lag k",
     w(k): "w_k, how many times lag k counts in the loss (1 if only the last step is scored)",
 }
 

@@ -7,7 +7,7 @@ from sympy import Identity, MatrixSymbol, Sum, Trace, ZeroMatrix
 
 from derivations.checks import Zero
 from derivations.frame import Step
-from derivations.lag_sums import MatrixSum, Member, T, k, l, unrolled
+from derivations.lag_sums import Family, MatrixSum, T, k, l, unrolled
 from derivations.matrix_words import coefficients, rate_of_change
 from derivations.t16_symbols import STEPS_TRIED, F, N, S, U, V, W, dU, dV, dW, n, w
 
@@ -15,13 +15,7 @@ __all__ = ["FORMULAS", "NOTATION", "STEPS", "Sigma"]
 
 a, a_U, a_W, a_V = sp.symbols("a a_U a_W a_V", positive=True)
 gU, gW = MatrixSymbol("gU", N, n), MatrixSymbol("gW", N, N)
-covariance = MatrixSymbol("Sigma", n, n)
-
-
-def Sigma(first, second):
-    """Covariance of the inputs at two lags."""
-    return Member(covariance, first, second)
-
+Sigma = Family("Sigma", n, n)  # covariance of the inputs at two lags
 
 FORMULAS = {
     "drift": (a_U - a_W) * (dU * U.T + U * dU.T) - (a_V - a_W) * (dV.T * V + V.T * dV),
@@ -46,7 +40,7 @@ NOTATION = {
     a: "leak: h_t = (1 - a) h_(t-1) + a (W h_(t-1) + U x_t)",
     gU: "flow_U of the network leaky_U, leaky_W, V",
     gW: "flow_W of the network leaky_U, leaky_W, V",
-    covariance: "Sigma_kl = E[x_(T-k) x_(T-l)'], any covariance over lags and channels",
+    Sigma.symbol: "Sigma_kl = E[x_(T-k) x_(T-l)'], any covariance over lags and channels",
 }
 
 

@@ -13,21 +13,7 @@ from derivations.lag_sums import Member, T, explicit, k, l, unrolled
 from derivations.matrix_words import expand_traces
 from derivations.t16_symbols import C, N, m, n, w
 from derivations.t16_variants import Sigma
-from derivations.t17_symbols import (
-    DRIVEN,
-    DRIVEN_0,
-    K0,
-    KERNEL,
-    KERNEL_0,
-    LAGS,
-    READ,
-    READ_0,
-    Gc,
-    Gc0,
-    Go,
-    Go0,
-    K,
-)  # fmt: skip
+from derivations.t17_symbols import K0, LAGS, Gc, Gc0, Go, Go0, K
 
 __all__ = ["FORMULAS", "NOTATION", "STEPS"]
 
@@ -69,16 +55,16 @@ FORMULAS = {
 NOTATION = {
     a: "a lag",
     b: "a lag",
-    DRIVEN_0: "G^c_kl at the start",
-    READ_0: "G^o_kl at the start",
-    KERNEL_0: "K_kl at the start",
-    Sigma(k, l).args[0]: "Sigma_kl = E[x_(T-k) x_(T-l)']",
+    Gc0.symbol: "G^c_kl at the start",
+    Go0.symbol: "G^o_kl at the start",
+    K0.symbol: "K_kl at the start",
+    Sigma.symbol: "Sigma_kl = E[x_(T-k) x_(T-l)']",
 }
 
 
 def _start(expression):
     """The same at the start."""
-    return expression.xreplace({DRIVEN: DRIVEN_0, READ: READ_0})
+    return expression.xreplace({Gc.symbol: Gc0.symbol, Go.symbol: Go0.symbol})
 
 
 def _written(expression, sizes, given=None):
@@ -119,7 +105,7 @@ def _without_recurrent(kernel_inner_product, kernel_inner_product_VU, kernel_V, 
     parts = kernel_V + kernel_U
     for sizes in ({m: 1, n: 1}, {m: 2, n: 1}, {m: 1, n: 2}, {m: 2, n: 2}):
         at = {T: 2}
-        meaning = {KERNEL: parts, KERNEL_0: _start(parts)}
+        meaning = {K.symbol: parts, K0.symbol: _start(parts)}
         whole = _written(unrolled(kernel_inner_product.xreplace(meaning), at), sizes)
         yield whole - _written(unrolled(kernel_inner_product_VU, at), sizes)
 
@@ -137,7 +123,7 @@ def _last_state(
         for family in (lambda x: Member(start, x), C)
     )
     defined = Trace(before.T * before * now.T * now)
-    grams = {DRIVEN_0: driven_gram.xreplace({C.family: start})}
+    grams = {Gc0.symbol: driven_gram.xreplace({C.symbol: start})}
     moments = {
         unrolled(Sigma(x, y), {}): inputs[x] * inputs[y].T
         for x in range(steps)

@@ -12,7 +12,7 @@ from derivations.lag_sums import MatrixSum, T, k, l, unrolled
 from derivations.matrix_words import coefficients, entries, rate_of_change
 from derivations.t16_recurrent_flow import DERIVATION as T16
 from derivations.t16_symbols import NOTATION, STEPS_TRIED, C, E, N, O, U, V, W, i, j, m, n
-from derivations.t17_symbols import DRIVEN, KERNEL, LAGS, READ, Gc, Go
+from derivations.t17_symbols import LAGS, Gc, Go, K
 
 __all__ = ["DERIVATION", "SIZES"]
 
@@ -37,7 +37,7 @@ FORMULAS = {
 }
 
 SIZES = ({N: 1, n: 1, m: 1}, {N: 2, n: 1, m: 1}, {N: 2, n: 1, m: 2}, {N: 2, n: 2, m: 1})
-_SPELLED = {C.family: T16.claims["driven"], O.family: T16.claims["read"]}
+_SPELLED = {C.symbol: T16.claims["driven"], O.symbol: T16.claims["read"]}
 
 
 def _flows(steps, given=None):
@@ -73,7 +73,7 @@ def _acts(
 ):  # fmt: skip
     steps = 3
     pairs = ((response_rate_V, kernel_V), (response_rate_U, kernel_U), (response_rate_W, kernel_W))
-    grams = {DRIVEN: driven_gram, READ: read_gram}  # G_kl is the transpose of G_lk
+    grams = {Gc.symbol: driven_gram, Go.symbol: read_gram}  # G_kl is the transpose of G_lk
     for sizes in SIZES:
 
         def written(claim, sizes=sizes, **at):
@@ -109,7 +109,7 @@ def _jacobian(closed, kernel_V, kernel_U, kernel_W):
 
 
 def _falling(closed, loss_rate):
-    errors = {E.family: T16.claims["error"]}
+    errors = {E.symbol: T16.claims["error"]}
     for steps in STEPS_TRIED[:3]:
         moved = rate_of_change(unrolled(T16.claims["loss"], {T: steps}), _flows(steps, errors))
         claimed = closed(loss_rate).xreplace(_SPELLED).xreplace(errors)
@@ -165,12 +165,12 @@ DERIVATION = Derivation(
         **NOTATION,
         i: "a place between the input and W, or W and the readout",
         j: "another place",
-        E.family: "E_k, the error at lag k (T16)",
-        C.family: "C_k = W^k U (T16)",
-        O.family: "O_k = V W^k (T16)",
+        E.symbol: "E_k, the error at lag k (T16)",
+        C.symbol: "C_k = W^k U (T16)",
+        O.symbol: "O_k = V W^k (T16)",
         **t17_measures.NOTATION,
     },
-    shorthand={DRIVEN: "driven_gram", READ: "read_gram", KERNEL: "kernel"},
+    shorthand={Gc.symbol: "driven_gram", Go.symbol: "read_gram", K.symbol: "kernel"},
     formulas=FORMULAS,
     steps=STEPS,
     sources=(

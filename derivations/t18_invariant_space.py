@@ -7,7 +7,7 @@ from sympy import MatrixSymbol, Trace, ZeroMatrix
 
 from derivations.checks import Substitution, Zero
 from derivations.frame import Derivation, Step
-from derivations.lag_sums import MatrixSum, Member, T, k, unrolled
+from derivations.lag_sums import Family, MatrixSum, T, k, unrolled
 from derivations.matrix_words import coefficients, expand_traces, orthonormal, words
 from derivations.t16_recurrent_flow import DERIVATION as T16
 from derivations.t16_symbols import NOTATION, STEPS_TRIED, C, E, N, O, S, U, V, W, i, j, m, n, w
@@ -42,17 +42,9 @@ FRAME = orthonormal(P) | _beyond(
 )
 
 
-def _family(name, *shape):
-    symbol = MatrixSymbol(name, *shape)
-    return symbol, lambda lag: Member(symbol, lag)
-
-
-_driven, c = _family("c", p, n)
-_read, o = _family("o", m, p)
-_response, f = _family("f", m, n)
-_error, e = _family("e", m, n)
-_out, out = _family("C^out", N, n)
-_unread, unread = _family("O^out", m, N)
+c, o = Family("c", p, n), Family("o", m, p)
+f, e = Family("f", m, n), Family("e", m, n)
+out, unread = Family("C^out", N, n), Family("O^out", m, N)
 
 FORMULAS = {
     "input": P * B,
@@ -175,8 +167,8 @@ def _escape(
     small_flow_B, small_flow_G, small_flow_A, small_driven, small_read,
 ):  # fmt: skip
     large = _leaky(leaky_input, leaky_recurrent, leaky_readout)
-    spelled = {C.family: T16.claims["driven"], O.family: T16.claims["read"]}
-    same_errors = {_driven: small_driven, _read: small_read, _error: E.family}
+    spelled = {C.symbol: T16.claims["driven"], O.symbol: T16.claims["read"]}
+    same_errors = {c.symbol: small_driven, o.symbol: small_read, e.symbol: E.symbol}
     flow_B, flow_G, flow_A = (
         x.xreplace(same_errors) for x in (small_flow_B, small_flow_G, small_flow_A)
     )
@@ -273,15 +265,15 @@ DERIVATION = Derivation(
         Y: "what W' maps out of it, over epsilon",
         X_U: "U beyond the space, over epsilon",
         X_V: "V beyond the space, over epsilon",
-        E.family: "E_k, the error at lag k (T16)",
+        E.symbol: "E_k, the error at lag k (T16)",
     },
     shorthand={
-        _driven: "small_driven",
-        _read: "small_read",
-        _response: "small_response",
-        _error: "small_error",
-        _out: "leak_driven",
-        _unread: "leak_read",
+        c.symbol: "small_driven",
+        o.symbol: "small_read",
+        f.symbol: "small_response",
+        e.symbol: "small_error",
+        out.symbol: "leak_driven",
+        unread.symbol: "leak_read",
     },
     formulas=FORMULAS,
     steps=STEPS,

@@ -58,7 +58,7 @@ FORMULAS = {
 def _aligned(closed, aligned_U, aligned_W, aligned_V, aligned_S):
     """The flow of T16 is Q, L and O around the flow of T16 of the small matrices."""
     sized = {N: p, n: p, m: p}
-    task = S(k).args[0]
+    task = S.symbol
     small = {U: u_, W: a_, V: v_, task: s_}
     for steps in STEPS_TRIED:
         for name, left, right in (

@@ -6,7 +6,7 @@ import pytest
 import sympy as sp
 
 from derivations import pages
-from derivations.lag_sums import MatrixSum, Member, T, explicit, k, l, scalar, unrolled
+from derivations.lag_sums import Family, MatrixSum, Member, T, explicit, k, l, scalar, unrolled
 from derivations.matrix_words import coefficients, entries, words
 
 N, i, j = sp.symbols("N i j", integer=True)
@@ -40,6 +40,12 @@ def test_powers_are_words_and_a_power_that_is_none_is_a_letter_of_its_own():
     assert list(words(unrolled(W**k, {k: 3}))) == [((W, False),) * 3]
     ((word,), *_) = words(unrolled(W ** (k - 1), {k: 0}))
     assert word[0] not in {W, W.T}
+
+
+def test_a_family_gives_its_members():
+    family = Family("A", N, N)
+    assert family.symbol == A
+    assert family(k, i + 1) == Member(A, k, i + 1)
 
 
 def test_a_family_that_stands_for_a_formula_is_it_at_its_lags():
