@@ -49,13 +49,13 @@ def _flows(closed, flow_U, flow_W, flow_V, steps):
 
 
 def _rates(closed, flow_U, flow_W, flow_V, conserved, drift, conserved_at_rates):
+    yield coefficients(conserved_at_rates.xreplace({a_U: 1, a_W: 1, a_V: 1}) - conserved)
     for steps in STEPS_TRIED:
         flows = _flows(closed, flow_U, flow_W, flow_V, steps)
         rates = {x: y * z for x, y, z in zip((U, W, V), (a_U, a_W, a_V), flows, strict=True)}
+        yield coefficients(rate_of_change(conserved_at_rates, rates))
         moved = rate_of_change(conserved, rates)
         yield coefficients(moved - unrolled(closed(drift), {T: steps}))
-        yield coefficients(rate_of_change(conserved_at_rates, rates))
-    yield coefficients(conserved_at_rates.xreplace({a_U: 1, a_W: 1, a_V: 1}) - conserved)
 
 
 def _leak(response, leaky_W, leaky_U):
