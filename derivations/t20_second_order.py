@@ -36,6 +36,13 @@ FORMULAS = {
     / 12,
     "second_order_W_squared": K_W * s**2 / K**2 + (C4 / K**4 - 2 * K_W * F3 / K**5) * s**4,
     "rank_slope_1": -4 * x * y * (x + y) * g**4 / (3 * K**5),
+    "rank_slope_2": (
+        g**6 * _lengths + 4 * g**4 * x * y * (x + y)
+    ) / (12 * K**4)
+    - 8 * g**6 * x * y
+    * (2 * g**4 * (x + y) + g**2 * _squares + x * y * (x + y))
+    / (3 * K**5),
+    "rank_slope_2_equal": -(g**6) * u**6 * (g**2 + x) * (25 * g**2 + 12 * x) / (3 * K**5),
     "law_error_1": -4 * x * y * (x + y) * gap / (15 * K**7),
 }  # fmt: skip
 
@@ -97,11 +104,17 @@ def _solved(second_order_W_squared):
     yield sp.expand(claimed - sum(claimed.coeff(s, n) * s**n for n in range(5)))
 
 
-def _slope(second_order_W_squared, rank_slope_1, climb_1, stretch_1, typical_kernel_W):
-    second = second_order_W_squared.subs(
-        {F3: climb_1, C4: stretch_1, K_W: typical_kernel_W.subs(k, 1)}
-    )
-    return sp.diff(second, nu) - rank_slope_1 * s**4
+def _slope(
+    second_order_W_squared, rank_slope_1, rank_slope_2, rank_slope_2_equal, climb_1, stretch_1,
+    climb_2, stretch_2, typical_kernel, typical_kernel_W,
+):  # fmt: skip
+    claims = ((rank_slope_1, climb_1, stretch_1), (rank_slope_2, climb_2, stretch_2))
+    for lag, (slope, cubic, quartic) in enumerate(claims, 1):
+        part = typical_kernel_W.subs(k, lag)
+        second = second_order_W_squared.subs({F3: cubic, C4: quartic, K_W: part})
+        yield sp.diff(second, nu) - slope * s**4
+    equal = typical_kernel.subs({k: 2, v: u})
+    yield (rank_slope_2.subs(v, u) - rank_slope_2_equal).subs(K, equal)
 
 
 def _third(law_error_1, typical_kernel_W):
@@ -134,10 +147,12 @@ STEPS = (
         Zero(_solved),
     ),
     Step(
-        ("rank_slope_1",),
-        "Its slope in nu = N/PR at lag 1, over s^4: never positive. The lower the rank, the more "
-        "U and V speed each other up through W (the words W W'W W'), and the less is left to W: "
-        "|W - W(0)| rises with rank, unlike in two layers.",
+        ("rank_slope_1", "rank_slope_2", "rank_slope_2_equal"),
+        "Its slope in nu = N/PR at lags 1 and 2, over s^4. At lag 1 it is never positive: the "
+        "lower the rank, the more U and V speed each other up through W (the words W W'W W'), and "
+        "the less is left to W. So |W - W(0)| rises with rank, unlike in two layers. At lag 2 "
+        "this holds for u = v (the third claim), and not if one of them is much the smaller: "
+        "what is left of the slope for v = 0 is 3 g^6 u^4/(12 K^4) > 0.",
         Zero(_slope),
     ),
     Step(

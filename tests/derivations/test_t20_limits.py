@@ -135,6 +135,15 @@ def test_the_slope_in_rank_and_the_gap_of_the_law():
     found = {nu: change_of_W(typical(x, 3, u, v), 1, size)[1] for nu, x in CHAINS.items()}
     slope = (found[3.0] - found[1.5]) / 1.5 / size**4
     assert slope == pytest.approx(value("rank_slope_1", **given), rel=0.05)
+    for v_now, sign in ((0.8, -1), (0.1, 1)):
+        ends = {"u": u, "v": v_now}
+        found = {nu: change_of_W(typical(x, 4, **ends), 2, size / 5)[1] for nu, x in CHAINS.items()}
+        slope = (found[3.0] - found[1.5]) / 1.5 / (size / 5) ** 4
+        claimed = value("rank_slope_2", **given | ends | {"k": 2})
+        assert slope == pytest.approx(claimed, rel=0.05)
+        assert np.sign(claimed) == sign
+    equal = given | {"u": v, "k": 2}
+    assert value("rank_slope_2_equal", **equal) == pytest.approx(value("rank_slope_2", **equal))
     # Another third moment: a third coupling.
     size, third = 0.2, 0.5
     longer = typical([*CHAINS[3.0], third], 4, u, v)
