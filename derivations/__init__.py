@@ -33,6 +33,11 @@ MODULES = {
     "T13": "t13_gradient_descent",
     "T14": "t14_random_tasks",
     "T15": "t15_krylov",
+    "T16": "t16_recurrent_flow",
+    "T17": "t17_recurrent_kernel",
+    "T18": "t18_invariant_space",
+    "T19": "t19_recurrent_modes",
+    "T20": "t20_typical_start",
 }
 
 

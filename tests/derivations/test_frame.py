@@ -252,6 +252,13 @@ def test_no_derivation_imports_the_library():
     assert "richlazy" not in imported
 
 
+@pytest.mark.parametrize("name", derivations.MODULES)
+def test_no_two_symbols_of_a_derivation_have_one_name(name):
+    derivation = derivations.load(name)
+    names = [str(symbol) for symbol in (*derivation.notation, *derivation.shorthand)]
+    assert len(names) == len(set(names))
+
+
 def test_the_examples_in_the_readme_run():
     readme = Path(derivations.__file__).parent / "README.md"
     outcome = doctest.testfile(str(readme), module_relative=False, encoding="utf-8")
