@@ -24,6 +24,9 @@ from tests.theory.deep.cases import (
     reference,
     velocity,
 )
+from tests.theory.deep.cases import (
+    layers as as_layers,
+)
 
 
 @pytest.mark.parametrize("sizes", SHAPES)
@@ -335,3 +338,24 @@ def test_a_network_object_and_its_layers_agree(random_case, largest_error):
     found = deep.solve([start.first, start.readout], task).measures([0.5, np.inf])
     wanted = solve(Network(start.first, start.readout), task).measures([0.5, np.inf])
     assert largest_error(found, wanted) < 1e-8
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_tiny_weights_leave_zero_as_the_gradient_says(layers):
+    # far from every saddle's rest: weights of 1e-8 against SciPy at a tolerance far below them
+    rng = np.random.default_rng(layers)
+    sizes = [3, *[3] * (layers - 1), 2]
+    weights = [1e-8 * rng.standard_normal((b, a)) for a, b in pairwise(sizes)]
+    task = Task(rng.standard_normal((2, 3)))
+    t = 6.0 if layers == 2 else 1e7
+
+    def right(_, y):
+        return np.concatenate([x.ravel() for x in velocity(as_layers(y, weights), task)])
+
+    start = np.concatenate([w.ravel() for w in weights])
+    end = solve_ivp(right, (0.0, t), start, "DOP853", rtol=1e-12, atol=1e-24).y[:, -1]
+    wanted = as_layers(end, weights)
+    moved = np.linalg.norm(end - start)
+    assert moved > 1e-9
+    off = [a - b for a, b in zip(deep.solve(weights, task).weights(t), wanted, strict=True)]
+    assert np.linalg.norm(np.concatenate([x.ravel() for x in off])) < 1e-8 * moved
