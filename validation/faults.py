@@ -7,7 +7,8 @@ turned, a constant moved, a `not` dropped, two arguments swapped, a statement de
 changed), and the tests of that module's room are run on it with a time limit. One line of JSON a
 fault says how it ended. A run that is started again goes on where it was: take the line of a
 survivor out of the file to try it against new tests. A fault is named by its line, so a file
-belongs to one state of the library. A fault that survives either changes nothing that anyone could see, or shows a missing test.
+belongs to one state of the library. What survives either changes nothing that anyone could see,
+or shows a missing test.
 """
 
 from __future__ import annotations
@@ -213,7 +214,7 @@ def main(arguments: list[str] | None = None) -> None:
             take = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
             take(ROOT / name, copied / name)
         for module in _modules(given.parts):
-            source = (ROOT / module).read_text()
+            source = (copied / module).read_text()
             for line, what, changed in chosen(source, given.each, f"{given.seed} {module}"):
                 fault = f"{module.relative_to(LIBRARY)}:{line} {what}"
                 if fault in known:
