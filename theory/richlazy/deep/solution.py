@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.deep import mode
-from richlazy.deep.flow import Products, Small, integrate
+from richlazy.deep.flow import Products, Small
+from richlazy.deep.integrate import integrate
 from richlazy.deep.parts import assembled, parts_of
 from richlazy.deep.reduction import reduced
 from richlazy.errors import real_array
