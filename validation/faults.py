@@ -104,11 +104,17 @@ def _values(node: ast.AST) -> Iterator[Fault]:
         elif isinstance(value, float):
             new = value * 1.5 if value else 1.0
             yield node.lineno, f"constant {value}->{new}", _set(node, "value", new)
-    elif isinstance(node, ast.Call) and len(node.args) > 1:
+    elif isinstance(node, ast.Call) and len(node.args) > 1 and _ordered(node):
         swapped = [node.args[1], node.args[0], *node.args[2:]]
         same = ast.dump(node.args[0]) == ast.dump(node.args[1])
         if not same and not any(isinstance(a, ast.Starred) for a in node.args[:2]):
             yield node.lineno, "swap two arguments", _set(node, "args", swapped)
+
+
+def _ordered(call: ast.Call) -> bool:
+    """Whether it matters which argument comes first."""
+    either = ("hypot", "maximum", "minimum", "logaddexp", "max", "min")
+    return ast.unparse(call.func).split(".")[-1] not in either
 
 
 def _statements(node: ast.AST) -> Iterator[Fault]:
