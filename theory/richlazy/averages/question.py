@@ -21,6 +21,7 @@ __all__ = ["Average", "Question", "asked"]
 Average: TypeAlias = Literal["closed form", "law", "typical", "sample"]
 
 _TASKS, _FEWER, _COSTLY = 200, 20, 100
+_MOST = 10**6  # the mean is then known to a thousandth of the spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ def asked(
     """
     g, m = float(positive(strength, "strength", ndim=0)), integer(outputs, "outputs")
     time = float(times(t, ndim=0))
-    count = None if tasks is None else integer(tasks, "tasks", least=2)
+    count = None if tasks is None else integer(tasks, "tasks", least=2, most=_MOST)
     rng = generator(0 if rng is None else rng)
     found, matrix = _understood(start, inputs)
     if found is None:
