@@ -1,10 +1,10 @@
 """One plain sentence: whether a start learns richly or lazily, and against what.
 
-The measure is kernel alignment KA. At `LAZY` and above learning is called lazy, at `RICH` and below
-rich (60 degrees between the kernel before and after), in between neither. Beside it stand a flat
-full-rank start and a Gaussian one of the same size and norm, over random tasks of the same strength,
-number of outputs and time; a start is richer or lazier than one of them if the two differ by more
-than `CLOSE` and two standard errors.
+The measure is kernel alignment KA. At `LAZY` and above learning is called lazy, at `RICH` and
+below rich (60 degrees between the kernel before and after), in between neither. Beside it stand a
+flat full-rank start and a Gaussian one of the same size and norm, over random tasks of the same
+strength, number of outputs and time; a start is richer or lazier than one of them if the two
+differ by more than `CLOSE` and two standard errors.
 """
 
 from __future__ import annotations
