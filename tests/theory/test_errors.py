@@ -149,3 +149,18 @@ def test_integers_have_a_least_value():
         errors.integer(0, "x")
     with pytest.raises(ValueError, match=r"^x must be at least 2; it is 1.0$"):
         errors.integer(1.0, "x", least=2)
+
+
+def test_counts_stay_where_float64_counts():
+    assert errors.integer(2**53, "n") == 2**53
+    for beyond in (2**53 + 1, 10**20, 10**400, 1e308, np.int64(2**62)):
+        with pytest.raises(ValueError, match="n must be at most 9007199254740992"):
+            errors.integer(beyond, "n")
+    with pytest.raises(ValueError, match=r"n must be at most 7; it is 8\.0"):
+        errors.integer(8.0, "n", most=7)
+    assert errors.integer(7, "n", most=7) == 7
+    assert errors.counts([1, 2**53], "n").tolist() == [1.0, 2.0**53]
+    with pytest.raises(
+        ValueError, match=r"n must be at most 2\*\*53; its largest value is 1e\+308"
+    ):
+        errors.counts([1.0, 1e308], "n")
