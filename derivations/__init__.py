@@ -1,8 +1,8 @@
 """Symbolic write-ups of the project's formulas, each line of them checked by SymPy.
 
-One module per statement, known by the same id (T1, T2, ...) in the docstrings of the numeric
-functions and in the tests. Nothing here imports the library: a check that shares its
-simplifications with what it checks proves nothing.
+One module per statement, or a folder where it has parts, known by the same id (T1, T2, ...) in the
+docstrings of the numeric functions and in the tests. Nothing here imports the library: a check that
+shares its simplifications with what it checks proves nothing.
 
 ``python -m derivations`` lists the statements, ``python -m derivations T6`` prints one.
 """
@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from derivations.frame import Derivation
+    from derivations.frame.derivation import Derivation
 
 __all__ = ["MODULES", "load"]
 

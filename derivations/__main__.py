@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f'derivations need {needed}: pip install "richlazy[derivations]"', file=sys.stderr)
         return 2
     # Only now, because SymPy is an extra: everything above must run without it.
-    from derivations.render import render
+    from derivations.frame.render import render
 
     derivation = load(options.id)
     print(render(derivation, latex=options.latex))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Identity, MatrixSymbol, Sum, Symbol, Trace, ZeroMatrix
 
-from derivations.checks import Zero
-from derivations.frame import Derivation, Step
-from derivations.matrix_words import entries, rate_of_change
+from derivations.frame.checks import Zero
+from derivations.frame.derivation import Derivation, Step
+from derivations.frame.matrix_words import entries, rate_of_change
 
 __all__ = ["DERIVATION", "W1", "W2", "Sxx", "Syx", "W_star", "d", "h", "m"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sympy as sp
 from sympy import MatrixSymbol, sqrt
 
-from derivations.checks import Substitution, Zero
-from derivations.frame import Derivation, Step
-from derivations.matrix_words import orthonormal, words
+from derivations.frame.checks import Substitution, Zero
+from derivations.frame.derivation import Derivation, Step
+from derivations.frame.matrix_words import orthonormal, words
 from derivations.t01_gradient_flow import DERIVATION as T1
 from derivations.t01_gradient_flow import W1, W2, Sxx, Syx, W_star, d, h, m
 

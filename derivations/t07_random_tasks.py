@@ -5,10 +5,10 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Rational, gamma, sqrt
 
-from derivations.checks import Zero
-from derivations.frame import Derivation, Step
+from derivations.frame.checks import Zero
+from derivations.frame.derivation import Derivation, Step
 from derivations.t06_flat_low_rank import DERIVATION as T6
-from derivations.t06_symbols import alpha, c, d, g, m, mu, r, s, sigma
+from derivations.t06_flat_low_rank.symbols import alpha, c, d, g, m, mu, r, s, sigma
 
 __all__ = ["DERIVATION"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Identity, MatrixSymbol, Trace, gamma, sqrt
 
-from derivations.checks import Substitution, Zero, hypergeometric_term
-from derivations.frame import Derivation, Step
-from derivations.matrix_words import coefficients, expand_traces, orthonormal
+from derivations.frame.checks import Substitution, Zero, hypergeometric_term
+from derivations.frame.derivation import Derivation, Step
+from derivations.frame.matrix_words import coefficients, expand_traces, orthonormal
 from derivations.t01_gradient_flow import DERIVATION as T1
 from derivations.t01_gradient_flow import W1, W2, Sxx, Syx, d, h, m
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sympy as sp
 from sympy import Identity, KroneckerProduct, MatrixSymbol, Trace
 
-from derivations.checks import Substitution, Zero
-from derivations.frame import Derivation, Step
-from derivations.matrix_words import (
+from derivations.frame.checks import Substitution, Zero
+from derivations.frame.derivation import Derivation, Step
+from derivations.frame.matrix_words import (
     coefficients,
     entries,
     expand_traces,

@@ -16,9 +16,9 @@ from sympy import (
     tan,
 )
 
-from derivations.checks import Substitution, Zero
-from derivations.frame import Derivation, Step
-from derivations.matrix_words import expand_traces, orthonormal, rate_of_change
+from derivations.frame.checks import Substitution, Zero
+from derivations.frame.derivation import Derivation, Step
+from derivations.frame.matrix_words import expand_traces, orthonormal, rate_of_change
 from derivations.t01_gradient_flow import DERIVATION as T1
 from derivations.t01_gradient_flow import W1, W2, B, G, R, Sxx, Syx, d, h, m
 

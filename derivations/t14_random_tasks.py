@@ -7,9 +7,9 @@ from functools import lru_cache
 import sympy as sp
 from sympy import Identity, MatrixSymbol, Symbol
 
-from derivations.checks import Substitution, Zero
-from derivations.frame import Derivation, Step
-from derivations.matrix_words import coefficients, orthonormal
+from derivations.frame.checks import Substitution, Zero
+from derivations.frame.derivation import Derivation, Step
+from derivations.frame.matrix_words import coefficients, orthonormal
 from derivations.t01_gradient_flow import DERIVATION as T1
 from derivations.t01_gradient_flow import W1, W2, E, Sxx, Syx, d, h, m
 

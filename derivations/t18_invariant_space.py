@@ -5,12 +5,28 @@ from __future__ import annotations
 import sympy as sp
 from sympy import MatrixSymbol, Trace, ZeroMatrix
 
-from derivations.checks import Substitution, Zero
-from derivations.frame import Derivation, Step
-from derivations.lag_sums import Family, MatrixSum, T, k, unrolled
-from derivations.matrix_words import coefficients, expand_traces, orthonormal, words
+from derivations.frame.checks import Substitution, Zero
+from derivations.frame.derivation import Derivation, Step
+from derivations.frame.lag_sums import Family, MatrixSum, T, k, unrolled
+from derivations.frame.matrix_words import coefficients, expand_traces, orthonormal, words
 from derivations.t16_recurrent_flow import DERIVATION as T16
-from derivations.t16_symbols import NOTATION, STEPS_TRIED, C, E, N, O, S, U, V, W, i, j, m, n, w
+from derivations.t16_recurrent_flow.symbols import (
+    NOTATION,
+    STEPS_TRIED,
+    C,
+    E,
+    N,
+    O,
+    S,
+    U,
+    V,
+    W,
+    i,
+    j,
+    m,
+    n,
+    w,
+)
 
 __all__ = ["DERIVATION"]
 

@@ -57,7 +57,7 @@ html_title = f"{project} {release}"
 
 def write_derivations(app: Any) -> None:
     """Write the pages that come from `derivations`, whose steps are checked on the way."""
-    from derivations.pages import write
+    from derivations.frame.pages import write
 
     write(DOCS / "derivations")
 

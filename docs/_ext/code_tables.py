@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import richlazy
-from derivations.pages import ROOT, cells, linked
-from derivations.table import ROWS, Row
+from derivations.frame.pages import ROOT, cells, linked
+from derivations.frame.table import ROWS, Row
 
 if TYPE_CHECKING:
     from rooms import House

@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 from scipy.integrate import solve_ivp
 
-from derivations.lag_sums import unrolled
+from derivations.frame.lag_sums import unrolled
 
 
 class Weights(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 import sympy as sp
 
 from derivations import MODULES, load
-from derivations.frame import CheckError
+from derivations.frame.derivation import CheckError
 
 CLAIMS = [(name, claim) for name in MODULES for claim in load(name).formulas]
 

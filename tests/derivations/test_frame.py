@@ -13,11 +13,11 @@ import pytest
 import sympy as sp
 
 import derivations
-from derivations.checks import Certificate, Substitution, Zero, remainder
-from derivations.frame import CheckError, Derivation, Step
-from derivations.matrix_words import coefficients, entries, expand_traces, orthonormal
-from derivations.matrix_words import rate_of_change as rate
-from derivations.render import render
+from derivations.frame.checks import Certificate, Substitution, Zero, remainder
+from derivations.frame.derivation import CheckError, Derivation, Step
+from derivations.frame.matrix_words import coefficients, entries, expand_traces, orthonormal
+from derivations.frame.matrix_words import rate_of_change as rate
+from derivations.frame.render import render
 
 x, y, growth = sp.symbols("x y growth", positive=True)
 

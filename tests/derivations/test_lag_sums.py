@@ -5,9 +5,19 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from derivations import pages
-from derivations.lag_sums import Family, MatrixSum, Member, T, explicit, k, l, scalar, unrolled
-from derivations.matrix_words import coefficients, entries, words
+from derivations.frame import pages
+from derivations.frame.lag_sums import (
+    Family,
+    MatrixSum,
+    Member,
+    T,
+    explicit,
+    k,
+    l,
+    scalar,
+    unrolled,
+)
+from derivations.frame.matrix_words import coefficients, entries, words
 
 N, i, j = sp.symbols("N i j", integer=True)
 A, W = sp.MatrixSymbol("A", N, N), sp.MatrixSymbol("W", N, N)

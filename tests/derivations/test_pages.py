@@ -7,10 +7,11 @@ import re
 import pytest
 import sympy as sp
 
-from derivations import load, pages
-from derivations.checks import Zero
-from derivations.frame import CheckError, Derivation, Step
-from derivations.table import ROWS
+from derivations import load
+from derivations.frame import pages
+from derivations.frame.checks import Zero
+from derivations.frame.derivation import CheckError, Derivation, Step
+from derivations.frame.table import ROWS
 
 x = sp.Symbol("x", positive=True)
 A = sp.MatrixSymbol("A", sp.Symbol("n", integer=True), sp.Symbol("p", integer=True) - 1)
@@ -43,7 +44,7 @@ def test_a_page_has_everything_of_its_derivation():
         named = f"{{py:obj}}`richlazy.{row.function}`" in text
         assert named or row.id != "T6"
     assert "<../../tests/theory/formulas/test_low_rank.py>" in text
-    assert "<../../derivations/t06_flat_low_rank.py>" in text
+    assert "<../../derivations/t06_flat_low_rank/__init__.py>" in text
 
 
 def test_words_stay_words():

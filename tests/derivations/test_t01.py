@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import approx_fprime
 
 from derivations import load
-from derivations.matrix_words import entries
+from derivations.frame.matrix_words import entries
 from derivations.t01_gradient_flow import SIZES, W1, W2, Sxx, Syx, W_star, d, h, m
 from tests.derivations.deep_flow import DeepFlow
 

@@ -13,7 +13,7 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from derivations import load
-from derivations.t05_symbols import F, M, P, Q, T, Z
+from derivations.t05_lambda_balanced.symbols import F, M, P, Q, T, Z
 
 T5 = load("T5")
 TIMES = (0.0, 0.2, 0.6, 1.5)  # the formula as it stands loses digits like e^{2 kappa t}

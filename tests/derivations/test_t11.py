@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from derivations import load
-from derivations.matrix_words import entries
+from derivations.frame.matrix_words import entries
 from derivations.t01_gradient_flow import d, m
 from derivations.t11_reduced_flow import B0, R0, Bt, C, Rt, S
 

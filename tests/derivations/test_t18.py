@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from derivations import load
-from derivations.lag_sums import T, k
+from derivations.frame.lag_sums import T, k
 from tests.derivations.recurrent_flow import (
     Weights,
     flowed,

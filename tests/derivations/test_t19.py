@@ -8,7 +8,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from derivations import load
-from derivations.lag_sums import T
+from derivations.frame.lag_sums import T
 from tests.derivations.recurrent_flow import Weights, flowed, numbers
 
 T19 = load("T19")

@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import approx_fprime, brentq
 
 from derivations import load
-from derivations.lag_sums import T, k
+from derivations.frame.lag_sums import T, k
 from tests.derivations.recurrent_flow import (
     Weights,
     flowed,

@@ -13,7 +13,7 @@ import pytest
 
 import richlazy as rl
 from derivations import MODULES
-from derivations.table import ROWS
+from derivations.frame.table import ROWS
 from validation import STUDIES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.colors import same_color
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from derivations.table import ROWS
+from derivations.frame.table import ROWS
 from docs._ext import code_tables as tables
 from docs._ext import rooms
 
