@@ -120,7 +120,7 @@ class _Point:
         self.problem = problem
         self.u, self.w, self.v = (x + c for x, c in zip(problem[:3], change, strict=True))
         self.steps = problem.steps
-        s, self.outputs, self.size = problem.target.shape
+        s, self.outputs, self.wide = problem.target.shape
         self.channels = self.u.shape[-1]
         self.c = controls(self.w, self.u, self.steps)  # (s, T, p, n)
         self.o = reads(self.w, self.v, self.steps)  # (s, T, m, p)
@@ -132,7 +132,7 @@ class _Point:
         pulled = self._pulled_coordinates()
         triangle = _triangle(np.swapaxes(pulled, -1, -2))
         self.basis, values, _ = np.linalg.svd(np.swapaxes(triangle, -1, -2), full_matrices=False)
-        self.rates = np.zeros((s, self.outputs * self.size))
+        self.rates = np.zeros((s, self.outputs * self.wide))
         self.rates[:, : values.shape[-1]] = values**2
         if self.basis.shape[-1] < self.basis.shape[-2]:  # fewer weights than responses
             self.basis = np.linalg.qr(self.basis, mode="complete")[0]
@@ -153,7 +153,7 @@ class _Point:
     def _pulled_coordinates(self) -> Array:
         """J' z of every unit vector z over (output, lag, channel), (s, T m n, ...)."""
         t, m, n = self.steps, self.outputs, self.channels
-        unit = np.eye(m * self.size).reshape(-1, m, self.size)
+        unit = np.eye(m * self.wide).reshape(-1, m, self.wide)
         carried = self._hankel(self.seen(unit))
         outer = _triangle(np.swapaxes(self._wide_reads, -1, -2))  # (s, a, T m)
         inner = _triangle(self._wide_controls)  # (s, b, T n)
@@ -192,6 +192,9 @@ class _Point:
 
     def step(self, lengths: Array) -> _Step:
         return _Step(self, lengths)
+
+    def size(self, missed: Sequence[Array]) -> Array:
+        return total_norm(missed)
 
     def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         return at_rest(self, size, rtol)
