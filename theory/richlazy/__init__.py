@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         modes,
         several_outputs,
     )
+    from richlazy.integration.stages import Curriculum
     from richlazy.laziness import (
         Laziness,
         kernel_alignment,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from richlazy.start.network import Network
     from richlazy.start.task import Task
     from richlazy.two_layer import descent, riccati
-    from richlazy.two_layer.sequences import Curriculum, path_length, sequence
+    from richlazy.two_layer.sequences import path_length, sequence
     from richlazy.two_layer.solution import Solution
     from richlazy.two_layer.solve import predict, solve
 
@@ -69,7 +70,7 @@ _MODULES = {
     "spectrum": "start.spectrum",
 }
 _NAMES = {
-    "Curriculum": "two_layer.sequences",
+    "Curriculum": "integration.stages",
     "Expected": "averages.record",
     "Laziness": "laziness",
     "Network": "start.network",
