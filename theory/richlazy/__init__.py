@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from richlazy.averages.expect import expect
     from richlazy.averages.record import Expected
     from richlazy.curves import boundaries as boundary_curves
+    from richlazy.curves import recurrent as recurrent_curves
     from richlazy.formulas import (
         boundaries,
         depth,
@@ -65,6 +66,7 @@ _MODULES = {
     "low_rank": "formulas.low_rank",
     "modes": "formulas.modes",
     "recurrent": "recurrent",
+    "recurrent_curves": "curves.recurrent",
     "riccati": "two_layer.riccati",
     "several_outputs": "formulas.several_outputs",
     "spectrum": "start.spectrum",
@@ -116,6 +118,7 @@ __all__ = [
     "path_length",
     "predict",
     "recurrent",
+    "recurrent_curves",
     "relative_weight_change",
     "representation_alignment",
     "riccati",
