@@ -136,7 +136,9 @@ def panel(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
         for colour, (name, label) in zip(COLOURS[1:], _PARTS.items(), strict=False):
             dashes = ":" if name.endswith("readout") else "--"  # often over that of the inputs
             axes.plot(curve.x, curve.columns[name], color=colour, ls=dashes, lw=1.2, label=label)
-        axes.legend()
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.3 * (high - low))  # room for the legend
+        axes.legend(loc="upper center", ncols=2, fontsize=7, columnspacing=1.0)
     _label_axis(axes, curve)
     axes.set_ylabel(LABELS[measure])
     if measure.endswith("alignment"):

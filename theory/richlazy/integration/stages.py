@@ -53,17 +53,17 @@ class Stage(Generic[_Net, _Solved, _Record]):
 
     Attributes
     ----------
-    solution : Solution
+    solution : `Solution`
         The flow of this stage, from `solution.start` on `solution.task`.
     time : float
         When it ended (learning rate x steps of this stage).
-    end : Network
+    end : `Network`
         Weights at its end, the start of the next stage.
     losses : ndarray
         Excess loss on every task of the sequence at its end, (tasks,).
-    laziness : Laziness
+    laziness : `Laziness`
         Measures between the start and the end of this stage.
-    since_start : Laziness
+    since_start : `Laziness`
         Measures between the first start and the end of this stage. Alignments are those over
         the inputs of this stage's task.
     """
@@ -99,10 +99,12 @@ class Curriculum(Generic[_Net, _Task]):
 
     Attributes
     ----------
-    start : Network
-    tasks : tuple of Task
-    stages : tuple of Stage
-        One for each task.
+    start : `Network`
+        The network before the first task.
+    tasks : tuple
+        In their order.
+    stages : tuple
+        One `Stage` for each task.
     initial_losses : ndarray
         Excess loss of the start on every task, (tasks,).
     """
