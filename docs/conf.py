@@ -63,7 +63,7 @@ def write_derivations(app: Any) -> None:
 
 
 def draw_pictures(app: Any) -> None:
-    """Draw the pictures of the page "Beyond the papers"."""
+    """Draw the pictures of the pages "Beyond the papers" and "Recurrent networks"."""
     from pictures import write
 
     write(DOCS / "pictures")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from richlazy.averages.expect import expect
     from richlazy.averages.record import Expected
     from richlazy.curves import boundaries as boundary_curves
+    from richlazy.curves import recurrent as recurrent_curves
     from richlazy.formulas import (
         boundaries,
         depth,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         modes,
         several_outputs,
     )
+    from richlazy.integration.stages import Curriculum
     from richlazy.laziness import (
         Laziness,
         kernel_alignment,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from richlazy.start.network import Network
     from richlazy.start.task import Task
     from richlazy.two_layer import descent, riccati
-    from richlazy.two_layer.sequences import Curriculum, path_length, sequence
+    from richlazy.two_layer.sequences import path_length, sequence
     from richlazy.two_layer.solution import Solution
     from richlazy.two_layer.solve import predict, solve
 
@@ -64,12 +66,13 @@ _MODULES = {
     "low_rank": "formulas.low_rank",
     "modes": "formulas.modes",
     "recurrent": "recurrent",
+    "recurrent_curves": "curves.recurrent",
     "riccati": "two_layer.riccati",
     "several_outputs": "formulas.several_outputs",
     "spectrum": "start.spectrum",
 }
 _NAMES = {
-    "Curriculum": "two_layer.sequences",
+    "Curriculum": "integration.stages",
     "Expected": "averages.record",
     "Laziness": "laziness",
     "Network": "start.network",
@@ -115,6 +118,7 @@ __all__ = [
     "path_length",
     "predict",
     "recurrent",
+    "recurrent_curves",
     "relative_weight_change",
     "representation_alignment",
     "riccati",

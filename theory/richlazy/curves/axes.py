@@ -6,14 +6,18 @@ from typing import Literal, TypeAlias
 
 __all__ = ["AXES", "Axis"]
 
-Axis: TypeAlias = Literal["rank", "alignment", "scale", "strength", "depth", "time"]
+Axis: TypeAlias = Literal[
+    "rank", "alignment", "scale", "strength", "depth", "gain", "steps", "time"
+]
 
 #: What each axis is, and its unit.
 AXES: dict[str, tuple[str, str]] = {
-    "rank": ("rank r of W1(0)", "directions"),
+    "rank": ("rank r of the start", "directions"),
     "alignment": ("task alignment c", "squared share"),
     "scale": ("scale of W1(0)", "Frobenius norm"),
     "strength": ("task strength", "length of the task vector"),
     "depth": ("depth L", "layers"),
+    "gain": ("gain g of W(0)", "Frobenius norm / sqrt(N)"),
+    "steps": ("steps T of the task", "lags"),
     "time": ("time t", "learning rate x steps"),
 }

@@ -20,6 +20,8 @@ __all__ = ["Curve", "from_csv", "from_json", "made"]
 
 Array = NDArray[np.float64]
 _MARK = "# richlazy curve "
+_SPREAD = ("_sd", "_standard_error")
+_COUNTS = ("inputs", "units", "steps", "channels", "outputs", "tasks", "rng")
 #: What a text that is no curve may raise on the way to one.
 _UNREADABLE = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
@@ -36,7 +38,7 @@ class Curve:
         Axis values, (n,).
     columns
         Measures by name, (n,) each; `<measure>_sd` beside it is the standard deviation over
-        random tasks.
+        random tasks, `<measure>_standard_error` that of the mean where tasks were drawn.
     provenance
         Formula ids, parameters and version: enough to make the curve again.
     """
@@ -95,7 +97,7 @@ class Curve:
         )
 
     def __repr__(self) -> str:
-        measures = [name for name in self.columns if not name.endswith("_sd")]
+        measures = [name for name in self.columns if not name.endswith(_SPREAD)]
         ends = f" from {self.x.min():.4g} to {self.x.max():.4g}" if self.x.size else ""
         columns = f"{', '.join(measures)}{' with sd' if len(measures) < len(self.columns) else ''}"
         return summary(
@@ -120,7 +122,8 @@ class Curve:
 def _in_words(name: str, value: Any) -> str:
     if isinstance(value, list):
         return f"{len(value)} {name.replace('_', ' ')}"
-    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+    words = name.replace("_", " ")
+    return f"{words} {value:g}" if isinstance(value, float) else f"{words} {value}"
 
 
 def _plain(value: float) -> float | str:
@@ -197,6 +200,8 @@ def made(
 def _stated(name: str, value: Any) -> Any:
     if value is None:
         return "random tasks"
+    if isinstance(value, str):
+        return value
     if np.ndim(value):
         return [_plain(v) for v in value]
-    return int(value) if name == "inputs" else _plain(float(value))
+    return int(value) if name in _COUNTS else _plain(float(value))

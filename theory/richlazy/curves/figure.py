@@ -24,6 +24,7 @@ LABELS = {
     "kernel_alignment": "kernel alignment KA",
     "representation_alignment": "representation alignment RA",
     "weight_change": r"weight change $\|\Delta W\|$",
+    "target_alignment": "target alignment",
     "relative_kernel_change": r"NTK change $|\Delta K|/K$",
     "loss": "excess loss",
 }
@@ -35,6 +36,12 @@ _BESIDE = {
     "_limit": "rich limit",
     "_corrected": "with its first correction",
     "_full": "full rank",
+}
+#: Parts of the weight change of a recurrent network, drawn in its panel.
+_PARTS = {
+    "weight_change_recurrent": r"$\|\Delta W\|$, recurrent",
+    "weight_change_inputs": r"$\|\Delta U\|$, inputs",
+    "weight_change_readout": r"$\|\Delta V\|$, readout",
 }
 #: Columns that share one panel, by what its axis says.
 _TOGETHER = {
@@ -124,6 +131,14 @@ def panel(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
             axes.plot(curve.x, curve.columns[name], color=colour, ls="--", lw=1.2, label=label)
             axes.get_lines()[0].set_label("laziest rank" if label == "full rank" else "exact")
             axes.legend()
+    if measure == "weight_change" and "weight_change_recurrent" in curve.columns:
+        axes.get_lines()[0].set_label("all")
+        for colour, (name, label) in zip(COLOURS[1:], _PARTS.items(), strict=False):
+            dashes = ":" if name.endswith("readout") else "--"  # often over that of the inputs
+            axes.plot(curve.x, curve.columns[name], color=colour, ls=dashes, lw=1.2, label=label)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.3 * (high - low))  # room for the legend
+        axes.legend(loc="upper center", ncols=2, fontsize=7, columnspacing=1.0)
     _label_axis(axes, curve)
     axes.set_ylabel(LABELS[measure])
     if measure.endswith("alignment"):

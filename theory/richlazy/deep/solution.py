@@ -77,7 +77,7 @@ class DeepSolution:
     ----------
     start : list of ndarray
         Initial weights, first layer first.
-    task : Task
+    task : ~richlazy.Task
     """
 
     def __init__(self, start: Sequence[ArrayLike], task: Task) -> None:

@@ -4,6 +4,7 @@ from richlazy.recurrent import modes, typical
 from richlazy.recurrent.expect import expect
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.record import Expected, Laziness
+from richlazy.recurrent.sequences import path_length, sequence
 from richlazy.recurrent.solution import Solution, State
 from richlazy.recurrent.solve import predict, solve
 from richlazy.recurrent.task import Task
@@ -17,7 +18,9 @@ __all__ = [
     "Task",
     "expect",
     "modes",
+    "path_length",
     "predict",
+    "sequence",
     "solve",
     "typical",
 ]

@@ -16,12 +16,11 @@ from richlazy.recurrent.flow import Problem, integrate
 from richlazy.recurrent.measures import Measures, difference, measured
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.record import Expected
-from richlazy.recurrent.reduction import Reduced, Training, enriched
+from richlazy.recurrent.reduction import Reduced, Training, enriched, exact, stacked, whole
 from richlazy.recurrent.solve import solve
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices, spectrum
 from richlazy.start.matrices import MatrixLike
-from richlazy.start.task import random_directions
 
 __all__ = ["Average", "expect"]
 
@@ -35,6 +34,7 @@ _SAMPLING = 1e-5  # tolerance of the flow of tasks whose spread is orders above 
 _NODES = 4000  # of a tree before it is reduced
 _BEYOND = 2  # letters of a word beyond those that the responses at the start need
 _DOMAIN = 0.015  # relative, by which law and typical start may differ inside the law's domain
+_SMALL = 400  # units up to which samples are integrated whole, together
 _STACK = 4_000_000  # numbers in the recurrent weights of a stack
 
 
@@ -233,10 +233,10 @@ def _law(case: _Case) -> Expected:
         inside = "not checked against the spectrum, which is too large to be known"
     else:
         few = tasks[: 5 * _PILOT]
-        _, whole, _ = _on_tree(case, *known, few)
+        _, full, _ = _on_tree(case, *known, few)
         part = Measures(*(v[: len(few)] for v in found))
         ka, dw = (
-            abs(float(np.mean(getattr(part, name)) / np.mean(getattr(whole, name))) - 1.0)
+            abs(float(np.mean(getattr(part, name)) / np.mean(getattr(full, name))) - 1.0)
             for name in ("kernel_alignment", "weight_change")
         )
         where = "inside" if max(ka, dw) < _DOMAIN else "OUTSIDE"
@@ -271,59 +271,96 @@ def _on_tree(
     training = Training(True, True, True)
     pilot = tasks[:_PILOT]
     reduced = enriched(net, pilot, training, case.time, _LEAK)
-    at = np.array([case.time])
-    problem = reduced.problem
-    stack = max(1, _STACK // (8 * problem.recurrent[0].size))
-    parts = []
-    for done in range(0, len(tasks), stack):
-        some = tasks[done : done + stack]
-        parts.append(_flow(problem, some, at, _SAMPLING))
-    loose = _flow(problem, pilot, at, 100.0 * _SAMPLING)
-    found = Measures(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-    first = Measures(*(v[: len(pilot)] for v in found))
-    return reduced, found, difference(first, loose, np.array(0.5 * case.strength**2))
+    found, gap = _followed(case, _repeated(reduced.problem, tasks))
+    return reduced, found, gap
 
 
-def _flow(problem: Problem, tasks: list[Task], at: Array, rtol: float) -> Measures:
-    """Measures (tasks,) of one small start on several tasks."""
+def _repeated(problem: Problem, tasks: list[Task]) -> Problem:
+    """One small start on several tasks, as a stack."""
     n = len(tasks)
-    stacked = problem._replace(
+    return problem._replace(
         inputs=np.repeat(problem.inputs[:1], n, axis=0),
         recurrent=np.repeat(problem.recurrent[:1], n, axis=0),
         readout=np.repeat(problem.readout[:1], n, axis=0),
         target=np.stack([task.seen for task in tasks]),
     )
-    changes = [change for _, change in integrate(stacked, at, rtol)]
-    return Measures(*(v[0] for v in measured(stacked, changes, 1.0)))
+
+
+def _followed(case: _Case, stack: Problem) -> tuple[Measures, float]:
+    """Measures of a stack, and how far the first of it are at 100 times the tolerance."""
+    found = _flow(stack, case.time, _SAMPLING)
+    loose = _flow(_part(stack, slice(_PILOT)), case.time, 100.0 * _SAMPLING)
+    first = Measures(*(v[:_PILOT] for v in found))
+    return found, difference(first, loose, np.array(0.5 * case.strength**2))
+
+
+def _part(stack: Problem, part: slice) -> Problem:
+    return stack._replace(**{x: getattr(stack, x)[part] for x in Problem._fields[:4]})
+
+
+def _flow(stack: Problem, t: float, rtol: float) -> Measures:
+    """Measures of a stack, as much of it at once as memory allows."""
+    size, at, parts = max(1, _STACK // (8 * stack.recurrent[0].size)), np.array([t]), []
+    for done in range(0, len(stack.target), size):
+        some = _part(stack, slice(done, done + size))
+        changes = [change for _, change in integrate(some, at, rtol)]
+        parts.append(Measures(*(v[0] for v in measured(some, changes, 1.0))))
+    return Measures(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _sample(case: _Case) -> Expected:
     count = case.tasks or _NETWORKS
-    each, worst = [], ""
-    for _ in range(count):
-        net = Network.random(
-            _drawn(case) if case.matrix is None else case.matrix,
-            channels=case.channels,
-            outputs=case.outputs,
-            input_norm=case.input_norm,
-            readout_norm=case.readout_norm,
-            rng=case.rng,
-        )
-        solution = solve(net, case.task(), tolerance=1e-5)
-        each.append(solution.measures(case.time))
-        worst = solution.accuracy
-    found = Measures(*(np.array(columns) for columns in zip(*each, strict=True)))
+    draws = [_draw(case) for _ in range(count)]
     what = "networks" if case.matrix is None else "inputs, readouts and tasks"
-    return _record(
-        case, found, f"sample of {count} {what} by {solution.method}", (), f"each: {worst}"
+    held = case.channels + case.outputs + 2 * (0 if case.values is None else case.values.size)
+    if case.values is not None and min(case.units, held) <= _SMALL:
+        found, gap = _followed(case, stacked([_small(net, task) for net, task in draws]))
+        how, error = "flow (T16)", f"numerical error {gap:.1e}"
+        if held < case.units:
+            how = f"reduced (T18), {held} directions"
+    else:
+        each = []
+        for net, task in draws:
+            solution = solve(net, task, tolerance=1e-5)
+            each.append(solution.measures(case.time))
+            how, error = solution.method, f"each: {solution.accuracy}"
+        found = Measures(*(np.array(columns) for columns in zip(*each, strict=True)))
+    return _record(case, found, f"sample of {count} {what} by {how}", (), error)
+
+
+def _draw(case: _Case) -> tuple[Network, Task]:
+    """A task and a network: W last, so that U, V and task are the same for every spectrum."""
+    task, seeds = case.task(), case.rng.integers(2**63, size=2)
+    net = Network.random(
+        _drawn(case, seeds) if case.matrix is None else case.matrix,
+        channels=case.channels,
+        outputs=case.outputs,
+        input_norm=case.input_norm,
+        readout_norm=case.readout_norm,
+        rng=case.rng,
     )
+    return net, task
 
 
-def _drawn(case: _Case) -> MatrixLike:
-    """A matrix with the given singular values and uniform singular vectors."""
+def _small(net: Network, task: Task) -> Problem:
+    training, w = Training(True, True, True), net.recurrent
+    if net.channels + net.outputs + 2 * w.values.size < net.units:
+        return exact(net, task, training, w).problem
+    return whole(net, task, training).problem
+
+
+def _drawn(case: _Case, seeds: NDArray[np.int64]) -> MatrixLike:
+    """A matrix with the given singular values and uniform singular vectors.
+
+    The same seeds give the first vectors of a higher rank to a lower one.
+    """
     assert case.values is not None
-    left, right = (random_directions(case.units, case.values.size, case.rng) for _ in range(2))
-    return matrices.Thin(left, case.values, right)
+    sides = []
+    for seed in seeds:
+        shape = case.values.size, case.units
+        q, r = np.linalg.qr(generator(int(seed)).standard_normal(shape).T)
+        sides.append(q * np.where(np.diag(r) < 0, -1.0, 1.0))
+    return matrices.Thin(sides[0], case.values, sides[1])
 
 
 def _record(

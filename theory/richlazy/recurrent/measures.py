@@ -12,7 +12,7 @@ from richlazy.laziness import alignment
 from richlazy.recurrent.flow import Change, Problem, controls, driven, reads
 from richlazy.recurrent.kernel import Kernel, tangent_kernel
 
-__all__ = ["Measures", "difference", "measured"]
+__all__ = ["Measures", "alignments", "difference", "measured"]
 
 Array = NDArray[np.float64]
 
@@ -44,23 +44,34 @@ def _kernel(problem: Problem, u: Array, w: Array, v: Array) -> Kernel:
 def _at(problem: Problem, before: Kernel, change: Change, leak: float) -> Measures:
     u, w, v = (x + dx for x, dx in zip(problem[:3], change[:3], strict=True))
     after = _kernel(problem, u, w, v)
-    k0, kt = before.total(problem.rates), after.total(problem.rates)
     response = driven(v, controls(w, u, problem.steps))
     seen = response if problem.root is None else response @ problem.root
     # the leak scales U and W inside the flow; the changes are those of the weights themselves
     du, dw = _norm(change.inputs) / leak, _norm(change.recurrent) / leak
     dv = _norm(change.readout)
-    wanted = problem.target.reshape(len(v), 1, -1)
-    along = np.sum((wanted @ kt) * wanted, axis=(-2, -1))
+    ra, ka, ta = alignments(before, after, problem.rates, problem.target.reshape(len(v), 1, -1))
     return Measures(
         weight_change=np.sqrt(du**2 + dw**2 + dv**2),
         weight_change_inputs=du,
         weight_change_recurrent=dw,
         weight_change_readout=dv,
-        representation_alignment=_cosine(before.gram, after.gram),
-        kernel_alignment=_cosine(k0, kt),
-        target_alignment=alignment(along, _square(kt), _square(wanted) ** 2),
+        representation_alignment=ra,
+        kernel_alignment=ka,
+        target_alignment=ta,
         loss=0.5 * _square(problem.target - seen),
+    )
+
+
+def alignments(
+    before: Kernel, after: Kernel, rates: tuple[float, float, float], wanted: Array
+) -> tuple[Array, Array, Array]:
+    """RA, KA and target alignment between two kernels; `wanted` (..., 1, T m n) as rows."""
+    k0, kt = before.total(rates), after.total(rates)
+    along = np.sum((wanted @ kt) * wanted, axis=(-2, -1))
+    return (
+        _cosine(before.gram, after.gram),
+        _cosine(k0, kt),
+        alignment(along, _square(kt), _square(wanted) ** 2),
     )
 
 

@@ -45,9 +45,9 @@ def aligned_blocks(problem: Problem) -> list[Block] | str:
     The singular vectors of one random combination of all responses, wanted and at the start, are
     those of each, if they are shared at all; equal singular values are a pair.
     """
-    if problem.root is not None and np.any(problem.root != np.diag(np.diag(problem.root))):
-        return "it needs inputs white over steps and channels"
     u, w, v = problem.inputs[0], problem.recurrent[0], problem.readout[0]
+    if problem.root is not None and not _weighs_lags(problem.root, u.shape[1]):
+        return "it needs inputs white over channels and steps, but for the weight of each lag"
     m, n, t = len(v), u.shape[1], problem.steps
     wanted = problem.target[0].reshape(m, t, n).transpose(1, 0, 2)
     own = v @ controls(w, u, t)
@@ -72,6 +72,12 @@ def aligned_blocks(problem: Problem) -> list[Block] | str:
         rank = int(np.count_nonzero(strength > _ROUNDING * max(float(strength[0]), 1e-300)))
         found.append(Block(directions[:, :rank], outputs, channels))
     return _refused(problem, wanted, found) or found
+
+
+def _weighs_lags(root: Array, channels: int) -> bool:
+    """Whether a metric over (lag, channel) is a weight of each lag, the same for every channel."""
+    each = np.diag(root).reshape(-1, channels)
+    return not (np.any(root != np.diag(np.diag(root))) or np.any(each != each[:, :1]))
 
 
 def _refused(problem: Problem, wanted: Array, blocks: Sequence[Block]) -> str:

@@ -23,7 +23,7 @@ from richlazy.recurrent.task import Task
 from richlazy.start import matrices
 from richlazy.start.matrices import Thin
 
-__all__ = ["Reduced", "Training", "closed", "enriched", "exact", "whole"]
+__all__ = ["Reduced", "Training", "closed", "enriched", "exact", "stacked", "whole"]
 
 Array = NDArray[np.float64]
 
@@ -116,7 +116,7 @@ def enriched(
     basis = _orthonormal(np.zeros((net.units, 0)), _words(net, tasks[0].steps))
     image = matrices.forward(net.recurrent, basis)
     for _ in range(_ROUNDS):
-        problem = _stacked(
+        problem = stacked(
             [_problem(net, task, trained, basis.T @ net.inputs, basis.T @ image,
                       net.readout @ basis) for task in tasks]
         )  # fmt: skip
@@ -132,7 +132,8 @@ def enriched(
     return Reduced(problem, basis, leak)
 
 
-def _stacked(problems: Sequence[Problem]) -> Problem:
+def stacked(problems: Sequence[Problem]) -> Problem:
+    """Small networks of one size, one metric and one training as a stack."""
     first = problems[0]
     parts = [np.concatenate([p[k] for p in problems]) for k in range(4)]
     return Problem(parts[0], parts[1], parts[2], parts[3], first.root, first.rates)

@@ -2,8 +2,7 @@
 
 Every stage is solved by `richlazy.solve`, from the weights at which the one before ended:
 exactly wherever `solve` is exact (lambda-balance survives training, so an exact stage may
-follow an exact stage), by the flow elsewhere. What is recorded are forgetting and two
-plasticity costs, the weight change ||dW|| and the length of the path of the weights.
+follow an exact stage), by the flow elsewhere. What is recorded: `integration/stages.py`.
 """
 
 from __future__ import annotations
@@ -16,142 +15,36 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy import laziness
-from richlazy.errors import instance, several
+from richlazy.errors import instance
 from richlazy.errors import times as checked_times
-from richlazy.integration import path
+from richlazy.integration import path, stages
+from richlazy.integration.stages import Curriculum, asked
 from richlazy.laziness import Laziness, Traces
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike, Thin
 from richlazy.start.network import Network, as_network
 from richlazy.start.task import Task, as_task
-from richlazy.summary import summary
 from richlazy.two_layer.solution import Solution, State
 from richlazy.two_layer.solve import solve
 
-__all__ = ["Curriculum", "Stage", "path_length", "sequence"]
+__all__ = ["Stage", "path_length", "sequence"]
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """One task of a sequence.
-
-    Attributes
-    ----------
-    solution : Solution
-        The flow of this stage, from `solution.start` on `solution.task`.
-    time : float
-        When it ended (learning rate x steps of this stage).
-    end : Network
-        Weights at its end, the start of the next stage.
-    losses : ndarray
-        Excess loss on every task of the sequence at its end, (tasks,).
-    laziness : Laziness
-        Measures between the start and the end of this stage.
-    since_start : Laziness
-        Measures between the first start and the end of this stage. Alignments are those over
-        the inputs of this stage's task.
-    """
-
-    solution: Solution
-    time: float
-    end: Network
-    losses: Array
-    laziness: Laziness
-    since_start: Laziness
+@dataclass(frozen=True, eq=False, repr=False)
+class Stage(stages.Stage[Network, Solution, Laziness]):
+    """One task of a sequence of two layers."""
 
     @cached_property
     def path_length(self) -> float:
         """Length of the path of the weights, int ||dW/dt|| dt: see `path_length`."""
         return path_length(self.solution, self.time)
 
-    def __repr__(self) -> str:
-        found = self.laziness
-        return summary(
-            self,
-            method=self.solution.method,
-            time=self.time,
-            task=self.solution.task,
-            weight_change=found.weight_change,
-            kernel_alignment=found.kernel_alignment,
-            loss=found.loss,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Curriculum:
-    """What a sequence of tasks did to one network, from `sequence`.
-
-    Attributes
-    ----------
-    start : Network
-    tasks : tuple of Task
-    stages : tuple of Stage
-        One for each task.
-    initial_losses : ndarray
-        Excess loss of the start on every task, (tasks,).
-    """
-
-    start: Network
-    tasks: tuple[Task, ...]
-    stages: tuple[Stage, ...]
-    initial_losses: Array
-
-    @property
-    def losses(self) -> Array:
-        """Excess loss on every task after every stage, (stages, tasks)."""
-        return np.array([stage.losses for stage in self.stages])
-
-    @property
-    def forgetting(self) -> Array:
-        """Loss on a task after a stage minus loss on it right after its own, (stages, tasks).
-
-        The last row is what is forgotten in the end. Zero where the task's own stage is still
-        to come; negative where a later task helped.
-        """
-        losses = self.losses
-        return np.tril(losses - np.diag(losses))
-
-    @property
-    def weight_change(self) -> Array:
-        """Plasticity cost ||dW||_F of every stage, (stages,)."""
-        return np.array([stage.laziness.weight_change for stage in self.stages])
-
-    @property
-    def path_length(self) -> Array:
-        """Plasticity cost int ||dW/dt|| dt of every stage, (stages,); found when first asked."""
-        return np.array([stage.path_length for stage in self.stages])
-
-    @property
-    def method(self) -> str:
-        """Which solver answered each stage, with its T-id."""
-        return ", then ".join(stage.solution.method for stage in self.stages)
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """What each stage needed, and what else a reader should know."""
-        return tuple(
-            f"stage {number}: {text}"
-            for number, stage in enumerate(self.stages, 1)
-            for text in stage.solution.assumptions
-        )
-
-    def __repr__(self) -> str:
-        return summary(
-            self,
-            method=self.method,
-            tasks=len(self.tasks),
-            start=self.start,
-            time=sum(stage.time for stage in self.stages),
-            loss_on_all=f"{self.initial_losses.sum():.4g} -> {self.losses[-1].sum():.4g}",
-            most_forgotten=self.forgetting[-1].max(),
-        )
-
 
 def sequence(
     start: Network | MatrixLike, tasks: Sequence[Task], times: ArrayLike = np.inf
-) -> Curriculum:
+) -> Curriculum[Network, Task]:
     """Gradient flow on one task after another (T12).
 
     Forgetting of A is the loss on A after B minus the loss on A after A.
@@ -184,24 +77,17 @@ def sequence(
     array([0.4, 0. ])
     """
     start = as_network(start)
-    given = several(tasks, "tasks", "write [task]")
-    _check(given)
-    until = checked_times(times, "times")
-    if until.shape not in ((), (len(given),)):
-        raise ValueError(
-            f"times must be one number or one for each of {len(given)} tasks; its shape is "
-            f"{until.shape}"
-        )
+    given, until = asked(tasks, times, as_task, ("inputs", "outputs"))
     network = start
-    stages: list[Stage] = []
+    found: list[Stage] = []
     moved: list[State] = []
-    for task, t in zip(given, np.broadcast_to(until, (len(given),)), strict=True):
+    for task, t in zip(given, until, strict=True):
         solution = solve(network, task)
         moved.append(solution.at(t))
         network = _continued(moved[-1])
         own = solution.laziness(t)
-        methods = [stage.solution.method for stage in stages]
-        stages.append(
+        methods = [stage.solution.method for stage in found]
+        found.append(
             Stage(
                 solution=solution,
                 time=float(t),
@@ -211,19 +97,7 @@ def sequence(
                 since_start=_since(start, network, moved, task, own, methods),
             )
         )
-    return Curriculum(start, given, tuple(stages), _losses(start, given))
-
-
-def _check(tasks: tuple[Task, ...]) -> None:
-    if not tasks:
-        raise ValueError("tasks must hold at least one task; it is empty")
-    for index, task in enumerate(tasks):
-        as_task(task, f"tasks[{index}]")
-        if (task.inputs, task.outputs) != (tasks[0].inputs, tasks[0].outputs):
-            raise ValueError(
-                f"tasks must agree in inputs and outputs: tasks[0] has {tasks[0].inputs} and "
-                f"{tasks[0].outputs}, tasks[{index}] {task.inputs} and {task.outputs}"
-            )
+    return Curriculum(start, given, tuple(found), _losses(start, given))
 
 
 def _continued(state: State) -> Network:
