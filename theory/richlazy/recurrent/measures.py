@@ -12,7 +12,7 @@ from richlazy.laziness import alignment
 from richlazy.recurrent.flow import Change, Problem, controls, driven, reads
 from richlazy.recurrent.kernel import Kernel, tangent_kernel
 
-__all__ = ["Measures", "difference", "measured"]
+__all__ = ["Measures", "difference", "loss_scale", "measured"]
 
 Array = NDArray[np.float64]
 
@@ -50,8 +50,8 @@ def _at(problem: Problem, before: Kernel, change: Change, leak: float) -> Measur
     # the leak scales U and W inside the flow; the changes are those of the weights themselves
     du, dw = _norm(change.inputs) / leak, _norm(change.recurrent) / leak
     dv = _norm(change.readout)
-    wanted = problem.target.reshape(len(v), 1, -1)
-    along = np.sum((wanted @ kt) * wanted, axis=(-2, -1))
+    wanted, size = (_of_size_one(x) for x in (problem.target.reshape(len(v), 1, -1), kt))
+    along = np.sum((wanted @ size) * wanted, axis=(-2, -1))
     return Measures(
         weight_change=np.sqrt(du**2 + dw**2 + dv**2),
         weight_change_inputs=du,
@@ -59,7 +59,7 @@ def _at(problem: Problem, before: Kernel, change: Change, leak: float) -> Measur
         weight_change_readout=dv,
         representation_alignment=_cosine(before.gram, after.gram),
         kernel_alignment=_cosine(k0, kt),
-        target_alignment=alignment(along, _square(kt), _square(wanted) ** 2),
+        target_alignment=alignment(along, _square(size), _square(wanted) ** 2),
         loss=0.5 * _square(problem.target - seen),
     )
 
@@ -76,6 +76,13 @@ def difference(a: Measures, b: Measures, scale: Array) -> float:
     return worst
 
 
+def loss_scale(problem: Problem) -> Array:
+    """What a loss is small against: the larger of that of zero weights and that of the start."""
+    response = driven(problem.readout, controls(problem.recurrent, problem.inputs, problem.steps))
+    seen = response if problem.root is None else response @ problem.root
+    return 0.5 * np.maximum(_square(problem.target), _square(problem.target - seen))
+
+
 def _square(x: Array) -> Array:
     return np.asarray(np.sum(x * x, axis=(-2, -1)))
 
@@ -85,4 +92,11 @@ def _norm(x: Array) -> Array:
 
 
 def _cosine(a: Array, b: Array) -> Array:
+    a, b = _of_size_one(a), _of_size_one(b)
     return alignment(np.sum(a * b, axis=(-2, -1)), _square(a), _square(b))
+
+
+def _of_size_one(x: Array) -> Array:
+    """With a largest entry of 1: fourth powers of weights can leave the range of float64."""
+    largest = np.abs(x).max(axis=(-2, -1), keepdims=True)
+    return np.asarray(x / np.where(largest > 0, largest, 1.0))
