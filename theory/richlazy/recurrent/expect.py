@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,10 @@ from richlazy.averages.record import Statistic
 from richlazy.errors import AssumptionError, Rng, generator, integer, nonnegative, positive, times
 from richlazy.recurrent import typical
 from richlazy.recurrent.flow import Problem, integrate
-from richlazy.recurrent.measures import Measures, difference, measured
+from richlazy.recurrent.measures import Measures, difference, loss_scale, measured
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.record import Expected
-from richlazy.recurrent.reduction import Reduced, Training, enriched, exact, stacked, whole
+from richlazy.recurrent.reduction import Training, enriched, exact, stacked, whole
 from richlazy.recurrent.solve import solve
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices, spectrum
@@ -33,9 +33,10 @@ _LEAK = 1e-3  # square of what leaks: far below the spread over tasks
 _SAMPLING = 1e-5  # tolerance of the flow of tasks whose spread is orders above it
 _NODES = 4000  # of a tree before it is reduced
 _BEYOND = 2  # letters of a word beyond those that the responses at the start need
+_TYPICAL_FROM = 30  # participation ratio
 _DOMAIN = 0.015  # relative, by which law and typical start may differ inside the law's domain
 _SMALL = 400  # units up to which samples are integrated whole, together
-_STACK = 4_000_000  # numbers in the recurrent weights of a stack
+_STACK = 600_000  # numbers in the recurrent weights of a stack
 
 
 def expect(
@@ -75,7 +76,8 @@ def expect(
         learns like (T20), with `tasks` random tasks; of a matrix it sees the singular values
         alone. "law": the same of the two-valued spectrum with the same norm and participation
         ratio. "sample": U, V and the task drawn anew each time, and of singular values W too.
-        None is "typical" for singular values and "sample" for a matrix.
+        None is "typical" for singular values of a participation ratio of at least 30, below which
+        draws learn unlike the typical start, and "sample" for others and for a matrix.
     tasks
         Number of draws, by default 200, and 20 for "sample".
     rng
@@ -92,9 +94,12 @@ def expect(
     case = _asked(
         start, steps, channels, outputs, units, strength, input_norm, readout_norm, t, tasks, rng
     )
-    if method not in (None, *get_args(Average)):
+    if method is not None and (not isinstance(method, str) or method not in get_args(Average)):
         raise ValueError(f"method must be 'typical', 'law' or 'sample'; it is {method!r}")
-    if method == "sample" or (method is None and case.matrix is not None):
+    if method is None:
+        low = case.matrix is not None or case.participation_ratio < _TYPICAL_FROM
+        method = "sample" if low else "typical"
+    if method == "sample":
         return _sample(case)
     return _law(case) if method == "law" else _typical(case)
 
@@ -129,6 +134,13 @@ class _Case:
                 )
             s = matrices.singular_values(self.matrix)
         return _with_shares(s, self.units)
+
+    @property
+    def participation_ratio(self) -> float:
+        """PR of the singular values; 0 where all are zero."""
+        values, shares = self.spectrum
+        squares = float(shares @ values**2)
+        return self.units * squares**2 / float(shares @ values**4) if squares > 0 else 0.0
 
     def task(self) -> Task:
         """A random task."""
@@ -200,11 +212,11 @@ def _asked(
 def _typical(case: _Case) -> Expected:
     values, shares = case.spectrum
     tasks = [case.task() for _ in range(case.tasks or _TASKS)]
-    reduced, found, gap = _on_tree(case, values, shares, tasks)
+    tree, found, gap = _on_tree(case, values, shares, tasks)
     squares = shares @ values**2
     ratio = case.units * float(squares**2 / (shares @ values**4)) if squares > 0 else 0.0
     words = (
-        f"error of the tree {reduced.leak**2:.1e}; the start stands for {case.units} units up to "
+        f"error of the tree {tree:.1e}; the start stands for {case.units} units up to "
         f"O(1/sqrt(PR)) a draw and O(1/PR) on average, PR = {ratio:.4g}; numerical error {gap:.1e}"
     )
     return _record(case, found, f"typical start (T20) with {len(tasks)} tasks", (), words)
@@ -228,7 +240,7 @@ def _law(case: _Case) -> Expected:
         np.array([1 - ratio / case.units, ratio / case.units]),
     )
     tasks = [case.task() for _ in range(case.tasks or _TASKS)]
-    _, found, gap = _on_tree(case, *law, tasks)
+    tree, found, gap = _on_tree(case, *law, tasks)
     if known is None:
         inside = "not checked against the spectrum, which is too large to be known"
     else:
@@ -249,30 +261,44 @@ def _law(case: _Case) -> Expected:
         found,
         f"participation-ratio law (T20) with {len(tasks)} tasks",
         (f"the start learns like a two-valued one of rank PR = {ratio:.4g}",),
-        f"{inside}; numerical error {gap:.1e}",
+        f"{inside}; error of the tree {tree:.1e}; numerical error {gap:.1e}",
     )
 
 
 def _on_tree(
     case: _Case, values: Array, shares: Array, tasks: list[Task]
-) -> tuple[Reduced, Measures, float]:
-    """Measures (tasks,) of the typical start of a law, and the numerical error."""
+) -> tuple[float, Measures, float]:
+    """Error of the tree, measures (tasks,) of the typical start of a law, numerical error.
+
+    The tree is wrong by less than what its longest words change on the first tasks.
+    """
     roots = case.channels + case.outputs
-    words = min(case.steps - 1 + _BEYOND, int(np.log2(_NODES / roots + 1.0)) - 1)
-    net = typical.network(
+    most = int(np.log2(_NODES / roots + 1.0)) - 1
+    words = max(1, min(case.steps - 1 + _BEYOND, most))
+    pilot = tasks[:_PILOT]
+    net, shorter = (_tree(case, values, shares, length) for length in (words, words - 1))
+    training = Training(True, True, True)
+    reduced = enriched(net, pilot, training, case.time, _LEAK)
+    found, gap = _followed(case, _repeated(reduced.problem, tasks))
+    cut = 0.0
+    if shorter.units < net.units:  # the chains have not come to their end
+        less = enriched(shorter, pilot, training, case.time, _LEAK)
+        first = Measures(*(v[: len(pilot)] for v in found))
+        shortened = _flow(_repeated(less.problem, pilot), case.time, _SAMPLING)
+        cut = difference(first, shortened, loss_scale(reduced.problem)[: len(pilot)])
+    return max(cut, reduced.leak**2), found, gap
+
+
+def _tree(case: _Case, values: Array, shares: Array, words: int) -> Network:
+    return typical.network(
         values,
         shares,
         channels=case.channels,
         outputs=case.outputs,
         input_norm=case.input_norm,
         readout_norm=case.readout_norm,
-        words=max(1, words),
+        words=words,
     )
-    training = Training(True, True, True)
-    pilot = tasks[:_PILOT]
-    reduced = enriched(net, pilot, training, case.time, _LEAK)
-    found, gap = _followed(case, _repeated(reduced.problem, tasks))
-    return reduced, found, gap
 
 
 def _repeated(problem: Problem, tasks: list[Task]) -> Problem:
@@ -291,7 +317,7 @@ def _followed(case: _Case, stack: Problem) -> tuple[Measures, float]:
     found = _flow(stack, case.time, _SAMPLING)
     loose = _flow(_part(stack, slice(_PILOT)), case.time, 100.0 * _SAMPLING)
     first = Measures(*(v[:_PILOT] for v in found))
-    return found, difference(first, loose, np.array(0.5 * case.strength**2))
+    return found, difference(first, loose, loss_scale(_part(stack, slice(_PILOT))))
 
 
 def _part(stack: Problem, part: slice) -> Problem:
@@ -319,11 +345,13 @@ def _sample(case: _Case) -> Expected:
         if held < case.units:
             how = f"reduced (T18), {held} directions"
     else:
-        each = []
+        each, worst, error = [], -1.0, ""
         for net, task in draws:
             solution = solve(net, task, tolerance=1e-5)
             each.append(solution.measures(case.time))
-            how, error = solution.method, f"each: {solution.accuracy}"
+            how = solution.method
+            if solution.error is not None and solution.error > worst:
+                worst, error = solution.error, f"the worst: {solution.accuracy}"
         found = Measures(*(np.array(columns) for columns in zip(*each, strict=True)))
     return _record(case, found, f"sample of {count} {what} by {how}", (), error)
 
@@ -368,13 +396,17 @@ def _record(
 ) -> Expected:
     count = len(found.loss)
 
-    def statistic(values: Array) -> Statistic:
+    def statistic(values: Array) -> Statistic | None:
+        if np.any(np.isnan(values)):
+            return None
         sd = float(np.std(values, ddof=1))
         return Statistic(
             float(np.mean(values)), sd, sd / float(np.sqrt(count)), partial(np.quantile, values)
         )
 
-    columns = {name: statistic(v) for name, v in zip(Measures._fields, found, strict=True)}
+    columns: dict[str, Any] = {
+        name: statistic(v) for name, v in zip(Measures._fields, found, strict=True)
+    }
     return Expected(
         **columns,
         time=case.time,

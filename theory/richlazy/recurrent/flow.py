@@ -27,7 +27,8 @@ __all__ = ["Change", "Problem", "controls", "driven", "integrate", "reads", "sta
 Array = NDArray[np.float64]
 
 _ROUNDING = 1e-15
-_LARGEST = 1e37  # eighth powers
+_BEYOND = 1e70  # of a step
+_LARGEST = 70.0  # power of ten; kernels are squares, and are squared
 
 
 class Problem(NamedTuple):
@@ -97,15 +98,30 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
         If the flow does not settle in the steps that `march` allows.
     """
     parts = (problem.inputs, problem.recurrent, problem.readout)
-    largest = max(float(np.abs(x).max(initial=0.0)) for x in (*parts, problem.target))
-    if largest ** max(1.0, problem.steps / 8.0) > _LARGEST:
-        raise AssumptionError(
-            f"weights and responses reach {largest:g}: their powers leave the range of float64; "
-            "rescale the network and the task"
-        )
+    _check_range(problem)
     zero = tuple(np.zeros_like(x) for x in parts)
     for index, change, resting in march(lambda change: _Point(problem, change), zero, times, rtol):
         yield index, Change(change[0], change[1], change[2], resting)
+
+
+def _check_range(problem: Problem) -> None:
+    """Refuse weights whose products over the steps leave the range of float64."""
+    w, transposed = problem.recurrent, np.swapaxes(problem.recurrent, -1, -2)
+    reached = float(np.log10(max(float(np.abs(problem.target).max()), 1.0)))
+    for matrix, x in ((w, problem.inputs), (transposed, np.swapaxes(problem.readout, -1, -2))):
+        power = 0.0
+        for _ in range(problem.steps):
+            largest = float(np.abs(x).max())
+            if largest == 0.0:
+                break
+            power += float(np.log10(largest))
+            reached = max(reached, power)
+            x = matrix @ (x / largest)
+    if reached > _LARGEST:
+        raise AssumptionError(
+            f"weights and responses reach 1e{reached:.0f} over {problem.steps} steps: their "
+            "squares leave the range of float64; rescale the network or the task"
+        )
 
 
 def start_rates(problem: Problem) -> Array:
@@ -266,6 +282,14 @@ class _Step:
         self.left = np.zeros((s, total, p, (orders + 1) * wide))
         self.right = np.zeros((s, total, p, (orders + 1) * wide))
         self.right[..., :wide] = point._wide_controls[:, None, :, :wide]
+        with np.errstate(over="ignore", invalid="ignore"):  # of steps that are far too long
+            self._take(step)
+        self._mark()
+
+    def _take(self, step: Array) -> None:
+        point, orders, total = self.point, STEPS.size, step.size
+        p, n, t = point.v.shape[-1], point.channels, point.steps
+        wide = (t - 1) * n
         rate_u, rate_w, rate_v = point.problem.rates
         for i in range(orders):
             on = slice(i * self.lanes, total)  # sequences with more than i substeps
@@ -290,6 +314,17 @@ class _Step:
                 self.left[:, on, :, here] = k * force_b
                 self.right[:, on, :, here] = wide_c[..., :wide]
                 self.left[:, on, :, :wide] -= k * pull_b
+
+    def _mark(self) -> None:
+        """NaN for the lengths over which a sequence left all bounds: `march` takes shorter ones."""
+        moved = (self.change_u, self.change_v, self.left, self.right)
+        size = [
+            np.maximum(x.max((0, 2, 3), initial=0.0), -x.min((0, 2, 3), initial=0.0)) for x in moved
+        ]
+        lost = ~(np.max(size, axis=0) < _BEYOND)
+        if np.any(lost):
+            for x in moved:
+                x[:, lost] = np.nan
 
     def extrapolate(self, weights: Array) -> tuple[Array, Array, Array]:
         """Weighted sum over sequences: changes of U, W and V, (s, lanes, rows, columns)."""

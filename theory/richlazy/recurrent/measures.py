@@ -12,7 +12,7 @@ from richlazy.laziness import alignment
 from richlazy.recurrent.flow import Change, Problem, controls, driven, reads
 from richlazy.recurrent.kernel import Kernel, tangent_kernel
 
-__all__ = ["Measures", "alignments", "difference", "measured"]
+__all__ = ["Measures", "alignments", "difference", "loss_scale", "measured"]
 
 Array = NDArray[np.float64]
 
@@ -67,11 +67,12 @@ def alignments(
 ) -> tuple[Array, Array, Array]:
     """RA, KA and target alignment between two kernels; `wanted` (..., 1, T m n) as rows."""
     k0, kt = before.total(rates), after.total(rates)
-    along = np.sum((wanted @ kt) * wanted, axis=(-2, -1))
+    goal, size = _of_size_one(wanted), _of_size_one(kt)
+    along = np.sum((goal @ size) * goal, axis=(-2, -1))
     return (
         _cosine(before.gram, after.gram),
         _cosine(k0, kt),
-        alignment(along, _square(kt), _square(wanted) ** 2),
+        alignment(along, _square(size), _square(goal) ** 2),
     )
 
 
@@ -87,6 +88,13 @@ def difference(a: Measures, b: Measures, scale: Array) -> float:
     return worst
 
 
+def loss_scale(problem: Problem) -> Array:
+    """What a loss is small against: the larger of that of zero weights and that of the start."""
+    response = driven(problem.readout, controls(problem.recurrent, problem.inputs, problem.steps))
+    seen = response if problem.root is None else response @ problem.root
+    return 0.5 * np.maximum(_square(problem.target), _square(problem.target - seen))
+
+
 def _square(x: Array) -> Array:
     return np.asarray(np.sum(x * x, axis=(-2, -1)))
 
@@ -96,4 +104,11 @@ def _norm(x: Array) -> Array:
 
 
 def _cosine(a: Array, b: Array) -> Array:
+    a, b = _of_size_one(a), _of_size_one(b)
     return alignment(np.sum(a * b, axis=(-2, -1)), _square(a), _square(b))
+
+
+def _of_size_one(x: Array) -> Array:
+    """With a largest entry of 1: fourth powers of weights can leave the range of float64."""
+    largest = np.abs(x).max(axis=(-2, -1), keepdims=True)
+    return np.asarray(x / np.where(largest > 0, largest, 1.0))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import Rng, generator, integer, nonnegative, real_array
+from richlazy.errors import Rng, generator, instance, integer, nonnegative, real_array
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike
+from richlazy.summary import summary
 
-__all__ = ["Network"]
+__all__ = ["Network", "as_network"]
 
 Array = NDArray[np.float64]
 
@@ -47,8 +48,8 @@ class Network:
         readout: ArrayLike,
         leak: float = 1.0,
     ) -> None:
-        self.inputs = real_array(inputs, "inputs", ndim=2)
-        self.readout = real_array(readout, "readout", ndim=2)
+        self.inputs = matrices.as_matrix(real_array(inputs, "inputs", ndim=2), "inputs")
+        self.readout = matrices.as_matrix(real_array(readout, "readout", ndim=2), "readout")
         self.recurrent = matrices.as_matrix(recurrent, "recurrent")
         units = self.recurrent.shape[0]
         if self.recurrent.shape[1] != units:
@@ -144,8 +145,14 @@ class Network:
         )
 
     def __repr__(self) -> str:
-        leak = "" if self.leak == 1.0 else f", leak={self.leak:g}"
-        return (
-            f"Network(units={self.units}, channels={self.channels}, outputs={self.outputs}, "
-            f"gain={self.gain:.4g}{leak})"
-        )
+        known = matrices.has_entries(self.recurrent)
+        sizes = {"units": self.units, "channels": self.channels, "outputs": self.outputs}
+        gain = self.gain if known else "not measured"
+        leak = {} if self.leak == 1.0 else {"leak": self.leak}
+        return summary(self, **sizes, gain=gain, **leak)
+
+
+def as_network(value: Network, name: str = "net") -> Network:
+    """Return a Network; a KindError for a matrix, which has no inputs and no readout."""
+    remedy = "write recurrent.Network(U, W, V), or recurrent.Network.random(W, rng=0)"
+    return instance(value, Network, name, remedy)

@@ -13,6 +13,8 @@ from richlazy.summary import number, summary
 
 __all__ = ["Expected", "Laziness"]
 
+_PARTS = ("mean", "sd", "standard_error")
+
 
 @dataclass(frozen=True)
 class Laziness:
@@ -49,16 +51,16 @@ class Laziness:
 class Expected:
     """Every measure over random tasks, inputs and readouts, and how it was found.
 
-    `tasks` is the number of draws.
+    `tasks` is the number of draws. An alignment that is 0/0 in one of them is None.
     """
 
     weight_change: Statistic
     weight_change_inputs: Statistic
     weight_change_recurrent: Statistic
     weight_change_readout: Statistic
-    representation_alignment: Statistic
-    kernel_alignment: Statistic
-    target_alignment: Statistic
+    representation_alignment: Statistic | None
+    kernel_alignment: Statistic | None
+    target_alignment: Statistic | None
     loss: Statistic
     time: float
     method: str
@@ -69,10 +71,8 @@ class Expected:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON (an infinite time is the string "inf")."""
         values: dict[str, Any] = {
-            name: {
-                key: getattr(getattr(self, name), key) for key in ("mean", "sd", "standard_error")
-            }
-            for name in Measures._fields
+            name: None if s is None else {key: getattr(s, key) for key in _PARTS}
+            for name, s in self._measured()
         }
         values["time"] = _plain(self.time)
         values["method"] = self.method
@@ -83,11 +83,13 @@ class Expected:
 
     def __repr__(self) -> str:
         measured = {
-            name: f"{number(s.mean)} ± {s.sd:.1g}"
-            for name in Measures._fields
-            if (s := getattr(self, name)).sd is not None
+            name: None if s is None else f"{number(s.mean)} ± {s.sd:.1g}"
+            for name, s in self._measured()
         }
         return summary(self, method=self.method, time=self.time, **measured)
+
+    def _measured(self) -> list[tuple[str, Statistic | None]]:
+        return [(name, getattr(self, name)) for name in Measures._fields]
 
 
 def _plain(time: float) -> float | str:

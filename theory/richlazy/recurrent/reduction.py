@@ -115,13 +115,13 @@ def enriched(
     """
     basis = _orthonormal(np.zeros((net.units, 0)), _words(net, tasks[0].steps))
     image = matrices.forward(net.recurrent, basis)
-    for _ in range(_ROUNDS):
+    for left in reversed(range(_ROUNDS)):
         problem = stacked(
             [_problem(net, task, trained, basis.T @ net.inputs, basis.T @ image,
                       net.readout @ basis) for task in tasks]
         )  # fmt: skip
         outside, leak = _leaks(net, problem, basis, end)
-        if leak * leak <= tolerance or basis.shape[1] >= net.units:
+        if leak * leak <= tolerance or basis.shape[1] >= net.units or not left:
             break
         new = _orthonormal(basis, _leading(outside, leak, tolerance))
         if new.shape[1] == basis.shape[1]:
@@ -209,7 +209,9 @@ def _orthonormal(basis: Array, block: Array) -> Array:
     left, values, _ = np.linalg.svd(new, full_matrices=False)
     fresh = left[:, values > _INDEPENDENT * max(1.0, float(values.max(initial=0.0)))]
     fresh = fresh - basis @ (basis.T @ fresh)
-    return np.concatenate([basis, np.linalg.qr(fresh)[0]], axis=1)
+    found = np.concatenate([basis, np.linalg.qr(fresh)[0]], axis=1)
+    # nothing is driven and nothing read: any direction holds it
+    return found if found.shape[1] else np.eye(len(found), 1)
 
 
 def _unit(x: Array) -> Array:

@@ -13,27 +13,33 @@ from richlazy import laziness
 from richlazy.errors import times
 from richlazy.recurrent.flow import Change, controls
 from richlazy.recurrent.measures import Measures
-from richlazy.recurrent.network import Network
+from richlazy.recurrent.network import Network, as_network
 from richlazy.recurrent.record import Laziness
 from richlazy.recurrent.reduction import Reduced
-from richlazy.recurrent.task import Task
+from richlazy.recurrent.task import Task, as_task
 from richlazy.start import matrices
+from richlazy.summary import summary
 
 __all__ = ["Found", "Route", "Solution", "State"]
 
 Array = NDArray[np.float64]
 
 _DENSE_SIZE = 5000
+_NOTHING = "nothing has been computed yet"
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a route found at ascending times: the small network, its changes and the measures."""
+    """What a route found at ascending times: the small network, its changes and the measures.
+
+    error is the largest that accuracy, in words, speaks of.
+    """
 
     reduced: Reduced
     changes: Sequence[Change]
     measures: Measures
     assumptions: tuple[str, ...]
+    error: float
     accuracy: str
 
 
@@ -76,6 +82,10 @@ class State:
         """The network with these weights, dense."""
         return Network(self.inputs, self.recurrent(), self.readout, self.start.leak)
 
+    def __repr__(self) -> str:
+        moved = float(np.linalg.norm(np.linalg.qr(self.left)[1] @ np.linalg.qr(self.right)[1].T))
+        return summary(self, time=self.time, start=self.start, weight_change_recurrent=moved)
+
 
 class Solution:
     """The trajectory of one recurrent network on one task, from `recurrent.solve`.
@@ -85,11 +95,10 @@ class Solution:
     """
 
     def __init__(self, start: Network, task: Task, route: Route) -> None:
-        self.start, self.task = start, task
+        self.start, self.task = as_network(start), as_task(task)
         self._route = route
+        # one tuple, swapped at once: other threads may ask for other times
         self._latest: tuple[bytes, Found] | None = None
-        self._said: dict[str, None] = {}
-        self._accuracy = "nothing has been computed yet"
 
     @property
     def method(self) -> str:
@@ -98,24 +107,26 @@ class Solution:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What the numbers given so far needed, and what else a reader should know."""
-        return tuple(self._said)
+        """What the numbers given last needed, and what else a reader should know."""
+        return () if self._latest is None else self._latest[1].assumptions
 
     @property
     def accuracy(self) -> str:
         """How far the numbers given last can be trusted."""
-        return self._accuracy
+        return _NOTHING if self._latest is None else self._latest[1].accuracy
+
+    @property
+    def error(self) -> float | None:
+        """The largest error that `accuracy` speaks of; None where nothing has been computed."""
+        return None if self._latest is None else self._latest[1].error
 
     def _found(self, at: Array) -> Found:
         key = at.tobytes()
-        latest = self._latest  # read once: another thread may ask for other times
+        latest = self._latest
         if latest is None or latest[0] != key:
             latest = (key, self._route.found(at))
             self._latest = latest
-        found = latest[1]
-        self._said = {**self._said, **dict.fromkeys(found.assumptions)}
-        self._accuracy = found.accuracy
-        return found
+        return latest[1]
 
     def measures(self, t: ArrayLike = np.inf) -> Measures:
         """Every measure at t; an undefined alignment is NaN here, an error from its own method."""
@@ -193,7 +204,9 @@ class Solution:
 
     def laziness(self, t: float = np.inf) -> Laziness:
         """All measures at t in one record, None where one is 0/0."""
-        m = self.measures(times(t, ndim=0))
+        at = times(t, ndim=0)
+        found = self._found(at[None])
+        m = Measures(*(v[0] for v in found.measures))
         size_w = matrices.second_moments_trace(self.start.recurrent)
         size = size_w + float(np.sum(self.start.inputs**2) + np.sum(self.start.readout**2))
         total, change = float(m.weight_change), float(m.weight_change_recurrent)
@@ -208,10 +221,10 @@ class Solution:
             kernel_alignment=_or_none(m.kernel_alignment),
             target_alignment=_or_none(m.target_alignment),
             loss=float(m.loss),
-            time=float(t),
+            time=float(at),
             method=self.method,
-            assumptions=self.assumptions,
-            accuracy=self.accuracy,
+            assumptions=found.assumptions,
+            accuracy=found.accuracy,
         )
 
     def drift(self, t: float = np.inf) -> float:
@@ -229,7 +242,7 @@ class Solution:
         return float(gap / sum(np.sum(x**2) for x in after))
 
     def __repr__(self) -> str:
-        return f"Solution({self.start!r}, {self.task!r}, method={self.method!r})"
+        return summary(self, method=self.method, start=self.start, task=self.task)
 
 
 def _conserved(u: Array, w: Array, v: Array) -> Array:

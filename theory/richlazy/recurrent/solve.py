@@ -8,14 +8,14 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from richlazy.errors import AssumptionError, positive
+from richlazy.errors import AssumptionError, instance, positive, several
 from richlazy.recurrent.modes import aligned_blocks
-from richlazy.recurrent.network import Network
+from richlazy.recurrent.network import Network, as_network
 from richlazy.recurrent.record import Laziness
 from richlazy.recurrent.reduction import Training, closed, exact, whole
 from richlazy.recurrent.routes import ByFlow, ByModes, ByReduction
 from richlazy.recurrent.solution import Route, Solution
-from richlazy.recurrent.task import Task
+from richlazy.recurrent.task import Task, as_task
 from richlazy.start import matrices
 from richlazy.start.matrices import Thin
 
@@ -61,8 +61,13 @@ def solve(
     >>> sol.method, bool(sol.loss(np.inf) < 1e-12)
     ('flow (T16)', True)
     """
-    case = _Case(net, task, _training(trained), float(positive(tolerance, "tolerance", ndim=0)))
-    if method not in (None, *get_args(Method)):
+    case = _Case(
+        as_network(net),
+        as_task(task),
+        _training(trained),
+        float(positive(tolerance, "tolerance", ndim=0)),
+    )
+    if method is not None and (not isinstance(method, str) or method not in get_args(Method)):
         raise ValueError(f"method must be one of {', '.join(get_args(Method))}; it is {method!r}")
     for attempt in _PREFERRED if method is None else (_ROUTES[method],):
         route = attempt(case)
@@ -84,8 +89,10 @@ def predict(
 
 
 def _training(trained: Sequence[str]) -> Training:
-    parts = (trained,) if isinstance(trained, str) else tuple(trained)
-    unknown = [part for part in parts if part not in _PARTS]
+    parts = several(
+        (trained,) if isinstance(trained, str) else trained, "trained", "write trained=['inputs']"
+    )
+    unknown = [part for part in parts if not isinstance(part, str) or part not in _PARTS]
     if unknown or not parts:
         raise ValueError(f"trained must name one or more of {', '.join(_PARTS)}; it is {trained!r}")
     return Training(*(part in parts for part in _PARTS))
@@ -95,6 +102,8 @@ class _Case:
     """A network and a task, and what several routes need of them."""
 
     def __init__(self, net: Network, task: Task, trained: Training, tolerance: float) -> None:
+        instance(net, Network, "net", "write recurrent.Network(inputs, recurrent, readout)")
+        instance(task, Task, "task", "write recurrent.Task(response)")
         for name, mine, theirs in (
             ("channels", net.channels, task.channels),
             ("outputs", net.outputs, task.outputs),

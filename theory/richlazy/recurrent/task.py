@@ -7,9 +7,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import Rng, generator, integer, nonnegative, positive, real_array
+from richlazy.errors import (
+    Rng,
+    generator,
+    instance,
+    integer,
+    nonnegative,
+    positive,
+    real_array,
+)
+from richlazy.summary import summary
 
-__all__ = ["Task"]
+__all__ = ["Task", "as_task"]
 
 Array = NDArray[np.float64]
 
@@ -64,9 +73,15 @@ class Task:
         if cov is not None and weights is not None:
             raise ValueError("weights and cov exclude each other: scale the lags of cov instead")
         self.cov = None if cov is None else _covariance(cov, self.steps * self.channels)
-        if not np.any(self.seen):
+        largest = float(np.abs(self.seen).max())
+        if largest == 0.0:
             raise ValueError(
                 "the task is zero: there is nothing to learn; give a non-zero response"
+            )
+        if not 1e-75 < largest < 1e75:
+            raise ValueError(
+                f"response, as the loss sees it, has entries up to {largest:g}, whose fourth "
+                "powers leave the range of float64; rescale it"
             )
 
     @classmethod
@@ -170,12 +185,16 @@ class Task:
         return float(np.linalg.norm(self.seen))
 
     def __repr__(self) -> str:
-        colour = "" if self.cov is None else ", inputs not white"
-        weighted = "" if self.weights is None else ", weighted lags"
-        return (
-            f"Task(steps={self.steps}, channels={self.channels}, outputs={self.outputs}, "
-            f"strength={self.strength:.4g}{weighted}{colour})"
-        )
+        sizes = {"steps": self.steps, "channels": self.channels, "outputs": self.outputs}
+        weights = {} if self.weights is None else {"weights": self.weights}
+        cov = {} if self.cov is None else {"cov": self.cov}
+        return summary(self, **sizes, strength=self.strength, **weights, **cov)
+
+
+def as_task(value: Task, name: str = "task") -> Task:
+    """Return a Task; a KindError for an array, which might be responses or data."""
+    remedy = "write recurrent.Task(response), or recurrent.Task.from_data(x, y)"
+    return instance(value, Task, name, remedy)
 
 
 def _covariance(value: ArrayLike, size: int) -> Array | None:
