@@ -213,11 +213,14 @@ def _typical(case: _Case) -> Expected:
     values, shares = case.spectrum
     tasks = [case.task() for _ in range(case.tasks or _TASKS)]
     tree, found, gap = _on_tree(case, values, shares, tasks)
-    squares = shares @ values**2
-    ratio = case.units * float(squares**2 / (shares @ values**4)) if squares > 0 else 0.0
+    ratio = case.participation_ratio
+    far = (
+        "" if ratio >= _TYPICAL_FROM else f", below {_TYPICAL_FROM}: draws learn UNLIKE it, sample"
+    )
     words = (
         f"error of the tree {tree:.1e}; the start stands for {case.units} units up to "
-        f"O(1/sqrt(PR)) a draw and O(1/PR) on average, PR = {ratio:.4g}; numerical error {gap:.1e}"
+        f"O(1/sqrt(PR)) a draw and O(1/PR) on average, PR = {ratio:.4g}{far}; numerical error "
+        f"{gap:.1e}"
     )
     return _record(case, found, f"typical start (T20) with {len(tasks)} tasks", (), words)
 
