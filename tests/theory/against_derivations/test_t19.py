@@ -109,11 +109,6 @@ def turning(number):
     return np.array([[number.real, -number.imag], [number.imag, number.real]])
 
 
-def complex_of(block):
-    """The number of a rotation and scaling, with its digits."""
-    return mpmath.mpc(block[0, 0], block[1, 0])
-
-
 @pytest.mark.parametrize("t", [0.0, 0.4, 2.0])
 def test_rates_and_law_of_a_complex_pair(agreement, t):
     rng = np.random.default_rng(5)
@@ -125,30 +120,34 @@ def test_rates_and_law_of_a_complex_pair(agreement, t):
     solution = solve(net, task, "modes")
     assert solution.method == "modes (T19), 0 real, 1 complex pairs"
     state = solution.at(t)
-    now = Network(state.inputs, state.recurrent(), state.readout)
-    rates = forces(now, task)
 
     def between(u, w, v):
         return {"x": q.T @ u, "z": q.T @ w @ q, "y": v @ q}
 
-    inner = between(now.inputs, now.recurrent, now.readout)
+    inner = between(state.inputs, state.recurrent(), state.readout)
+    later = {name: complex(block[0, 0], block[1, 0]) for name, block in inner.items()}
+    for name, block in inner.items():  # it still rotates and scales
+        error = distance(block, exact(turning(later[name])))
+        assert agreement("T19 a pair, later", error) < 1e-12
+    now = Network(q @ turning(later["x"]), q @ turning(later["z"]) @ q.T, turning(later["y"]) @ q.T)
+    rates = forces(now, task)
     moved = between(rates["U"], rates["W"], rates["V"])
-    letters = {name: complex_of(block) for name, block in inner.items()}
+    letters = {name: mpmath.mpc(value) for name, value in later.items()}
     letters |= of_lags([mpmath.mpc(s) for s in strengths], task, "s^c")
+    size = max(np.abs(block).max() for block in moved.values())
     for name, block in moved.items():
         wanted = claimed(T19, f"pair_rate_{name}", letters, {T: STEPS})
-        block = exact(block)
-        size = max(np.abs(x).max() for x in moved.values())
         turned = np.array([[wanted.real, -wanted.imag], [wanted.imag, wanted.real]])
         assert agreement(f"T19 pair_rate_{name}", distance(block, turned, size)) < 1e-13
     kept = claimed(T19, "pair_conserved", letters, {}).real
     before = {name: mpmath.mpc(value) for name, value in zip("xzy", (x, z, y), strict=True)}
     error = distance(kept, claimed(T19, "pair_conserved", before, {}).real, 1)
     assert agreement("T19 pair_conserved", error) < 1e-9
-    # the moment of the rates that the library has is no rate at all
-    given = letters | {f"d{name}": complex_of(moved[name]) for name in "xy"}
-    balance = (mpmath.conj(given["x"]) * given["dx"], mpmath.conj(given["y"]) * given["dy"])
-    error = float(abs(balance[0] - balance[1]) / max(map(abs, balance)))
+    # both lengths turn alike, in the rates that the library has
+    turns = [
+        mpmath.conj(letters[name]) * mpmath.mpc(*map(float, moved[name][:, 0])) for name in "xy"
+    ]
+    error = float(abs(turns[0] - turns[1]) / max(map(abs, turns)))
     assert agreement("T19 pair_balance", error) < 1e-13
 
 
@@ -190,7 +189,7 @@ def test_loss_of_a_geometric_mode(agreement, point):
 @pytest.mark.parametrize("t", [0.5, 2.0])
 def test_rates_of_a_geometric_mode(agreement, point, t):
     """Differences of order eight along the trajectory: its velocity is not handed out."""
-    step, places = 0.02, np.arange(-4, 5)
+    step, places = 0.005, np.arange(-4, 5)
     slopes = np.array([3, -32, 168, -672, 0, 672, -168, 32, -3]) / (840.0 * step)
     found = geometric(point, t + step * places)
     letters = at_state(found, 4, point)
@@ -198,7 +197,8 @@ def test_rates_of_a_geometric_mode(agreement, point, t):
     size = max(1, *(abs(x) for x in rates.values()))
     for x, values in (("u", found.inputs), ("a", found.recurrent), ("v", found.readout)):
         error = distance(slopes @ values, rates[x], size)
-        assert agreement(f"T19 geometric_rate_{x}", error) < 1e-8
+        # 1e-11 of the integrator over the step
+        assert agreement(f"T19 geometric_rate_{x}", error) < 1e-7
 
 
 @pytest.mark.parametrize("point", GEOMETRIC)
@@ -209,7 +209,6 @@ def test_a_geometric_mode_ends_at_its_best_strength_without_loss(agreement, poin
     product = letters["u"] * letters["v"]
     error = distance(product, T19.evaluate("best_strength", **at), letters["s"])
     assert agreement("T19 best_strength", error) < 1e-9
-    error = distance(letters["a"], letters["lambda"], 1)
-    assert agreement("T19 best_loss", T19.evaluate("best_loss", **at)) < 1e-18
-    assert error < 1e-9
-    assert found.loss[1] < 1e-18
+    assert distance(letters["a"], letters["lambda"], 1) < 1e-9
+    wanted = T19.evaluate("best_loss", **at)
+    assert agreement("T19 best_loss", distance(found.loss[1], wanted, 1)) < 1e-18
