@@ -16,7 +16,8 @@ from tests.derivations.recurrent_flow import digits, numbers
 
 __all__ = [
     "CASES", "claimed", "distance", "errors", "exact", "for_these_errors", "forces",
-    "lag_letters", "made", "point_of", "problem_forces", "unleaked", "weight_letters",
+    "lag_letters", "made", "point_of", "problem_forces", "random_case", "unleaked",
+    "weight_letters",
 ]  # fmt: skip
 
 #: units, channels, outputs, steps, scale of the weights, leak, what weighs the lags
@@ -36,8 +37,18 @@ claimed = partial(numbers, number=digits)
 
 def made(name):
     """The network and the task of a case."""
-    units, channels, outputs, steps, scale, leak, kind = CASES[name]
-    rng = np.random.default_rng(sorted(CASES).index(name))
+    return _made(np.random.default_rng(sorted(CASES).index(name)), *CASES[name])
+
+
+def random_case(seed):
+    """A small network and task of any shape, leak and metric."""
+    rng = np.random.default_rng(seed)
+    units, *sizes = (int(rng.integers(1, top)) for top in (5, 3, 3, 4))
+    leak, kind = rng.choice([1.0, rng.uniform(0.2, 1.0)]), rng.choice(["white", "weights", "cov"])
+    return _made(rng, units, *sizes, rng.uniform(0.3, 1.5), float(leak), kind)
+
+
+def _made(rng, units, channels, outputs, steps, scale, leak, kind):
     net = Network(
         scale * rng.standard_normal((units, channels)),
         scale * rng.standard_normal((units, units)) / np.sqrt(units),

@@ -32,7 +32,7 @@ TRAINED = {
 PARTS = ("inputs", "recurrent", "readout")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def fifty_digits():
     with mpmath.workdps(50):
         yield

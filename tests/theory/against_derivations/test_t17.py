@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from derivations import load
 from derivations.frame.lag_sums import T, k, l
@@ -23,6 +25,7 @@ from tests.theory.against_derivations.recurrent_claims import (
     lag_letters,
     made,
     point_of,
+    random_case,
     unleaked,
     weight_letters,
 )
@@ -30,7 +33,7 @@ from tests.theory.against_derivations.recurrent_claims import (
 T16, T17 = load("T16"), load("T17")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def fifty_digits():
     with mpmath.workdps(50):
         yield
@@ -51,9 +54,9 @@ def driven_and_read(letters, steps):
 
 def blocks(name, letters, steps):
     """K_kl over (k, l)."""
-    given = driven_and_read(letters, steps)
+    grams = driven_and_read(letters, steps)
     return {
-        (x, y): claimed(T17, name, given, {k: x, l: y}) for x in range(steps) for y in range(steps)
+        (x, y): claimed(T17, name, grams, {k: x, l: y}) for x in range(steps) for y in range(steps)
     }
 
 
@@ -95,36 +98,36 @@ def test_how_fast_responses_and_loss_move(agreement, case):
     """J times the flow, and E'K E from the modes that the integrator keeps in place of K."""
     net, task = made(case)
     steps, letters = task.steps, started(net) | lag_letters(task)
-    given = driven_and_read(letters, steps)
-    given |= {f"E_{lag}": x for lag, x in enumerate(errors(letters, task))}
+    grams = driven_and_read(letters, steps)
+    grams |= {f"E_{lag}": x for lag, x in enumerate(errors(letters, task))}
     point = point_of(whole(net, task, Training(True, True, True)).problem)
     du, back, dv = point.forces(point.error[:, None])
     past = point._wide_controls[:, None, :, : back.shape[-1]]
     found = point.gain(du, back, past, dv)[0, 0].reshape(net.outputs, steps, net.channels)
     rates = [
-        sum(claimed(T17, f"response_rate_{x}", given, {T: steps, k: lag}) for x in "UWV")
+        sum(claimed(T17, f"response_rate_{x}", grams, {T: steps, k: lag}) for x in "UWV")
         for lag in range(steps)
     ]
     roots = [mpmath.sqrt(letters[f"w_{lag}"]) for lag in range(steps)]
     wanted = np.array([root * x for root, x in zip(roots, rates, strict=True)])
     error = distance(found.transpose(1, 0, 2), wanted)
     assert agreement("T17 response_rate_U, response_rate_W, response_rate_V", error) < 1e-13
-    falling = claimed(T17, "loss_rate", given, {T: steps})
+    falling = claimed(T17, "loss_rate", grams, {T: steps})
     found = -np.sum(point.modes(point.error) ** 2 * point.rates)
     assert agreement("T17 loss_rate", distance(found, falling)) < 1e-13
 
 
 def as_letters(weights, task, leak, mark):
     """K_kl, G^c_kl and G^o_kl; the leak scales what U and W, which it multiplies, move."""
-    steps, given = task.steps, driven_and_read(weights, task.steps)
-    found = {"n": given["n"], "m": given["m"]}
+    steps, grams = task.steps, driven_and_read(weights, task.steps)
+    found = {"n": grams["n"], "m": grams["m"]}
     start = "^0" if mark else ""
     for x in range(steps):
         for y in range(steps):
             at = {k: x, l: y}
             for name, claim in (("G^c", "driven_gram"), ("G^o", "read_gram")):
-                found[f"{name}{mark}_{x}_{y}"] = claimed(T17, claim, given, at)
-            by_u, by_w, by_v = (claimed(T17, f"kernel_{z}", given, at) for z in "UWV")
+                found[f"{name}{mark}_{x}_{y}"] = claimed(T17, claim, grams, at)
+            by_u, by_w, by_v = (claimed(T17, f"kernel_{z}", grams, at) for z in "UWV")
             found[f"K{start}_{x}_{y}"] = mpmath.mpf(leak) ** 2 * (by_u + by_w) + by_v
     return found
 
@@ -141,29 +144,28 @@ def cosine(name, start, now, task, leak):
                 letters[f"Sigma_{x}_{y}"] = letters[f"w_{x}"] * int(x == y) * one
 
     def product(first, second):
-        given = as_letters(first, task, leak, "0") | as_letters(second, task, leak, "")
-        return claimed(as_written, name, given | letters, {T: task.steps})
+        grams = as_letters(first, task, leak, "0") | as_letters(second, task, leak, "")
+        return claimed(as_written, name, grams | letters, {T: task.steps})
 
     return product(start, now) / mpmath.sqrt(product(start, start) * product(now, now))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_alignments_of_later_weights(agreement, case):
-    net, task = made(case)
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10**6), t=st.sampled_from([0.05, 3.0]))
+def test_alignments_of_later_weights(agreement, seed, t):
+    net, task = random_case(seed)
     solution = solve(net, task)
     white = "" if task.cov is None else "_correlated"
     unweighted = "" if task.cov is None and task.weights is None else "_correlated"
-    for t in (0.05, 3.0):
-        state = solution.at(t)
-        now = weight_letters(state.inputs, state.recurrent(), state.readout)
-        now = unleaked(now, net.leak)
-        for measure, name in (
-            ("kernel_alignment", f"kernel_inner_product{white}"),
-            ("representation_alignment", f"representation_inner_product{unweighted}"),
-        ):
-            wanted = cosine(name, started(net), now, task, net.leak)
-            error = distance(getattr(solution, measure)(t), wanted)
-            assert agreement(f"T17 {name}", error) < 1e-13
+    state = solution.at(t)
+    now = weight_letters(state.inputs, state.recurrent(), state.readout)
+    now = unleaked(now, net.leak)
+    for found, name in (
+        (solution.kernel_alignment(t), f"kernel_inner_product{white}"),
+        (solution.representation_alignment(t), f"representation_inner_product{unweighted}"),
+    ):
+        error = distance(found, cosine(name, started(net), now, task, net.leak))
+        assert agreement(f"T17 {name}", error) < 1e-13
 
 
 @pytest.mark.parametrize("case", ["white", "weighted"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from derivations import load
 from derivations.frame.lag_sums import T, k
@@ -28,7 +30,7 @@ SHAPES = [(1, 1, 1), (2, 1, 3), (1, 2, 2), (2, 2, 4)]  # channels, outputs, rank
 ALL = Training(True, True, True)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def fifty_digits():
     with mpmath.workdps(50):
         yield
@@ -85,8 +87,11 @@ def test_small_flow(agreement, shape):
         assert agreement(f"T18 small_flow_{theirs}", error) < 1e-13
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("t", [0.5, np.inf])
+@settings(max_examples=12)
+@given(
+    shape=st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(1, 4)),
+    t=st.sampled_from([0.5, np.inf]),
+)
 def test_response_and_weight_change_of_the_large_network(agreement, shape, t):
     """The weights handed out are large ones; what is said of them comes from the small network."""
     net, task, factors = low_rank(*shape)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from derivations import load
 from derivations.frame.lag_sums import T, k
@@ -20,7 +22,7 @@ T19 = load("T19")
 STEPS = 4
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def fifty_digits():
     with mpmath.workdps(50):
         yield
@@ -30,9 +32,9 @@ def orthonormal(rows, columns, rng):
     return np.linalg.qr(rng.standard_normal((rows, columns)))[0]
 
 
-def aligned(weighted, units=6, channels=4, outputs=3, count=3):
+def aligned(weighted, seed=0, units=6, channels=4, outputs=3, count=3):
     """A network and a task that share their modes, their axes Q, L, O and the modes."""
-    rng = np.random.default_rng(weighted)
+    rng = np.random.default_rng([weighted, seed])
     axes = tuple(orthonormal(rows, count, rng) for rows in (units, channels, outputs))
     start = dict(zip("uav", rng.uniform(0.2, 0.9, (3, count)), strict=True))
     strengths = rng.standard_normal((STEPS, count))
@@ -57,21 +59,21 @@ def test_the_form_of_an_aligned_network(agreement, weighted):
     letters |= {f"Ds_{lag}": exact(np.diag(x)) for lag, x in enumerate(strengths)}
     # it is what the library takes for one
     assert solve(net, task).method == "modes (T19), 3 real"
-    for name, given, lag in (
+    for name, whole, lag in (
         ("aligned_U", net.inputs, 0),
         ("aligned_W", net.recurrent, 0),
         ("aligned_V", net.readout, 0),
         ("aligned_S", task.response[2], 2),
     ):
-        error = distance(given, claimed(T19, name, letters, {k: lag}))
+        error = distance(whole, claimed(T19, name, letters, {k: lag}))
         assert agreement(f"T19 {name}", error) < 1e-14
 
 
-@pytest.mark.parametrize("t", [0.0, 0.4, 2.0])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_rates_loss_and_law_of_real_modes(agreement, weighted, t):
+@settings(max_examples=20)
+@given(weighted=st.booleans(), seed=st.integers(0, 10**6), t=st.sampled_from([0.0, 0.4, 2.0]))
+def test_rates_loss_and_law_of_real_modes(agreement, weighted, seed, t):
     """Of the weights that the modes give, between their axes."""
-    net, task, (q, left, right), start, strengths = aligned(weighted)
+    net, task, (q, left, right), start, strengths = aligned(weighted, seed)
     solution = solve(net, task, "modes")
     state = solution.at(t)
     now = Network(state.inputs, state.recurrent(), state.readout)
@@ -172,9 +174,15 @@ def at_state(found, index, point):
     return letters | {"s": mpmath.mpf(point[3]), "lambda": mpmath.mpf(point[4])}
 
 
-@pytest.mark.parametrize("point", GEOMETRIC)
+_share = st.floats(-0.9, 0.9)
+_size = st.floats(0.1, 1.5)
+
+
+@settings(max_examples=30)
+@given(point=st.tuples(_size, _share, _size | _size.map(float.__neg__), _size, _share))
 def test_loss_of_a_geometric_mode(agreement, point):
-    found = geometric(point, [0.0, 0.3, 2.0, 10.0])
+    u, w, v, s, decay = point
+    found = modes.geometric(u, w, v, strength=s, decay=decay, t=[0.0, 0.3, 2.0])
     for index, loss in enumerate(found.loss):
         letters = at_state(found, index, point)
         wanted = T19.evaluate("geometric_loss", digits=80, **letters)

@@ -7,6 +7,8 @@ import itertools
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from derivations import load
 from richlazy import spectrum
@@ -27,15 +29,15 @@ SPECTRA = {
 WORDS = 4  # of a tree; the words of twice that many letters are known at its root
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def fifty_digits():
     with mpmath.workdps(50):
         yield
 
 
-def law(name):
+def law(start):
     """Values and shares, and with 50 digits the moments and the sums over units."""
-    values, counts = SPECTRA[name]
+    values, counts = SPECTRA[start] if isinstance(start, str) else zip(*start, strict=True)
     exact = [mpmath.mpf(x) for x in values]
     units = sum(counts)
     sums = {
@@ -59,8 +61,8 @@ def applied(matrix, word):
     return vector[0]
 
 
-def tree_of(name, roots=1):
-    values, shares, *_ = law(name)
+def tree_of(start, roots=1):
+    values, shares, *_ = law(start)
     return typical.tree(typical.chain(values, shares, WORDS), roots, WORDS)
 
 
@@ -80,19 +82,35 @@ NAMED = [
 ]
 
 
-@pytest.mark.parametrize("start", SPECTRA)
+#: Distinct values, not all of them zero, and how many units each stands for.
+RANDOM = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.01, 0.3, 0.7, 1.0, 1.6, 4.0]), st.integers(1, 50)),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda pair: pair[0],
+).filter(lambda pairs: any(value > 0 for value, _ in pairs))
+
+
+def of_every_spectrum(test):
+    """Those of `SPECTRA`, and random ones."""
+    for name in SPECTRA:
+        test = example(start=name)(test)
+    return settings(max_examples=20)(test)
+
+
+@of_every_spectrum
+@given(start=RANDOM)
 def test_words_on_the_tree(agreement, start):
     """Words that have a claim, and those of an odd number of letters, which vanish."""
     *_, sums, moments = law(start)
     matrix, gain = tree_of(start, 2), T20.evaluate("gain", **sums)
     ratio = T20.evaluate("participation_ratio", **sums)
-    given = cumulants(moments) | {
+    known = cumulants(moments) | {
         "g": gain,
         "nu": T20.evaluate("concentration", N=sums["N"], PR=ratio),
     }
     for name, word, at in NAMED:
-        wanted = T20.evaluate(name, **given, **at)
-        # words are sums of products of couplings, and none is longer than W itself
+        wanted = T20.evaluate(name, **known, **at)
         error = distance(applied(matrix, word), wanted)
         assert agreement(f"T20 {name}", error) < 1e-13, word
     for size in range(1, 2 * WORDS, 2):
@@ -137,8 +155,8 @@ def test_couplings_of_the_chain(agreement, start):
     assert couplings.size == (1 if nu == 1 else 2)
 
 
-@pytest.mark.parametrize(("channels", "outputs"), [(1, 1), (2, 1), (2, 3)])
-@pytest.mark.parametrize("words", [1, 2, 4, 6])
+@settings(max_examples=20)
+@given(channels=st.integers(1, 3), outputs=st.integers(1, 3), words=st.integers(1, 6))
 def test_size_of_the_tree(agreement, channels, outputs, words):
     values, shares, *_ = law("several")
     net = typical.network(
@@ -201,10 +219,10 @@ def test_lazy_limit(agreement, start, channels, outputs):
     net = typical_network(start, 4, channels, outputs)
     task = Task.random(3, channels, outputs, 1e-5, rng=np.random.default_rng(3))
     solution = solve(net, task, "flow")
-    given = {"g": T20.evaluate("gain", **sums)} | dict(zip("uv", SIZES, strict=True))
+    known = {"g": T20.evaluate("gain", **sums)} | dict(zip("uv", SIZES, strict=True))
     for part, name in LAZY.items():
         squared = mpmath.fsum(
-            T20.evaluate(name, **given, k=lag, s=abs(s))
+            T20.evaluate(name, **known, k=lag, s=abs(s))
             for lag, lags in enumerate(task.response)
             for s in lags.ravel()
         )
@@ -212,7 +230,7 @@ def test_lazy_limit(agreement, start, channels, outputs):
         # the next order is that of the square of the task
         assert agreement(f"T20 {name}", distance(found, mpmath.sqrt(squared))) < 1e-8
     squared = mpmath.fsum(
-        T20.evaluate("lazy_squared", **given, k=lag, s=abs(s))
+        T20.evaluate("lazy_squared", **known, k=lag, s=abs(s))
         for lag, lags in enumerate(task.response)
         for s in lags.ravel()
     )
@@ -226,31 +244,34 @@ def test_second_order_of_the_recurrent_change(agreement, start, lag):
     """What is left of |W(t) - W(0)|^2 beyond the claim is of sixth order in the task."""
     *_, sums, _ = law(start)
     ratio = T20.evaluate("participation_ratio", **sums)
-    given = {"g": T20.evaluate("gain", **sums), "k": lag} | dict(zip("uv", SIZES, strict=True))
-    given["nu"] = T20.evaluate("concentration", N=sums["N"], PR=ratio)
-    given |= {
-        "F_3": T20.evaluate(f"climb_{lag}", **given),
-        "C_4": T20.evaluate(f"stretch_{lag}", **given),
-        "K_W": T20.evaluate("typical_kernel_W", **given),
+    known = {"g": T20.evaluate("gain", **sums), "k": lag} | dict(zip("uv", SIZES, strict=True))
+    known["nu"] = T20.evaluate("concentration", N=sums["N"], PR=ratio)
+    known |= {
+        "F_3": T20.evaluate(f"climb_{lag}", **known),
+        "C_4": T20.evaluate(f"stretch_{lag}", **known),
+        "K_W": T20.evaluate("typical_kernel_W", **known),
     }
     size = 0.02
     response = np.zeros(lag + 1)
     response[lag] = size
     found = solve(typical_network(start, lag + 3), Task(response), "flow")
     found = mpmath.mpf(float(found.weight_change_recurrent(np.inf))) ** 2
-    first = given["K_W"] * size**2 / T20.evaluate("typical_kernel", **given) ** 2
-    wanted = T20.evaluate("second_order_W_squared", **given, s=size)
+    first = known["K_W"] * size**2 / T20.evaluate("typical_kernel", **known) ** 2
+    wanted = T20.evaluate("second_order_W_squared", **known, s=size)
     error = abs(float((found - wanted) / first))
     assert agreement("T20 second_order_W_squared", error) < 1e-5
     assert error < 0.02 * abs(float((wanted - first) / first))
 
 
-@pytest.mark.parametrize("method", ["typical", "law"])
-def test_expect_of_a_small_task(agreement, method):
+@settings(max_examples=5)
+@given(
+    method=st.sampled_from(["typical", "law"]), exponent=st.floats(0.0, 1.5), seed=st.integers(0)
+)
+def test_expect_of_a_small_task(agreement, method, exponent, seed):
     """The means over the tasks that its random numbers give; a tree with a leak, a loose flow."""
-    s, units, tasks, strength = spectrum.power_law(30, exponent=0.5, norm=5.0), 40, 5, 1e-4
+    s, units, tasks, strength = spectrum.power_law(30, exponent, norm=5.0), 40, 5, 1e-4
     gain = T20.evaluate("gain", p_1=mpmath.fsum(mpmath.mpf(x) ** 2 for x in s), N=units)
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(seed)
     drawn = [Task.random(3, strength=strength, rng=rng).response.ravel() for _ in range(tasks)]
     found = expect(
         s,
@@ -261,13 +282,13 @@ def test_expect_of_a_small_task(agreement, method):
         readout_norm=SIZES[1],
         method=method,
         tasks=tasks,
-        rng=np.random.default_rng(2),
+        rng=np.random.default_rng(seed),
     )
-    given = {"g": gain} | dict(zip("uv", SIZES, strict=True))
+    known = {"g": gain} | dict(zip("uv", SIZES, strict=True))
     names = {f"weight_change_{part}": name for part, name in LAZY.items()}
     for measure, name in (names | {"weight_change": "lazy_squared"}).items():
         each = (
-            mpmath.fsum(T20.evaluate(name, **given, k=lag, s=abs(x)) for lag, x in enumerate(task))
+            mpmath.fsum(T20.evaluate(name, **known, k=lag, s=abs(x)) for lag, x in enumerate(task))
             for task in drawn
         )
         wanted = mpmath.fsum(map(mpmath.sqrt, each)) / tasks
