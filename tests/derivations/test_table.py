@@ -34,13 +34,19 @@ def public(name):
     return thing
 
 
+def names_of(module, before=""):
+    """Every public name of a module that is no module itself, dotted; a package holds modules."""
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if inspect.ismodule(thing):
+            yield from names_of(thing, f"{before}{name}.")
+        else:
+            yield f"{before}{name}"
+
+
 def functions():
     """Every public function, property and method by dotted name, with its docstring's opening."""
-    modules = [name for name in rl.__all__ if inspect.ismodule(getattr(rl, name))]
-    names = [name for name in rl.__all__ if name not in modules]
-    for module in modules:
-        names += [f"{module}.{name}" for name in getattr(rl, module).__all__]
-    for name in names:
+    for name in names_of(rl):
         thing = public(name)
         if inspect.isclass(thing):
             parts = {f"{name}.{k}": v for k, v in vars(thing).items() if not k.startswith("_")}
