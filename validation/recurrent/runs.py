@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +66,10 @@ class Grid:
     draws: int = 192  #: random tasks, each learned by one network of either size
     sizes: tuple[int, int] = (50, 100)
     #: (steps, channels, gain, strength) of the tasks whose means are taken
-    tasks: tuple[tuple[int, int, float, float], ...] = field(
-        default=((4, 1, 0.6, 3.0), (4, 1, 0.9, 1.0), (3, 2, 0.6, 2.0))
+    tasks: tuple[tuple[int, int, float, float], ...] = (
+        (4, 1, 0.6, 3.0),
+        (4, 1, 0.9, 1.0),
+        (3, 2, 0.6, 2.0),
     )
     ends: tuple[int, ...] = (1, 4)  #: times of means
     coarseness: int = 24  #: the same of theirs as `fineness`, as they have sampling errors
