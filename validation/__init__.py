@@ -27,9 +27,11 @@ STUDIES = (
     "noise",
     "nonlinear",
     "connectome",
+    "recurrent",
 )
 
-#: Those of recurrent networks, which need the extra `rnn`; `validation.rnn.rank` holds "rnn-rank".
+#: Those of nonlinear recurrent networks, which need the extra `rnn`; `validation.rnn.rank` holds
+#: "rnn-rank".
 RECURRENT = ("rnn-rank", "rnn-turn", "rnn-structure", "rnn-forgetting")
 
 

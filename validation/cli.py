@@ -63,8 +63,8 @@ def run(
 ) -> None:
     """Run STUDY: table, verdict and figure.
 
-    "all" is every study but those of recurrent networks, under an hour on two cores; "rnn" is every
-    one of those, which take longer and need the extra rnn.
+    "all" is every study but those of nonlinear recurrent networks, under an hour on two cores;
+    "rnn" is every one of those, which take longer and need the extra rnn.
 
     The numbers are the same wherever the cases run. Every case is kept as it finishes: whatever
     stops a run, the same command with --resume completes it. The exit status is 0 if every

@@ -238,10 +238,8 @@ def _law(case: _Case) -> Expected:
     if trace == 0.0:
         raise AssumptionError("method 'law' needs a non-zero start: it has no participation ratio")
     ratio = trace * trace / square
-    law = (
-        np.array([0.0, np.sqrt(trace / ratio)]),
-        np.array([1 - ratio / case.units, ratio / case.units]),
-    )
+    share = min(ratio / case.units, 1.0)  # rounding may take a flat spectrum past its units
+    law = np.array([0.0, np.sqrt(trace / ratio)]), np.array([1.0 - share, share])
     tasks = [case.task() for _ in range(case.tasks or _TASKS)]
     tree, found, gap = _on_tree(case, *law, tasks)
     if known is None:
