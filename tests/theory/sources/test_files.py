@@ -193,7 +193,8 @@ def test_a_sparse_task_too_large_to_be_dense(put):
     path = put("t.mtx", text)
     assert files.read(path).values.shape == (1000000, 2147483647)
     assert message(path, lambda path: files.read_vector_or_matrix(path, "--task")) == (
-        "--task: t.mtx: is too large to be made dense; its shape is (1000000, 2147483647)"
+        "--task: t.mtx: a dense (1000000, 2147483647) array needs 1.72e+07 GB, more than the "
+        "limit of 2 GB (--limit GB raises it)"
     )
 
 
