@@ -155,7 +155,7 @@ def test_a_pattern_has_weights_of_one(put):
             "w.csv, line 2: 'x' is not a real number (cells are separated by commas)",
         ),
         ("w.tsv", "1\t2\n3:4\t5\n", "'3:4' is not a real number (cells are separated by tabs)"),
-        ("w.csv", "1;2\n3;4;5\n", "w.csv, line 2: must have 2 cells like line 1; it has 3"),
+        ("w.csv", "1;2\n3;4;5\n", "w.csv, line 1: '1;2' is not a real number"),
         ("w.csv", "1.0x\n0.5\n", "w.csv, line 1: '1.0x' is not a real number"),
         ("w.csv", "-.5x\n0.5\n", "w.csv, line 1: '-.5x' is not a real number"),
         ("w.csv", "a,2\n3,4\n", "w.csv, line 1: 'a' is not a real number"),

@@ -41,11 +41,9 @@ class Rows:
         self.hint = f" (cells are separated by {_NAMES[separator]})"
         self.first, self.columns = self._read()
         self.short = len(self.columns) == len(self.first) + 1
-        lines = text[: 1 << 20].splitlines()[:2]
+        second = text[: 1 << 20].splitlines()[1:2]
         self.quoted = (
-            len(lines) == 2
-            and lines[0].count('"') == 2 * len(self.first)
-            and not lines[1].rstrip().endswith('"')
+            self._in_quotes(self.first) and second != [] and not second[0].rstrip().endswith('"')
         )
 
     def line(self, row: int) -> int:
@@ -62,6 +60,26 @@ class Rows:
                 yield line + self._skipped, cells
 
     def _read(self) -> tuple[list[str], list[list[str]]]:
+        return self._read_plain() or self._read_any()
+
+    def _read_plain(self) -> tuple[list[str], list[list[str]]] | None:
+        """The same in one split, for a text without quotes whose lines are all alike."""
+        text = self._text.rstrip("\n")
+        plain = '"' not in text and "\r" not in text and "\n\n" not in text
+        if self._separator == " " or not plain or not text or text[0] == "\n":
+            return None
+        lines = text.split("\n")
+        width = text.count(self._separator, 0, len(lines[0])) + 1
+        if any(line.count(self._separator) != width - 1 for line in lines):
+            return None
+        cells = text.replace("\n", self._separator).split(self._separator)
+        if self._strip:
+            cells = [cell.strip() for cell in cells]
+        if width == 1 and "" in cells:
+            return None
+        return cells[:width], [cells[width + k :: width] for k in range(width)]
+
+    def _read_any(self) -> tuple[list[str], list[list[str]]]:
         parsed = _parse(self._text, self._separator)
         blank, last, width = 0, 0, 0
         first: list[str] = []
@@ -95,9 +113,13 @@ class Rows:
             raise ReadError("is empty")
         return first, columns or [[] for _ in first]
 
+    def _in_quotes(self, first: list[str]) -> bool:
+        line = self._text[: 1 << 20].lstrip().partition("\n")[0]
+        return line.count('"') == 2 * len(first)
+
     def _width(self, first: list[str], second: list[str]) -> int:
         """The width of the table: R gives the names of the columns one cell less."""
-        names = all(number(cell) is None for cell in first)
+        names = self._in_quotes(first) or all(number(cell) is None for cell in first)
         return len(second) if names and len(second) == len(first) + 1 else len(first)
 
 
@@ -123,6 +145,8 @@ def rows(data: bytes, suffix: str, limit: float) -> tuple[Rows, list[str]]:
             break
     if skipped:
         notes.append(f"comment lines skipped: {skipped}")
+    if text.count("\0") > len(text) // 4:
+        raise ReadError("holds zero bytes, as UTF-16 without its mark does; save it as UTF-8", 1)
     separator = _separator(text, suffix)
     cells = text.count(separator) + text.count("\n") + 1
     afford(_CELL * cells, limit, f"a table of {cells} cells")
@@ -162,7 +186,10 @@ def _separator(text: str, suffix: str) -> str:
         if (
             width > 1
             and all(len(row) == width for row in body)
-            and len(sample[0]) in (width, width - 1)
+            and (
+                len(sample[0]) == width
+                or (len(sample[0]) == width - 1 and not any(map(_looks_numeric, sample[0])))
+            )
         ):
             samples[separator] = body
     if len(samples) > 1:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import count
+from itertools import chain, count
 
 import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.sources.columns import Table, check_names, is_id_name
 from richlazy.sources.content import Content, Entries, Options, ReadError, afford, short
-from richlazy.sources.numbers import number
+from richlazy.sources.numbers import is_whole, number
 
 __all__ = ["matrix", "pair", "read"]
 
@@ -72,8 +72,9 @@ def read(table: Table, options: Options) -> Content:
         places = (0, 1)
     third = _weight(table, places)
     pre, post = (columns[place].names() for place in places)
-    for side in (pre, post):
-        check_names(side, table.line)
+    for place, side in zip(places, (pre, post), strict=True):
+        if not columns[place].whole:
+            check_names(side, table.line)
     if third is None:
         table.notes.append("no column of weights: every edge weighs 1")
         weights = np.ones(len(pre))
@@ -94,13 +95,7 @@ def matrix(
 ) -> Content:
     """Return W1[post, pre] over the union of the neurons, in the order of their names as text."""
     afford(200 * len(weights), options.limit, f"a list of {len(weights)} edges")
-    numbered: dict[str, int] = defaultdict(count().__next__)
-    j = np.fromiter(map(numbered.__getitem__, pre), dtype=np.intp, count=len(pre))
-    i = np.fromiter(map(numbered.__getitem__, post), dtype=np.intp, count=len(post))
-    neurons = tuple(sorted(numbered))
-    rank = np.empty(len(neurons), dtype=np.intp)
-    rank[[numbered[name] for name in neurons]] = np.arange(len(neurons))
-    i, j = rank[i], rank[j]
+    neurons, j, i = _numbered(pre, post)
     notes = []
     if own := np.count_nonzero(np.bincount(i[i == j], weights[i == j])):
         notes.append(f"self-edges kept on the diagonal: {own}")
@@ -108,6 +103,30 @@ def matrix(
         notes.append(f"edges of weight zero, kept only as neurons: {silent}")
     entries = Entries(i, j, weights, (len(neurons), len(neurons)))
     return Content(entries, rows=neurons, columns=neurons, form="edges", notes=notes)
+
+
+def _numbered(
+    pre: Sequence[str], post: Sequence[str]
+) -> tuple[tuple[str, ...], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the sorted neurons and the places of `pre` and `post` among them."""
+    longest = max(map(len, pre)), max(map(len, post))
+    if max(longest) <= 18 and all(map(is_whole, pre)) and all(map(is_whole, post)):
+        # Numbers instead of text, several times faster; 12 comes after 1 and 119, before 2.
+        ids = np.fromiter(map(int, chain(pre, post)), dtype=np.int64, count=2 * len(pre))
+        found, places = np.unique(ids, return_inverse=True)
+        digits = np.searchsorted(10 ** np.arange(1, 19), found, side="right") + 1
+        order = np.lexsort((digits, found * 10 ** (18 - digits)))
+        neurons = tuple(map(str, found[order].tolist()))
+    else:
+        numbered: dict[str, int] = defaultdict(count().__next__)
+        places = np.fromiter(
+            map(numbered.__getitem__, chain(pre, post)), dtype=np.intp, count=2 * len(pre)
+        )
+        neurons = tuple(sorted(numbered))
+        order = np.fromiter(map(numbered.__getitem__, neurons), dtype=np.intp, count=len(neurons))
+    rank = np.empty(order.size, dtype=np.intp)
+    rank[order] = np.arange(order.size)
+    return neurons, rank[places[: len(pre)]], rank[places[len(pre) :]]
 
 
 def _weight(table: Table, places: tuple[int, int]) -> int | None:

@@ -258,7 +258,7 @@ def _as_float(content: Content, array: NDArray[Any]) -> Array:
     with np.errstate(over="ignore"):  # beyond float64 is infinite, and refused as that
         values = array.astype(np.float64)
     if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-        big = np.abs(values) > 2.0**53
+        big = np.abs(values) >= 2.0**53
         # Above 2^53 float64 holds multiples of 2^k only: an integer is one if its last bits are 0.
         spacing = np.spacing(np.abs(values[big])).astype(array.dtype)
         if rounded := int(np.count_nonzero(array[big] % spacing)):

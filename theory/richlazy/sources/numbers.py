@@ -81,7 +81,7 @@ class Digits:
 
     def see(self, cells: Sequence[str], values: Array) -> None:
         """Take note of the cells and their values, of the same length."""
-        big = np.flatnonzero(np.abs(values) > _BEYOND).tolist()
+        big = np.flatnonzero(np.abs(values) >= _BEYOND).tolist()
         self._rounded += sum(_differs(cells[k], float(values[k])) for k in big)
         size = np.abs(values)
         odd = np.flatnonzero(np.isfinite(size) & (size > 0) & (values != np.floor(values)))

@@ -10,8 +10,8 @@ edge list, with or without names of its columns and rows. In this order:
    numbers, and that is said.
 2. *Edge list.* `--format` decides. Otherwise it is one if the header names a pair of columns
    (pre and post, source and target, from and to, with or without "id", in any case), or if
-   there are three columns, two of names and one of numbers. Three columns without a header of
-   which the first two are whole numbers are refused, and two with three rows or more.
+   there are three columns, two of names and one of numbers. Three columns of which the first
+   two are whole numbers are refused, and two of them with three rows or more.
 3. *Index.* `--index` decides. Otherwise the first column names the rows if its header is empty, a
    name of ids over whole numbers or names, or missing (R), or if it holds names. A column of
    whole numbers that looks like ids is refused.
@@ -52,7 +52,8 @@ def from_rows(rows: Rows, notes: list[str], options: Options) -> Content:
     if header and edges.pair(rows.first) is None:
         notes = [*notes, f"line {rows.line(0)} read as column names"]
     if not header:
-        whole = options.header is None and all(map(is_whole, rows.first))
+        whole = options.header is None and options.format != "edges"
+        whole = whole and all(map(is_whole, rows.first))
         if whole and any(rows.columns) and 1 < len(rows.first) == len(set(rows.first)):
             notes = [*notes, f"line {rows.line(0)} read as numbers (--header yes: as names)"]
         for column, cell in zip(rows.columns, rows.first, strict=True):
@@ -197,11 +198,7 @@ def _is_edge_list(table: Table, options: Options) -> bool:
         raise ReadError(_ask_format("two columns of names may be the ends of edges"))
     if not (columns[0].whole and columns[1].whole):
         return False
-    if table.names is None:
-        doubtful = (width == 3 and last.values is not None) or (width == 2 and len(last) > 2)
-    else:
-        doubtful = width == 3 and last.written_with_decimals
-    if doubtful or (width == 3 and _above(columns[:2], [last])):
+    if (width == 3 and last.values is not None) or (width == 2 and len(last) > 2):
         raise ReadError(
             _ask_format(f"two of its {width} columns hold whole numbers, which may be neurons")
         )
