@@ -18,7 +18,15 @@ from sympy.matrices.expressions.matexpr import MatrixElement, MatrixExpr
 
 from derivations.matrix_words import coefficients, expand_traces
 
-__all__ = ["Certificate", "Check", "Substitution", "Zero", "factored_roots", "remainder"]
+__all__ = [
+    "Certificate",
+    "Check",
+    "Substitution",
+    "Zero",
+    "factored_roots",
+    "hypergeometric_term",
+    "remainder",
+]
 
 
 @dataclass(frozen=True)
@@ -159,6 +167,18 @@ def factored_roots(expression: sp.Expr, t: sp.Symbol) -> sp.Expr:
         lambda e: _is_root(e) and not e.base.has(t),
         lambda e: sp.Pow(_factor(e.base), e.exp),
     )
+
+
+def hypergeometric_term(expression: sp.Expr, index: sp.Symbol) -> sp.Expr:
+    """Put term `index` of its series, by definition, for every hypergeometric function."""
+
+    def term(upper: sp.Tuple, lower: sp.Tuple, argument: sp.Expr) -> sp.Expr:
+        ratio = sp.Mul(*(sp.rf(i, index) for i in upper)) / sp.Mul(
+            *(sp.rf(i, index) for i in lower)
+        )
+        return (ratio / sp.rf(1, index)).rewrite(sp.gamma) * argument**index
+
+    return expression.replace(sp.hyper, term)
 
 
 def _numerator(expression: sp.Expr) -> sp.Expr:

@@ -9,12 +9,20 @@ rotation or by transposition are one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import sympy as sp
 from sympy.matrices.expressions.matexpr import MatrixExpr
 
-__all__ = ["coefficients", "entries", "expand_traces", "orthonormal", "rate_of_change", "words"]
+__all__ = [
+    "coefficients",
+    "entries",
+    "expand_traces",
+    "kronecker_inner_product",
+    "orthonormal",
+    "rate_of_change",
+    "words",
+]
 
 Letter = tuple[sp.MatrixSymbol, bool]  # the matrix, and whether it is transposed
 Word = tuple[Letter, ...]
@@ -104,6 +112,22 @@ def entries(expression: sp.Basic, sizes: Mapping[sp.Symbol, int]) -> sp.Basic:
     }
     result = sized.xreplace(written_out).doit()
     return result.as_explicit() if result.is_Matrix else result
+
+
+def kronecker_inner_product(first: MatrixExpr, second: MatrixExpr) -> sp.Expr:
+    """Trace of the product of two sums of Kronecker products, as traces of the factors."""
+    return sum(
+        x * y * sp.Trace(p * q).doit() * sp.Trace(p_out * q_out).doit()
+        for x, (p, p_out) in _kronecker_products(first)
+        for y, (q, q_out) in _kronecker_products(second)
+    )
+
+
+def _kronecker_products(expression: MatrixExpr) -> Iterator[tuple[sp.Expr, tuple[MatrixExpr, ...]]]:
+    """The terms of a sum, as coefficient and factors."""
+    for term in sp.MatAdd.make_args(expression):
+        coefficient, product = term.as_coeff_mmul()
+        yield coefficient, product.doit().args
 
 
 def _without_power(expression: sp.Basic) -> sp.Basic:

@@ -1,4 +1,4 @@
-"""Pages of the docs site: one for each derivation, and the table of formulas, in MyST Markdown."""
+"""Pages of the docs site: one for each derivation, and the list of them, in MyST Markdown."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from derivations import MODULES, load
 from derivations.frame import Derivation, Step
 from derivations.table import ROWS, Row
 
-__all__ = ["index", "latex", "page", "write"]
+__all__ = ["cells", "index", "latex", "linked", "page", "write"]
 
 ROOT = Path(__file__).resolve().parents[1]
+_DOCS = "../"  # from the pages written here
 
 INTRODUCTION = """\
 # Derivations
@@ -27,8 +28,8 @@ machine checks: the difference of both sides simplifies to zero, or a solution p
 equation leaves zero, or, where SymPy cannot decide, values at 50 digits agree and the page says
 that this is no proof. These pages are written from the same objects, and are not written if a
 check fails. The ids are those in the library's docstrings and in the tests.
-
-## Which function evaluates which formula, and what holds it
+[One table](../architecture.md#formulas) has every function that evaluates one of them, its file,
+and the tests and studies that hold it.
 """
 
 
@@ -76,14 +77,9 @@ def page(derivation: Derivation) -> str:
 
 
 def index(titles: Mapping[str, str]) -> str:
-    """Write the front page of the derivations with these titles by id: the table of formulas."""
-    lines = [INTRODUCTION, "| derivation | function | tests | studies |", "|---|---|---|---|"]
-    previous = ""
-    for row in ROWS:
-        name = f"[{row.id}]({row.id}.md)" if row.id in titles else row.id
-        cells = "" if row.id == previous else name, *_cells(row)
-        lines.append(f"| {' | '.join(cells)} |")
-        previous = row.id
+    """Write the front page of the derivations with these titles by id."""
+    lines = [INTRODUCTION, "| id | what is derived |", "|---|---|"]
+    lines += [f"| [{name}]({name}.md) | {_escaped(title)} |" for name, title in titles.items()]
     lines += ["", "```{toctree}", ":hidden:", ""]
     return "\n".join([*lines, *titles, "```", ""])
 
@@ -125,22 +121,25 @@ def _held(name: str) -> Iterator[str]:
     if met := sorted(meeting.glob(f"test_{number}*.py")):
         yield f"The library is held against its claims, at 50 digits, in {_files(met)}."
     yield from ("", "| evaluated by | tests | studies |", "|---|---|---|")
-    yield from (f"| {' | '.join(_cells(row))} |" for row in ROWS if row.id == name)
+    yield from (f"| {' | '.join(cells(row, _DOCS))} |" for row in ROWS if row.id == name)
 
 
-def _cells(row: Row) -> tuple[str, str, str]:
-    tests = _files(ROOT / "tests" / "theory" / f"{name}.py" for name in row.tests)
-    studies = ", ".join(f"[{name}](../validation.md#{name})" for name in row.studies)
+def cells(row: Row, docs: str) -> tuple[str, str, str]:
+    """Function, tests and studies of a formula, on a page from which `docs` leads to docs/."""
+    tests = ", ".join(
+        linked(ROOT / "tests" / "theory" / f"{name}.py", f"{name}.py", docs) for name in row.tests
+    )
+    studies = ", ".join(f"[{name}]({docs}validation.md#{name})" for name in row.studies)
     return f"{{py:obj}}`richlazy.{row.function}`", tests, studies
 
 
+def linked(path: Path, shown: str, docs: str) -> str:
+    """Link a copy of a file, which is there wherever the site is."""
+    return f"{{download}}`{shown} <{docs}../{path.relative_to(ROOT).as_posix()}>`"
+
+
 def _files(paths: Iterable[Path]) -> str:
-    """Link copies of files, which are there wherever the site is."""
-    links = []
-    for path in (path.relative_to(ROOT) for path in paths):
-        shown = "/".join(path.parts[2:]) or path.name  # tests of one name lie in several rooms
-        links.append(f"{{download}}`{shown} <../../{path.as_posix()}>`")
-    return ", ".join(links)
+    return ", ".join(linked(path, path.name, _DOCS) for path in paths)
 
 
 def _step(derivation: Derivation, number: int, step: Step) -> Iterator[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sympy as sp
-from sympy import Identity, MatrixSymbol, Trace, log, rf
+from sympy import Identity, MatrixSymbol, Trace, log
 
-from derivations.checks import Substitution, Zero
+from derivations.checks import Substitution, Zero, hypergeometric_term
 from derivations.frame import Derivation, Step
 from derivations.matrix_words import coefficients, expand_traces, orthonormal
 from derivations.t01_gradient_flow import DERIVATION as T1
@@ -117,7 +117,7 @@ def _relative(time_exponent, relative_strength, relative_start, relative_rate, r
 
 def _time_map(time_map, time_map_start, time_map_rate):
     # Term by term, by the definition of the series: y^(gamma + k)/(gamma + k), ...
-    term = time_map.replace(sp.hyper, _term)
+    term = hypergeometric_term(time_map, k)
     integrated = y ** (gamma + k) / (gamma + k)
     derivative = sp.powsimp(integrated.diff(y)) / y ** (gamma + k - 1)
     return [
@@ -127,11 +127,6 @@ def _time_map(time_map, time_map_start, time_map_rate):
         time_map_rate * (1 - y) - y ** (gamma - 1),
         time_map_start - time_map.subs(y, y0),
     ]
-
-
-def _term(upper, lower, argument):
-    ratio = sp.Mul(*(rf(i, k) for i in upper)) / sp.Mul(*(rf(i, k) for i in lower))
-    return (ratio / rf(1, k)).rewrite(sp.gamma) * argument**k
 
 
 def _mode_time(mode_time, time_map_rate, relative_rate):

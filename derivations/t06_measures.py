@@ -7,7 +7,7 @@ from sympy import Identity, KroneckerProduct, Trace, ZeroMatrix, sqrt
 
 from derivations.checks import Zero
 from derivations.frame import Step
-from derivations.matrix_words import entries, expand_traces
+from derivations.matrix_words import entries, expand_traces, kronecker_inner_product
 from derivations.t01_gradient_flow import W1, W2, d, h, m
 from derivations.t06_symbols import (
     ACTIVE_UNIT,
@@ -113,23 +113,11 @@ def _jacobian(tangent_kernel):
 
 def _kernel_inner_product(tangent_kernel, kernel_inner_product):
     start, now = (tangent_kernel.xreplace(meaning) for meaning in ({R: R0, B: B0}, {R: Rt, B: Bt}))
-    general = sum(
-        x * y * Trace(p * q).doit() * Trace(p_out * q_out).doit()
-        for x, (p, p_out) in _products(start)
-        for y, (q, q_out) in _products(now)
-    )
     explicit = [
         (entries(start, sizes) * entries(now, sizes)).trace() - entries(kernel_inner_product, sizes)
         for sizes in ({d: 1, m: 2}, {d: 2, m: 1}, {d: 2, m: 2}, {d: 3, m: 2})
     ]
-    return [kernel_inner_product - general, *explicit]
-
-
-def _products(kernel):
-    """A sum of Kronecker products as pairs (coefficient, factors)."""
-    for term in sp.MatAdd.make_args(kernel):
-        coefficient, product = term.as_coeff_mmul()
-        yield coefficient, product.doit().args
+    return [kernel_inner_product - kronecker_inner_product(start, now), *explicit]
 
 
 def _traces(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sympy as sp
-from sympy import Identity, MatrixSymbol, Trace, gamma, rf, sqrt
+from sympy import Identity, MatrixSymbol, Trace, gamma, sqrt
 
-from derivations.checks import Substitution, Zero
+from derivations.checks import Substitution, Zero, hypergeometric_term
 from derivations.frame import Derivation, Step
 from derivations.matrix_words import coefficients, expand_traces, orthonormal
 from derivations.t01_gradient_flow import DERIVATION as T1
@@ -134,14 +134,8 @@ def _series(closed, series_argument, series_term, step_alignment):
 
 
 def _hypergeometric(mean_step_alignment, share_moment):
-    term = mean_step_alignment.replace(sp.hyper, _term)
+    term = hypergeometric_term(mean_step_alignment, k)
     return sp.gammasimp(term / (share_moment * z**k)) - 1
-
-
-def _term(upper, lower, argument):
-    """Number k of the series of a hypergeometric function, by its definition."""
-    ratio = sp.Mul(*(rf(i, k) for i in upper)) / sp.Mul(*(rf(i, k) for i in lower))
-    return (ratio / rf(1, k)).rewrite(gamma) * argument**k
 
 
 def _mirror(closed, step_alignment, mean_step_alignment, mean_step_alignment_mirrored):

@@ -11,6 +11,7 @@ from derivations.matrix_words import (
     coefficients,
     entries,
     expand_traces,
+    kronecker_inner_product,
     orthonormal,
     rate_of_change,
 )
@@ -139,24 +140,13 @@ def _over_data(gram_inner_product):
 
 def _kernel(kernel_over_data, kernel_inner_product):
     start = kernel_over_data.xreplace({Rt: R0, Bt: B0})
-    general = sum(
-        x * y * Trace(p * q).doit() * Trace(p_out * q_out).doit()
-        for x, (p, p_out) in _products(start)
-        for y, (q, q_out) in _products(kernel_over_data)
-    )
+    general = kronecker_inner_product(start, kernel_over_data)
     claimed = kernel_inner_product.xreplace({S: C * C})
     explicit = []
     for sizes in ({d: 1, m: 2}, {d: 2, m: 1}, {d: 2, m: 2}):
         product = entries(start, sizes) * entries(kernel_over_data, sizes)
         explicit.append(product.trace() - entries(claimed, sizes))
     return [expand_traces(claimed) - expand_traces(general), *explicit]
-
-
-def _products(kernel):
-    """A sum of Kronecker products as pairs (coefficient, factors)."""
-    for term in sp.MatAdd.make_args(kernel):
-        coefficient, product = term.as_coeff_mmul()
-        yield coefficient, product.doit().args
 
 
 def _jacobian(kernel_over_data):

@@ -18,7 +18,7 @@ author = "richlazy contributors"
 copyright = author
 release = importlib.metadata.version(project)
 
-sys.path.insert(0, str(DOCS / "_ext"))
+sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
@@ -28,7 +28,7 @@ extensions = [
     "sphinx-mathjax-offline",
     "offline",
 ]
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "map"]
 nitpicky = True
 # Documented elsewhere, on the network.
 nitpick_ignore_regex = [("py:class", r"ndarray|(numpy|scipy)\..*")]
@@ -57,7 +57,6 @@ html_title = f"{project} {release}"
 
 def write_derivations(app: Any) -> None:
     """Write the pages that come from `derivations`, whose steps are checked on the way."""
-    sys.path.insert(0, str(DOCS.parent))
     from derivations.pages import write
 
     write(DOCS / "derivations")
@@ -68,6 +67,22 @@ def draw_pictures(app: Any) -> None:
     from pictures import write
 
     write(DOCS / "pictures")
+
+
+def map_code(app: Any) -> None:
+    """Draw the rooms of the library and write the tables of the page "A map of the code"."""
+    import code_tables
+    import rooms
+    from sphinx.errors import ExtensionError
+
+    folder = DOCS / "map"
+    folder.mkdir(exist_ok=True)
+    house = rooms.house(rooms.layers(DOCS.parent / "pyproject.toml"))
+    try:
+        rooms.write(house, folder)
+    except rooms.UpwardImportError as error:
+        raise ExtensionError(f"{error}; see {folder / 'rooms.png'}") from None
+    code_tables.write(house, folder)
 
 
 def plain_formulas(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]):
@@ -91,5 +106,6 @@ def by_public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
 def setup(app: Any) -> None:
     app.connect("builder-inited", write_derivations)
     app.connect("builder-inited", draw_pictures)
+    app.connect("builder-inited", map_code)
     app.connect("autodoc-process-docstring", plain_formulas, priority=100)  # before napoleon
     app.connect("missing-reference", by_public_name)

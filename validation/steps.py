@@ -15,11 +15,12 @@ from richlazy.laziness import Measures
 from richlazy.two_layer.descent import descend, stable_step
 
 __all__ = [
-    "HALVINGS",
+    "FINER",
     "LEFT",
     "SETTLED",
     "extrapolated",
     "halved",
+    "halved_alike",
     "orders",
     "place",
     "steps_per_unit",
@@ -27,7 +28,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-HALVINGS = 2
+FINER = (1, 2, 4)  # times as many steps
 LEFT = 1e-6  # what steps may leave of a distance after extrapolation
 SETTLED = 1e-12  # a loss; what is left of the way is about its root
 
@@ -54,8 +55,8 @@ def halved(
 ) -> Array:
     """Measures at `times` with the steps 1/per_unit and its halves, (3, measures, runs, times)."""
     values = []
-    for halving in range(HALVINGS + 1):
-        frequency = per_unit * 2**halving
+    for factor in FINER:
+        frequency = per_unit * factor
         run = descend(
             first,
             readout,
@@ -67,6 +68,17 @@ def halved(
         )
         values.append(np.stack(run.measures))
     return np.stack(values)
+
+
+def halved_alike(
+    first: Array, readout: Array, cov_yx: Array, times: Sequence[int], fineness: float
+) -> tuple[Array, Array]:
+    """What `halved` measures of runs that are equally sharp, and the largest step.
+
+    So are runs whose starts have one spectrum, and tasks of one strength.
+    """
+    per_unit = steps_per_unit(first[:1], readout[:1], cov_yx[:1], fineness)
+    return halved(first, readout, cov_yx, times, per_unit), np.array(1.0 / per_unit)
 
 
 def extrapolated(plain: Array) -> tuple[Array, Array]:

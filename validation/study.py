@@ -10,13 +10,27 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["DRAWN", "TITLES", "Arrays", "Case", "Check", "Result", "Study", "grid_of", "worst_of"]
+__all__ = [
+    "DRAWN",
+    "SYMBOLS",
+    "TITLES",
+    "Arrays",
+    "Case",
+    "Check",
+    "Result",
+    "Study",
+    "grid_of",
+    "selected",
+    "worst_of",
+]
 
 G = TypeVar("G")
 
 #: The measures that figures show, and what they call them.
 DRAWN = ("kernel_alignment", "representation_alignment", "weight_change")
 TITLES = ("kernel alignment KA", "representation alignment RA", "weight change ‖ΔW‖")
+#: And what sentences call them.
+SYMBOLS = dict(zip(DRAWN, ("KA", "RA", "‖ΔW‖"), strict=True))
 
 #: What makes a case: numbers, strings and lists of them, everything its run depends on.
 Case: TypeAlias = Mapping[str, Any]
@@ -32,6 +46,14 @@ def grid_of(kind: type[G], case: Case) -> G:
 def _tuples(value: Any) -> Any:
     """JSON's lists are tuples again."""
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+def selected(
+    cases: Sequence[Case], found: Sequence[Arrays], **wanted: Any
+) -> list[tuple[Case, Arrays]]:
+    """The cases that have these values, with what they found."""
+    pairs = zip(cases, found, strict=True)
+    return [(case, part) for case, part in pairs if wanted.items() <= case.items()]
 
 
 @dataclass(frozen=True)
@@ -50,11 +72,15 @@ class Check:
         return bool(self.worst < self.limit)
 
 
-def worst_of(name: str, test: str, values: ArrayLike, limit: float) -> Check:
-    """The check that every one of these values is below the limit in size; fails without any."""
-    values = np.asarray(values, dtype=float)
-    worst = float(np.max(np.abs(values))) if values.size else np.inf
-    return Check(name, test, worst, limit, values.size)
+def worst_of(name: str, test: str, values: ArrayLike | Sequence[ArrayLike], limit: float) -> Check:
+    """The check that every one of these values is below the limit in size; fails without any.
+
+    A list or tuple may hold arrays of any shapes.
+    """
+    parts = values if isinstance(values, list | tuple) else [values]
+    flat = np.concatenate([*map(np.ravel, parts), []])
+    worst = float(np.max(np.abs(flat))) if flat.size else np.inf
+    return Check(name, test, worst, limit, flat.size)
 
 
 @dataclass(frozen=True)

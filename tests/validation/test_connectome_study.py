@@ -50,7 +50,7 @@ def test_the_full_study_has_every_connectome_and_control():
 
 
 def test_starts_have_one_norm_and_what_they_keep():
-    layers = {case["start"]: connectome.first_layer(case) for case in CASES}
+    layers = {case["start"]: connectome.runs.first_layer(case) for case in CASES}
     sizes = [np.linalg.norm(w) for w in layers.values()]
     np.testing.assert_allclose(sizes, QUICK.norms[0])
     own = layers["measured"]
@@ -67,7 +67,9 @@ def test_starts_have_one_norm_and_what_they_keep():
 def test_tasks_are_shared_by_starts():
     first, *others = [case for case in CASES if case["m"] == 1]
     for case in others:
-        for a, b in zip(connectome.tasks_of(first), connectome.tasks_of(case), strict=True):
+        for a, b in zip(
+            connectome.runs.tasks_of(first), connectome.runs.tasks_of(case), strict=True
+        ):
             np.testing.assert_array_equal(a.cov_yx, b.cov_yx)
 
 

@@ -9,16 +9,16 @@ import pytest
 
 from richlazy import descent, low_rank
 from validation import forgetting
-from validation.forgetting import at, courses
-from validation.forgetting.courses import KINDS, QUANTITIES, QUICK
+from validation.forgetting import at, runs
+from validation.forgetting.runs import KINDS, QUANTITIES, QUICK
 
-CASES = courses.cases(QUICK, 0)
+CASES = runs.cases(QUICK, 0)
 
 
 @pytest.fixture(scope="module")
 def simulation():
-    found = [courses.simulate(case) for case in CASES]
-    return forgetting.gathered(QUICK, found, courses.predicted(CASES))
+    found = [runs.simulate(case) for case in CASES]
+    return forgetting.gathered(QUICK, found, forgetting.predicted(CASES))
 
 
 def failed(simulation):
@@ -48,14 +48,14 @@ def test_the_quick_run_passes_and_nothing_is_empty(simulation):
 
 
 def test_the_full_study_has_every_kind_of_start():
-    cases = courses.cases(courses.FULL, 0)
+    cases = runs.cases(runs.FULL, 0)
     assert {case["kind"] for case in cases} == set(KINDS)
-    assert {1, courses.FULL.inputs} <= {case["rank"] for case in cases}
+    assert {1, runs.FULL.inputs} <= {case["rank"] for case in cases}
 
 
 def test_starts_and_tasks_are_what_they_are_called():
     case = next(c for c in CASES if (c["kind"], c["rank"]) == ("balanced", QUICK.inputs))
-    w1, w2 = courses.start_of(case)
+    w1, w2 = runs.start_of(case)
     active = np.s_[:, : case["rank"], : case["rank"]]
     imbalance = (w2.swapaxes(1, 2) @ w2 - w1 @ w1.swapaxes(1, 2))[active]
     wanted = imbalance[:, :1, :1] * np.eye(case["rank"])
@@ -65,7 +65,7 @@ def test_starts_and_tasks_are_what_they_are_called():
     np.testing.assert_allclose(size, case["norm"] ** 2)
     for kind in KINDS:
         case = next(c for c in CASES if c["kind"] == kind)
-        yx, xx = courses.tasks_of(case)
+        yx, xx = runs.tasks_of(case)
         np.testing.assert_allclose(np.sum(yx**2, axis=(2, 3)), 1.0)
         np.testing.assert_allclose(xx @ xx, xx, atol=1e-13)
         overlap = np.resize(QUICK.overlaps, QUICK.runs)
@@ -78,9 +78,9 @@ def test_starts_and_tasks_are_what_they_are_called():
 
 def test_the_first_stage_is_plain_descent_of_the_library():
     case = next(c for c in CASES if (c["kind"], c["rank"]) == ("balanced", 1))
-    first, readout = courses.start_of(case)
-    yx, _ = courses.tasks_of(case)
-    found = courses.simulate(case)
+    first, readout = runs.start_of(case)
+    yx, _ = runs.tasks_of(case)
+    found = runs.simulate(case)
     eta = float(found["eta"])
     steps = round(case["duration"] / eta)
     run = descent.descend(first, readout, yx[0], step=eta, steps=steps, record=[steps])
@@ -130,7 +130,7 @@ def test_what_an_independent_task_makes_forget_is_tested(simulation, kind):
 @pytest.mark.parametrize("task", [1, 2])
 def test_runs_that_never_learn_fail(simulation, task, left):
     values = simulation.values.copy()
-    values[:, 1, ..., task, at(f"loss_{courses.STAGES[task]}"), 0] = left
+    values[:, 1, ..., task, at(f"loss_{runs.STAGES[task]}"), 0] = left
     assert "independent" in failed(replace(simulation, values=values))
 
 

@@ -174,7 +174,7 @@ def test_a_wrong_imbalance_fails(found, monkeypatch):
         return 1.001 * level, gap
 
     monkeypatch.setattr(riccati, "imbalance", damaged)
-    off, _ = imbalance._kept(CASES[index], found[index], np.zeros(QUICK.runs))
+    off, _ = imbalance.theory._kept(CASES[index], found[index], np.zeros(QUICK.runs))
     assert np.max(seen[index].kept) < 1e-6 < np.max(off)
 
 

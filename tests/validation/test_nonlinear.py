@@ -13,10 +13,11 @@ from validation import nonlinear
 from validation.nonlinear.report import word
 from validation.simulation import networks
 from validation.simulation.networks import Records, Units
+from validation.statistics import interval
 
 CASES = nonlinear.STUDY.cases(True, 0)
 QUICK = nonlinear.QUICK
-_LINEAR = nonlinear._LINEAR
+_LINEAR = nonlinear.LINEAR
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def test_units_norms_and_ranks_share_their_seeds(found):
 
 
 def test_starts_have_the_rank_norm_and_alignment_they_are_said_to_have():
-    first, c, x, beta = nonlinear._starts(CASES[0], 3, np.random.default_rng(0))
+    first, c, x, beta = nonlinear.runs._starts(CASES[0], 3, np.random.default_rng(0))
     for seed, kind in np.ndindex(c.shape):
         w, rank = first[seed, kind], int(nonlinear._ranks(QUICK)[kind])
         _, size, rows = np.linalg.svd(w)
@@ -103,7 +104,7 @@ def test_correlations_are_spearmans():
 
 def test_intervals_are_students():
     scores = np.random.default_rng(1).standard_normal(20)
-    mean, half = nonlinear._interval(scores)
+    mean, half = interval(scores, 0.99)
     low, high = stats.t.interval(0.99, 19, loc=np.mean(scores), scale=stats.sem(scores))
     np.testing.assert_allclose([mean - half, mean + half], [low, high])
 

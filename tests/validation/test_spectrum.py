@@ -10,8 +10,9 @@ import pytest
 from validation import load
 from validation import spectrum as study
 from validation.spectrum import theory as spectrum_theory
-from validation.spectrum.cases import FULL, QUICK, Grid
-from validation.spectrum.findings import findings, law_error
+from validation.spectrum.report import findings
+from validation.spectrum.runs import FULL, QUICK, Grid
+from validation.spectrum.theory import law_error
 from validation.steps import place
 
 KA, RA, LOSS = (place(k) for k in ("kernel_alignment", "representation_alignment", "loss"))

@@ -6,7 +6,7 @@ exists, the remedy. Every class here is a ``ValueError``: catch that one.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,17 +15,26 @@ __all__ = [
     "AssumptionError",
     "ConvergenceError",
     "FileError",
+    "KindError",
+    "Rng",
     "UndefinedError",
+    "generator",
+    "instance",
     "integer",
     "nonnegative",
+    "not_masked",
     "plain",
     "positive",
     "real_array",
+    "several",
     "times",
     "unit_interval",
 ]
 
 Array = NDArray[np.float64]
+#: A seed, or a generator that goes on from where it is.
+Rng: TypeAlias = int | np.random.Generator
+_Kind = TypeVar("_Kind")
 
 
 class AssumptionError(ValueError):
@@ -38,6 +47,10 @@ class ConvergenceError(ValueError):
 
 class FileError(ValueError):
     """A file could not be read as what it was said to be, or may not be written."""
+
+
+class KindError(TypeError, ValueError):
+    """An argument is another kind of object than meant, such as an array in a Task's place."""
 
 
 class UndefinedError(ValueError):
@@ -121,7 +134,68 @@ def integer(value: Any, name: str, *, least: int = 1) -> int:
     return int(number)
 
 
+def generator(value: Rng, name: str = "rng") -> np.random.Generator:
+    """The source of chance: a Generator as it is, a seed as ``numpy.random.default_rng(seed)``.
+
+    The same seed gives the same numbers, in two calls too: what is drawn by both then depends on
+    each other. Hand one Generator to both where chance must be independent.
+
+    Raises
+    ------
+    KindError
+        If it is neither.
+    ValueError
+        If the seed is negative.
+    """
+    if isinstance(value, np.random.Generator):
+        return value
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise KindError(
+            f"{name} must be a seed (an integer) or a numpy.random.Generator; it is "
+            f"{_called(value)}: write {name}=0 or {name}=np.random.default_rng(0)"
+        )
+    if value < 0:
+        raise ValueError(f"{name} must be a seed >= 0; it is {value}")
+    return np.random.default_rng(value)
+
+
+def instance(value: Any, kind: type[_Kind], name: str, remedy: str) -> _Kind:
+    """Return `value` if it is a `kind`; a KindError that says what to write if not."""
+    if not isinstance(value, kind):
+        raise KindError(f"{name} must be a {kind.__name__}; it is {_called(value)}: {remedy}")
+    return value
+
+
+def several(values: Any, name: str, remedy: str) -> tuple[Any, ...]:
+    """Return what can be gone through as a tuple; a KindError that says what to write if not."""
+    try:
+        items = iter(values)
+    except TypeError:
+        raise KindError(f"{name} must be a list; it is {_called(values)}: {remedy}") from None
+    return tuple(items)
+
+
+def _called(value: Any) -> str:
+    """Words for an object of the wrong kind."""
+    if value is None or isinstance(value, (bool, np.bool_, int, float, str)):
+        text = repr(value)
+        return text if len(text) <= 40 else text[:37] + "..."
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ + (f" of shape {shape}" if isinstance(shape, tuple) else "")
+
+
+def not_masked(value: Any, name: str) -> None:
+    """Refuse a NumPy masked array whose mask hides something: nobody said what is there."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        count = int(np.count_nonzero(np.ma.getmaskarray(value)))
+        raise ValueError(
+            f"{name} has {count} masked entries, whose values are unknown; if "
+            f"they are zero, pass {name}.filled(0)"
+        )
+
+
 def _numeric(value: ArrayLike, name: str) -> Array:
+    not_masked(value, name)
     try:
         array = np.asarray(value)
     except ValueError:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import UndefinedError, real_array
+from richlazy.summary import summary
 
 __all__ = [
     "Alignments",
@@ -89,6 +90,12 @@ class Laziness:
         values["assumptions"] = list(self.assumptions)
         values["time"] = "inf" if np.isinf(self.time) else self.time
         return values
+
+    def __repr__(self) -> str:
+        measured = {name: getattr(self, name) for name in Measures._fields}
+        if self.sign_similarity is not None:
+            measured["sign_similarity"] = self.sign_similarity
+        return summary(self, method=self.method, time=self.time, **measured)
 
 
 class Traces(NamedTuple):

@@ -62,7 +62,7 @@ def _measures(first: np.ndarray, cov: np.ndarray, weights: np.ndarray) -> tuple[
     size, parts = len(first), []
     for chunk in np.array_split(weights, max(1, weights.size // 1_000_000)):
         w1, w2 = chunk[:, 0], chunk[:, 1]
-        gram1, gram2 = w1 @ w1.swapaxes(1, 2), w2 @ w2.swapaxes(1, 2)
+        gram1, gram2 = w1 @ w1.mT, w2 @ w2.mT
         zero = np.zeros(1)
         traces = Traces(
             r0_rt=square(w1 @ first.T), r0_r0=square((first @ first.T)[None]), rt_rt=square(gram1),

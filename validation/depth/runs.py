@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import depth
-from validation.simulation.deep import halved, squares, stable_step
-from validation.steps import HALVINGS
+from validation.simulation.deep import balance, halved, squares, stable_step
+from validation.simulation.starts import orthonormal
+from validation.steps import FINER
 from validation.study import Arrays, Case
 
 __all__ = ["FULL", "QUICK", "Grid", "cases", "simulate"]
@@ -78,11 +79,10 @@ def _aligned(case: Case) -> Arrays:
     strengths = np.array(case["strengths"])
     rng = np.random.default_rng([case["seed"], 0, layers, case["index"]])
     sizes = [*_WIDTHS[:layers], _OUTPUTS]
-    frames = [np.linalg.qr(rng.standard_normal((n, h, strengths.size)))[0] for h in sizes]
-    turned = [frame.swapaxes(1, 2) for frame in frames]
+    frames = [orthonormal(rng, n, h, strengths.size) for h in sizes]
     layer = start ** (1.0 / layers)
-    weights = [layer * frames[l + 1] @ turned[l] for l in range(layers)]
-    cov_yx = (frames[-1] * strengths) @ turned[0]
+    weights = [layer * frames[l + 1] @ frames[l].mT for l in range(layers)]
+    cov_yx = (frames[-1] * strengths) @ frames[0].mT
     eta = stable_step(weights, cov_yx) / case["fineness"]
     # when each mode is half way, and when the slowest has all but come: T4 only says where to look
     there = strengths + 1e-5 * (start - strengths)
@@ -97,7 +97,7 @@ def _aligned(case: Case) -> Arrays:
         ahead.append(w @ ahead[-1])
     back = [np.broadcast_to(frames[-1][:, None], ahead[-1].shape)]
     for w in later[:0:-1]:
-        back.insert(0, w.swapaxes(-1, -2) @ back[0])
+        back.insert(0, w.mT @ back[0])
     kernel = sum(_columns(a, a) * _columns(b, b) for a, b in zip(ahead[:-1], back, strict=True))
     return {
         "measures": measures,
@@ -128,8 +128,8 @@ def _one_weight(case: Case, layers: Array, pace: Array, times: Sequence[int]) ->
     largest = np.max(pace * np.maximum(start, 1.0) ** (2.0 - 2.0 / layers) * 2.0 * layers)
     per_unit = int(np.ceil(case["fineness"] * largest / 2.0))
     found = []
-    for halving in range(HALVINGS + 1):
-        frequency = per_unit * 2**halving
+    for factor in FINER:
+        frequency = per_unit * factor
         w = root * start ** (1.0 / layers)
         first, slope, kept = w.copy(), _slope(w, layers), []
         for index in range(1, times[-1] * frequency + 1):
@@ -169,8 +169,8 @@ def _random(case: Case) -> Arrays:
     measures, later = halved(weights, cov_yx, step=1.0 / per_unit, record=record, cov_xx=cov_xx)
     moved = 0.0
     for l in range(layers - 1):
-        before = _balance(weights[l], weights[l + 1])[:, None]
-        moved = moved + squares(_balance(later[l], later[l + 1]) - before)
+        before = balance(weights[l], weights[l + 1])[:, None]
+        moved = moved + squares(balance(later[l], later[l + 1]) - before)
     found = {
         "measures": measures,
         "drift": np.sqrt(moved) / sum(squares(w) for w in later),
@@ -179,7 +179,3 @@ def _random(case: Case) -> Arrays:
     }
     found |= {f"start_{l}": w for l, w in enumerate(weights)}
     return found if cov_xx is None else found | {"cov_xx": cov_xx}
-
-
-def _balance(lower: Array, upper: Array) -> Array:
-    return upper.swapaxes(-1, -2) @ upper - lower @ lower.swapaxes(-1, -2)

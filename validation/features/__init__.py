@@ -26,9 +26,8 @@ the start. The checks:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import product
-from typing import Any, NamedTuple
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +35,11 @@ from scipy.special import roots_jacobi
 
 from richlazy import features, low_rank
 from richlazy.laziness import Measures
-from validation.features import digits
+from validation.comparison import Comparison
 from validation.features.report import draw, findings
-from validation.steps import LEFT, extrapolated, halved, orders, place, steps_per_unit
-from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
+from validation.features.runs import FULL, QUICK, Grid, cases, simulate
+from validation.steps import LEFT, orders, place
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, selected, worst_of
 
 __all__ = ["FULL", "QUICK", "STUDY", "Grid", "cases", "compare", "simulate"]
 
@@ -49,150 +49,26 @@ _EXACT = 1e-12
 _NODES = 200  # of a mean over the law of c; 400 change it by less than 1e-9
 
 
-@dataclass(frozen=True)
-class Grid:
-    """F is inputs x inputs, its halves of inputs/2, which is the rank of the starts."""
+def _compared(norms: int, theory: Sequence[Array], found: Sequence[Arrays]) -> Comparison:
+    """Of the cases of one part, (measures, norms, kinds, runs, times).
 
-    inputs: int
-    hidden: int
-    anisotropies: tuple[float, ...]
-    norms: tuple[float, ...]
-    times: tuple[int, ...]
-    runs: int  #: directions w for each anisotropy and norm that are learned
-    draws: int  #: and those that are only aligned
-    digits_hidden: int
-    digits_ranks: tuple[int, ...]
-    digits_norms: tuple[float, ...]
-    digits_times: tuple[int, ...]
-    digits_runs: int
-    fineness: int = 120  #: the largest step is 2/sharpness over this
-
-    @property
-    def rank(self) -> int:
-        """Half the inputs."""
-        return self.inputs // 2
-
-
-FULL = Grid(
-    inputs=32,
-    hidden=40,
-    anisotropies=(0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0),
-    norms=(0.5, 1.0, 2.0),
-    times=(2, 6, 16),
-    runs=128,
-    draws=4096,
-    digits_hidden=80,
-    digits_ranks=(1, 2, 4, 9, 16, 32, 64),
-    digits_norms=(0.5, 1.0, 2.0),
-    digits_times=(1, 3, 9),
-    digits_runs=6,
-)
-QUICK = Grid(
-    inputs=8,
-    hidden=10,
-    anisotropies=(0.0, 0.5, 1.0, 2.0, 4.0),
-    norms=(0.5, 2.0),
-    times=(2, 8),
-    runs=32,
-    draws=1024,
-    digits_hidden=70,
-    digits_ranks=(4, 64),
-    digits_norms=(1.0,),
-    digits_times=(1, 3),
-    digits_runs=2,
-)
-
-
-def cases(grid: Grid, seed: int) -> list[Case]:
-    """One for each anisotropy and norm, then one for each norm, rank and kind on the digits."""
-    common = asdict(grid) | {"seed": seed}
-    step = [
-        common | {"part": "features", "norm_index": i, "norm": norm, "index": j, "anisotropy": k}
-        for (i, norm), (j, k) in product(enumerate(grid.norms), enumerate(grid.anisotropies))
-    ]
-    mine = {
-        "part": "digits",
-        "hidden": grid.digits_hidden,
-        "times": grid.digits_times,
-        "runs": grid.digits_runs,
-    }
-    real = [
-        common | mine | {"norm_index": i, "norm": norm, "rank": rank, "aligned": aligned}
-        for (i, norm), rank, aligned in product(
-            enumerate(grid.digits_norms), grid.digits_ranks, (0, 1)
-        )
-    ]
-    return step + real
-
-
-def simulate(case: Case) -> Arrays:
-    """Runs of one case."""
-    return digits.simulate(case) if case["part"] == "digits" else _features(case)
-
-
-def _features(case: Case) -> Arrays:
-    n, h, d, k = case["runs"], case["hidden"], case["inputs"], case["anisotropy"]
-    r = d // 2
-    rng = np.random.default_rng([case["seed"], 0, case["index"], case["norm_index"]])
-    u, v = (np.linalg.qr(rng.standard_normal((d, d)))[0] for _ in range(2))
-    half = np.arange(d) < r
-    sizes = np.where(half, k, 1.0)
-    held = half if k >= 1.0 else ~half  # by the start
-    f = (u * sizes) @ v.T
-    w = rng.standard_normal((case["draws"], d))
-    beta = w @ f
-    c = np.sum((beta @ v[:, held]) ** 2, axis=1) / np.sum(beta**2, axis=1)
-    share = np.sum((w @ u[:, held]) ** 2, axis=1) / np.sum(w**2, axis=1)
-
-    size = np.linalg.norm(beta[:n], axis=1)[:, None]
-    left = np.linalg.qr(rng.standard_normal((n, h, r)))[0]
-    first, readout = case["norm"] / np.sqrt(r) * left @ v[:, held].T, np.zeros((n, 1, h))
-    task = (beta[:n] / size)[:, None]
-    # sharpness is that of the spectrum and the strength, so the same for every run of a case
-    per_unit = steps_per_unit(first[:1], readout[:1], task[:1], case["fineness"])
-    return {
-        "values": halved(first, readout, task, case["times"], per_unit),
-        "alignment": c,
-        "share": share,
-        "features": f,
-        "weights": w[:n] / size,
-        "eta": np.array(1.0 / per_unit),
-    }
-
-
-class _Compared(NamedTuple):
-    """Cases of one part; arrays (..., measures, norms, kinds, runs, times), `plain` with steps."""
-
-    theory: Array
-    scale: Array  #: what distances are relative to
-    twice: Array
-    off: Array  #: relative distances of `plain` from theory
-    off_twice: Array
-
-
-def _compared(norms: int, theory: Sequence[Array], found: Sequence[Arrays]) -> _Compared:
-    """Hold descent of the cases of one part against theory (measures, runs, 1 + times), from 0."""
+    Theory is (measures, runs, 1 + times), from 0.
+    """
     whole = np.stack(theory)
     whole = np.moveaxis(whole.reshape(norms, -1, *whole.shape[1:]), (0, 1), (1, 2))
     plain = np.stack([part["values"] for part in found])
     plain = np.moveaxis(plain.reshape(norms, -1, *plain.shape[1:]), (0, 1), (2, 3))
-    once_twice = extrapolated(plain)
-    start, values = whole[..., :1], whole[..., 1:]
-    scale = np.abs(values)
-    vanishing = [place("loss"), place("representation_alignment")]
-    scale[vanishing] = np.broadcast_to(start, values.shape)[vanishing]
-    twice = once_twice[1]
-    return _Compared(values, scale, twice, (plain - values) / scale, (twice - values) / scale)
+    values = whole[..., 1:]
+    scale, vanishing = np.abs(values), [place("loss"), place("representation_alignment")]
+    scale[vanishing] = np.broadcast_to(whole[..., :1], values.shape)[vanishing]
+    return Comparison(plain, values, scale)
 
 
 def compare(
     grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]
 ) -> tuple[list[dict[str, Any]], list[Check]]:
     """Rows of the table, and the checks that make the verdict."""
-    pairs = list(zip(cases, found, strict=True))
-    step = [pair for pair in pairs if pair[0]["part"] == "features"]
-    real = [pair for pair in pairs if pair[0]["part"] == "digits"]
-
+    step, real = (selected(cases, found, part=part) for part in ("features", "digits"))
     alignments, off_c, z_c = zip(*(_alignments(*pair) for pair in step), strict=True)
     learned = _compared(
         len(grid.norms),
@@ -211,17 +87,17 @@ def compare(
     order, order_digits = orders(learned.off, (3, 4)), orders(flows.off, (3, 4))
     limit = "distance of a run from {}, steps extrapolated to 0"
     checks = [
-        worst_of("alignment", "distance of c of a draw from T10", np.concatenate(off_c), _EXACT),
+        worst_of("alignment", "distance of c of a draw from T10", off_c, _EXACT),
         worst_of("mean alignment", "|z| of the mean of c over draws against T10", z_c, 4.0),
-        worst_of("features", limit.format("T6 at its c of T10"), learned.off_twice, LEFT),
+        worst_of("features", limit.format("T6 at its c of T10"), learned.left, LEFT),
         worst_of("means", "|z| of a cell's mean over w against T6 over the law of c", z, 4.0),
-        worst_of("digits", limit.format("the flow (T11)"), flows.off_twice, LEFT),
+        worst_of("digits", limit.format("the flow (T11)"), flows.left, LEFT),
         worst_of("order", "|order - 1| of the distance from T6 in the step", order - 1.0, 0.05),
         worst_of("order on digits", "|order - 1| of that from T11", order_digits - 1.0, 0.05),
     ]
-    rows = _rows([pair[0] for pair in step], [pair[1] for pair in step], learned, mean, z)
+    rows = _rows(step, learned, mean, z)
     mean = np.mean(flows.theory, axis=3)
-    rows += _rows([pair[0] for pair in real], [pair[1] for pair in real], flows, mean, None)
+    rows += _rows(real, flows, mean, None)
     return rows, checks
 
 
@@ -268,15 +144,17 @@ def _law(case: Case) -> Array:
 
 
 def _rows(
-    cases: Sequence[Case], found: Sequence[Arrays], part: _Compared, mean: Array, z: Array | None
+    pairs: Sequence[tuple[Case, Arrays]], seen: Comparison, mean: Array, z: Array | None
 ) -> list[dict[str, Any]]:
     rows = []
-    measures, norms, kinds, times = mean.shape
-    for i, j, k, l in np.ndindex(measures, norms, kinds, times):
-        case, arrays = cases[j * kinds + k], found[j * kinds + k]
+    for place_of in np.ndindex(mean.shape):
+        i, j, k, l = place_of
+        case, arrays = pairs[j * mean.shape[2] + k]
         real = case["part"] == "digits"
-        twice, off = part.twice[i, j, k, :, l], part.off[:, i, j, k, :, l]
-        rms = np.sqrt(np.mean(off**2, axis=1))
+        cell = Comparison(
+            *(part[..., i, j, k, :, l] for part in (seen.plain, seen.theory, seen.scale))
+        )
+        twice, errors = cell.twice, cell.errors(0)
         rows.append(
             {
                 "part": case["part"],
@@ -288,15 +166,12 @@ def _rows(
                 "alignment": "" if real else float(np.mean(arrays["alignment"])),
                 "time": case["times"][l],
                 "eta": float(arrays["eta"]),
-                "theory_mean": float(mean[i, j, k, l]),
+                "theory_mean": float(mean[place_of]),
                 "descent_mean": float(np.mean(twice)),
                 "descent_sd": float(np.std(twice, ddof=1)),
-                "z": "" if z is None else float(z[i, j, k, l]),
-                "rms_error_eta": float(rms[0]),
-                "rms_error_eta_2": float(rms[1]),
-                "rms_error_eta_4": float(rms[2]),
-                "largest_error_extrapolated": float(np.max(np.abs(part.off_twice[i, j, k, :, l]))),
+                "z": "" if z is None else float(z[place_of]),
             }
+            | {name: float(error) for name, error in errors.items()}
         )
     return rows
 

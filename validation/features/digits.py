@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from richlazy.start.network import Network
 from richlazy.start.task import Task
 from richlazy.two_layer.solve import solve
+from validation.comparison import measured
+from validation.simulation.starts import flat, orthonormal
 from validation.steps import halved, steps_per_unit
 
 __all__ = ["data", "flow", "simulate", "starts"]
@@ -50,13 +52,13 @@ def starts(task: Task, case: Mapping[str, Any]) -> Array:
     """
     n, h, d, r = case["runs"], case["hidden"], task.inputs, case["rank"]
     rng = np.random.default_rng([case["seed"], 1, r, case["aligned"], case["norm_index"]])
-    left = np.linalg.qr(rng.standard_normal((n, h, r)))[0]
+    left = orthonormal(rng, n, h, r)
     columns = rng.standard_normal((n, d, d))
     if case["aligned"]:
         modes = task.modes.right
         columns[:, :, : modes.shape[1]] = modes
     right = np.linalg.qr(columns)[0][:, :, :r]
-    return np.asarray(case["norm"] / np.sqrt(r) * left @ right.swapaxes(1, 2))
+    return flat(left, right, case["norm"])
 
 
 def simulate(case: Mapping[str, Any]) -> dict[str, Array]:
@@ -80,5 +82,4 @@ def simulate(case: Mapping[str, Any]) -> dict[str, Array]:
 
 def flow(first: Array, task: Task, times: Sequence[float]) -> Array:
     """The flow (T11) of every run at time 0 and at all times, (measures, runs, times)."""
-    runs = [solve(Network(w1), task, method="flow").measures([0.0, *times]) for w1 in first]
-    return np.stack([np.stack(run) for run in runs], axis=1)
+    return measured([solve(Network(w1), task, method="flow") for w1 in first], [0.0, *times])

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from validation.study import DRAWN
-
-if TYPE_CHECKING:
-    from validation.features import Grid
+from validation.features.runs import Grid
+from validation.study import DRAWN, SYMBOLS
+from validation.table import columns, where
 
 __all__ = ["draw", "findings"]
-
-_TITLES = dict(zip(DRAWN, ("KA", "RA", "‖ΔW‖"), strict=True))
 
 
 def findings(grid: Grid, rows: Sequence[dict[str, Any]]) -> list[str]:
     """What the features and the digits do, in words."""
 
     def cell(**wanted: Any) -> dict[str, Any]:
-        return next(row for row in rows if wanted.items() <= row.items())
+        return where(rows, **wanted)[0]
 
     said = []
     t, low, high = grid.times[-1], 1.0, grid.anisotropies[-1]
@@ -35,7 +32,7 @@ def findings(grid: Grid, rows: Sequence[dict[str, Any]]) -> list[str]:
             f"{one['kernel_alignment']['alignment']:.3f} to "
             f"{many['kernel_alignment']['alignment']:.3f}, "
             + ", ".join(
-                f"{_TITLES[k]} from {one[k]['descent_mean']:.3f} to {many[k]['descent_mean']:.3f}"
+                f"{SYMBOLS[k]} from {one[k]['descent_mean']:.3f} to {many[k]['descent_mean']:.3f}"
                 for k in DRAWN
             )
         )
@@ -46,7 +43,7 @@ def findings(grid: Grid, rows: Sequence[dict[str, Any]]) -> list[str]:
         for name in DRAWN:
             means = [cell(**at, measure=name, rank=r)["descent_mean"] for r in grid.digits_ranks]
             ends = f"from {means[0]:.3f} to {means[-1]:.3f}"
-            trend.append(f"{_TITLES[name]} {ends}, {_extreme(name, means, grid.digits_ranks)}")
+            trend.append(f"{SYMBOLS[name]} {ends}, {_extreme(name, means, grid.digits_ranks)}")
         ranks = f"{grid.digits_ranks[0]} to {grid.digits_ranks[-1]}"
         said.append(
             f"digits, ‖W1‖ = {norm:g}, t = {t}, {start} starts of rank {ranks}: " + "; ".join(trend)
@@ -71,24 +68,16 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
     for (part, norm, start), (column, measure) in product(kinds, enumerate(DRAWN)):
         real = part == "digits"
         time = (grid.digits_times if real else grid.times)[-1]
-        key = (part, norm, start, measure, time)
-        names = ("part", "norm", "start", "measure", "time")
-        mine = [row for row in rows if tuple(row[name] for name in names) == key]
-        across, theory, found, spread = (
-            np.array([row[name] for row in mine])
-            for name in (
-                "rank" if real else "anisotropy",
-                "theory_mean",
-                "descent_mean",
-                "descent_sd",
-            )
+        mine = where(rows, part=part, norm=norm, start=start, measure=measure, time=time)
+        across, theory, found, spread = columns(
+            mine, "rank" if real else "anisotropy", "theory_mean", "descent_mean", "descent_sd"
         )
         panel, style = panels[int(real), column], "--" if start == "aligned" else "-"
         label = f"‖W1‖ = {norm:g}" + (f", {start}" if real else "")
         panel.plot(across, theory, style, color=colours[norm], lw=1.2, label=label)
         error = spread / np.sqrt(grid.digits_runs if real else grid.runs)
         panel.errorbar(across, found, error, color=colours[norm], fmt="o", ms=3.0, lw=1.0)
-        panel.set_ylabel(_TITLES[measure])
+        panel.set_ylabel(SYMBOLS[measure])
         if real:
             panel.set_xscale("log")
             panel.minorticks_off()

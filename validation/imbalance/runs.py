@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 
@@ -10,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.simulation.deep import halved, stable_step
+from validation.simulation.starts import orthonormal
 from validation.study import Arrays, Case
 
-__all__ = ["FULL", "QUICK", "Grid", "angles", "cases", "simulate"]
+__all__ = ["FULL", "QUICK", "Grid", "Start", "angles", "cases", "simulate"]
 
 Array = NDArray[np.float64]
 
@@ -90,15 +90,15 @@ def _shared(case: Case) -> Start:
     n, count = angle.size, strengths.size
     rng = np.random.default_rng([case["seed"], 0, case["index"], int(case["white"])])
     # the inputs of all runs are the same, and so are the modes' input directions
-    right = np.linalg.qr(rng.standard_normal((_INPUTS, count)))[0][None]
-    hidden, left = _frames(rng, n, (_HIDDEN, _OUTPUTS), count)
+    right = orthonormal(rng, 1, _INPUTS, count)
+    hidden, left = (orthonormal(rng, n, size, count) for size in (_HIDDEN, _OUTPUTS))
     turned = angle[(np.arange(n)[:, None] + n * np.arange(count) // count) % n]
     a, b = norm * np.cos(turned), norm * np.sin(turned)
     a[np.abs(a) < 1e-15], b[np.abs(b) < 1e-15] = 0.0, 0.0
     right = np.broadcast_to(right, (n, *right.shape[1:]))
-    first = (hidden * a[:, None]) @ right.swapaxes(1, 2)
-    readout = (left * b[:, None]) @ hidden.swapaxes(1, 2)
-    cov_yx = (left * strengths) @ right.swapaxes(1, 2)
+    first = (hidden * a[:, None]) @ right.mT
+    readout = (left * b[:, None]) @ hidden.mT
+    cov_yx = (left * strengths) @ right.mT
     cov_xx, variances = None, np.ones(count)
     if not case["white"]:
         variances = np.array(_VARIANCES)
@@ -112,19 +112,15 @@ def _balanced(case: Case) -> Start:
     """Random alignments; the same for every lambda, so that lambda is all that changes."""
     size, share, n = case["sizes"][case["index"]], case["shares"][case["share"]], case["runs"]
     rng = np.random.default_rng([case["seed"], 1, case["index"]])
-    right, hidden, left = _frames(rng, n, (_INPUTS, _HIDDEN, _OUTPUTS), _HIDDEN)
+    sizes = (_INPUTS, _HIDDEN, _OUTPUTS)
+    right, hidden, left = (orthonormal(rng, n, size, _HIDDEN) for size in sizes)
     profile = rng.uniform(0.5, 1.5, (n, _HIDDEN))
     profile *= (1.0 - abs(share)) * size / 2.0 / np.sum(profile, axis=1, keepdims=True)
     level = share * size / _HIDDEN
     a, b = np.sqrt(profile + max(-level, 0.0)), np.sqrt(profile + max(level, 0.0))
-    first = (hidden * a[:, None]) @ right.swapaxes(1, 2)
-    readout = (left * b[:, None]) @ hidden.swapaxes(1, 2)
+    first = (hidden * a[:, None]) @ right.mT
+    readout = (left * b[:, None]) @ hidden.mT
     count = len(case["strengths"])
-    inputs, outputs = _frames(rng, n, (_INPUTS, _OUTPUTS), count)
-    cov_yx = (outputs * np.array(case["strengths"])) @ inputs.swapaxes(1, 2)
+    inputs, outputs = (orthonormal(rng, n, size, count) for size in (_INPUTS, _OUTPUTS))
+    cov_yx = (outputs * np.array(case["strengths"])) @ inputs.mT
     return first, readout, cov_yx, None, {"level": np.array(level)}
-
-
-def _frames(rng: np.random.Generator, n: int, sizes: Sequence[int], count: int) -> list[Array]:
-    """Random orthonormal columns (n, size, count)."""
-    return [np.linalg.qr(rng.standard_normal((n, size, count)))[0] for size in sizes]

@@ -1,4 +1,4 @@
-"""Pairs of runs of the noise study, by start, label noise, batch and step."""
+"""Pairs of runs of the study `noise`, by start, label noise, batch and step."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from richlazy.two_layer.descent import stable_step
 from validation.simulation.minibatch import descend, fresh
+from validation.simulation.starts import flat, orthonormal
 from validation.study import Arrays, Case, grid_of
 
 __all__ = ["FULL", "QUICK", "Cell", "Grid", "cases", "gathered", "simulate"]
@@ -101,14 +102,10 @@ def simulate(case: Case) -> Arrays:
     label_noise, batch = grid.label_noises[index[1]], grid.batches[index[2]]
     runs, d, h = grid.runs(batch), grid.inputs, grid.hidden
     tasks = np.random.default_rng([case["seed"], index[0]])  # the same in every cell of a start
-    left, right = (
-        np.linalg.qr(tasks.standard_normal((grid.pairs, size, rank)))[0][: runs // 2]
-        for size in (h, d)
-    )
+    left, right = (orthonormal(tasks, grid.pairs, size, rank)[: runs // 2] for size in (h, d))
     beta = tasks.standard_normal((grid.pairs, 1, d))[: runs // 2]
     beta /= np.linalg.norm(beta, axis=2, keepdims=True)
-    first = norm / np.sqrt(rank) * left @ right.swapaxes(1, 2)
-    first, teacher = np.repeat(first, 2, axis=0), np.repeat(beta, 2, axis=0)
+    first, teacher = np.repeat(flat(left, right, norm), 2, axis=0), np.repeat(beta, 2, axis=0)
     readout = np.zeros((runs, 1, h))
     safe = stable_step(first[0], readout[0], teacher[0]) / (1.0 + (d + 1.0) / batch)
     per_unit = int(np.ceil(grid.fineness / safe)) * 2 ** case["halving"]

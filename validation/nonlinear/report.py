@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from validation.nonlinear import Grid
+from validation.nonlinear.runs import Grid
+from validation.study import DRAWN, SYMBOLS
+from validation.table import columns, where
 
 __all__ = ["draw", "findings", "word"]
 
-_TITLES = {
-    "kernel_alignment": "KA",
-    "representation_alignment": "RA",
-    "weight_change": "‖ΔW‖",
-    "sign_similarity": "sign similarity",
-}
+_TITLES = SYMBOLS | {"sign_similarity": "sign similarity"}
 _UNITS = {"tanh": "tanh", "relu": "ReLU"}
 
 
@@ -31,7 +27,7 @@ def word(low: float, high: float) -> str:
 def findings(grid: Grid, rows: Sequence[dict[str, Any]]) -> list[str]:
     """Every trend at the last time, that of KA with rank at all, and where it is not T6's."""
     said, other = [], []
-    control = [r["rms_off_linear"] for r in rows if r["activation"] == "linear"]
+    control = [r["rms_off_linear"] for r in where(rows, activation="linear")]
     control = [off for off in control if off != ""]
     if control:
         said.append(
@@ -43,9 +39,8 @@ def findings(grid: Grid, rows: Sequence[dict[str, Any]]) -> list[str]:
     ):
         cells = []
         for norm in grid.norms:
-            key = (units, what, measure, norm, time)
-            names = ("activation", "across", "measure", "norm", "time")
-            mine = [row for row in rows if tuple(row[name] for name in names) == key]
+            at = {"across": what, "measure": measure, "norm": norm, "time": time}
+            mine = where(rows, activation=units, **at)
             row = mine[0]
             low, high = max(row["trend_low"], -1.0), min(row["trend_high"], 1.0)
             verdict = word(low, high)
@@ -80,16 +75,12 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
     """Measures against rank at the last time, and the trends of all norms, a row for each units."""
     figure = Figure(figsize=(11.0, 3.0 * len(_UNITS)), layout="constrained")
     panels = figure.subplots(len(_UNITS), 4, squeeze=False)
-    shown = ("kernel_alignment", "representation_alignment", "weight_change")
-    last = [r for r in rows if r["time"] == grid.times[-1] and r["across"] == "rank"]
+    last = where(rows, time=grid.times[-1], across="rank")
     for i, units in enumerate(_UNITS):
-        mine = [row for row in last if row["activation"] == units]
-        for (column, measure), (j, norm) in product(enumerate(shown), enumerate(grid.norms)):
-            cells = [r for r in mine if (r["measure"], r["norm"]) == (measure, norm)]
-            across, linear, mean, sd = (
-                np.array([cell[name] for cell in cells])
-                for name in ("at", "linear_mean", "mean", "sd")
-            )
+        mine = where(last, activation=units)
+        for (column, measure), (j, norm) in product(enumerate(DRAWN), enumerate(grid.norms)):
+            cells = where(mine, measure=measure, norm=norm)
+            across, linear, mean, sd = columns(cells, "at", "linear_mean", "mean", "sd")
             panel = panels[i, column]
             panel.plot(across, linear, color=f"C{j}", lw=1.2, label=f"‖W1‖ = {norm:g}")
             error = sd / np.sqrt(cells[0]["seeds"])
@@ -98,14 +89,13 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
             panel.set_xlabel("rank of the initial W1")
         panel = panels[i, 3]
         for j, measure in enumerate(_TITLES):
-            cells = [r for r in mine if r["measure"] == measure and r["at"] == grid.ranks[0]]
+            cells = where(mine, measure=measure, at=grid.ranks[0])
             at = np.array(grid.norms) * 1.06 ** (j - 1.5)
-            trend = np.array([cell["trend"] for cell in cells])
-            half = trend - np.array([cell["trend_low"] for cell in cells])
+            trend, low = columns(cells, "trend", "trend_low")
             panel.errorbar(
                 at,
                 trend,
-                half,
+                trend - low,
                 color="k",
                 fmt="osD^"[j],
                 ms=3.5,
@@ -113,7 +103,7 @@ def draw(grid: Grid, rows: Sequence[dict[str, Any]]) -> Figure:
                 label=_TITLES[measure],
                 mfc=("k", "w", "0.6", "w")[j],
             )
-            if measure in shown:
+            if measure in DRAWN:
                 linear = [cell["linear_trend"] for cell in cells]
                 panel.plot(at, linear, "_", color="C3", ms=9.0)
         panel.axhline(0.0, color="0.7", lw=0.8, zorder=0)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
-from scipy.stats import rankdata
+
+from validation.statistics import correlation
 
 __all__ = ["Interval", "complete", "difference", "mean", "rank_correlation", "rank_correlations"]
 
@@ -64,11 +65,7 @@ def difference(first: ArrayLike, second: ArrayLike) -> Interval:
 
 def rank_correlations(levels: ArrayLike, values: ArrayLike) -> Floats:
     """Spearman's rho between levels and values of every seed; 0 where all values are equal."""
-    x = rankdata(levels) - (np.size(levels) + 1) / 2
-    y = rankdata(complete(values), axis=1)
-    y -= np.mean(y, axis=1, keepdims=True)
-    sizes = np.linalg.norm(x) * np.linalg.norm(y, axis=1)
-    return np.divide(y @ x, sizes, out=np.zeros(len(y)), where=sizes > 0)
+    return correlation(levels, complete(values))
 
 
 def rank_correlation(levels: ArrayLike, values: ArrayLike, seed: int = 0) -> Interval:

@@ -41,10 +41,11 @@ from numpy.typing import NDArray
 
 from richlazy import boundaries, laziest, limits, low_rank, several_outputs
 from richlazy.laziness import Measures
-from validation.scale import report as scale_report
-from validation.scale.runs import FULL, QUICK, Grid, cases, of_part, simulate
+from validation.comparison import Comparison, scale_of
+from validation.scale.report import draw, findings
+from validation.scale.runs import FULL, QUICK, Grid, cases, simulate
 from validation.steps import LEFT, extrapolated, orders, place
-from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, selected, worst_of
 
 __all__ = ["STUDY", "Difference", "compare", "conclude"]
 
@@ -78,13 +79,6 @@ class Difference(NamedTuple):
     def z(self) -> float:
         """Standard score, positive if the sign is the predicted one."""
         return float(np.sign(self.predicted) * self.found / self.error)
-
-
-def _scale(theory: Array, strength: float) -> Array:
-    scale = np.where(theory == 0.0, 1.0, np.abs(theory))
-    scale[place("loss")] = 0.5 * strength**2
-    scale[_RA] = 1.0
-    return scale
 
 
 def _rows(part: str, case: Case, law: Array, sd: Array, mean: Array, error: Array) -> list[Any]:
@@ -139,7 +133,7 @@ def _thin_law(case: Case) -> tuple[Array, Array]:
     return both[0], both[1]
 
 
-def _random_tasks(pairs: Sequence[tuple[Case, Arrays]]) -> tuple[list[Any], dict[str, Array]]:
+def _random_tasks(pairs: Sequence[tuple[Case, Arrays]]) -> tuple[list[Any], dict[str, list[Any]]]:
     """Rows, and what is checked, of runs from rich to lazy."""
     rows, runs, fits, scores, rich = [], [], [], [], []
     least = min(case["norm"] for case, _ in pairs)
@@ -151,28 +145,20 @@ def _random_tasks(pairs: Sequence[tuple[Case, Arrays]]) -> tuple[list[Any], dict
         theory = np.stack(low_rank.measures(rank, d, alignment=c[:, None], **given, **times))
         law = low_rank.expected(rank, d, **given, **times)
         mean, sd = np.stack(law.mean), np.stack(law.sd)
-        scale = _scale(theory, g)
-        twice = extrapolated(part["values"])[1]
-        off = (part["values"] - theory) / scale
-        above = np.sqrt(np.mean(off[-1] ** 2, axis=(1, 2))) > _ROUNDING
-        fits.append(orders(off[:, above], (2, 3)) - 1.0)
-        runs.append((twice - theory) / scale)
-        error = np.hypot(sd / np.sqrt(n), LEFT * np.mean(scale, axis=1))
-        scores.append((np.mean(twice, axis=1) - mean) / error)
-        rows += _rows("scales", case, mean, sd, np.mean(twice, axis=1), error)
+        seen = Comparison(part["values"], theory, scale_of(theory, 0.5 * g**2))
+        above = np.sqrt(np.mean(seen.off[-1] ** 2, axis=(1, 2))) > _ROUNDING
+        fits.append(orders(seen.off[:, above], (2, 3)) - 1.0)
+        runs.append(seen.left)
+        error = np.hypot(sd / np.sqrt(n), LEFT * np.mean(seen.scale, axis=1))
+        scores.append((np.mean(seen.twice, axis=1) - mean) / error)
+        rows += _rows("scales", case, mean, sd, np.mean(seen.twice, axis=1), error)
         if case["norm"] == least:
             s, share = np.full(rank, case["norm"] / np.sqrt(rank)), np.full(rank, 1.0 / d)
             correction = limits.rich_correction(s, share, d, strength=g).kernel_alignment
             limit = float(limits.rich_limit_mean(rank, d)) * (1.0 + correction)
             wide = np.hypot(sd[_KA, -1] / np.sqrt(n), 1e-5)
-            rich.append((np.mean(twice[_KA, :, -1]) - limit) / wide)
-    return rows, {"runs": _flat(runs), "order": _flat(fits), "means": _flat(scores)} | {
-        "rich means": np.array(rich)
-    }
-
-
-def _flat(parts: Sequence[Array]) -> Array:
-    return np.concatenate([*map(np.ravel, parts), []])
+            rich.append((np.mean(seen.twice[_KA, :, -1]) - limit) / wide)
+    return rows, {"runs": runs, "order": fits, "means": scores, "rich means": rich}
 
 
 def _of_given(case: Case) -> Array:
@@ -236,7 +222,7 @@ def _flat_s(rank: int, norm: float) -> Array:
     return np.full(rank, norm / np.sqrt(rank))
 
 
-def _fitted(found: dict[tuple[str, int], tuple[Array, Array]], part: str) -> Array:
+def _fitted(found: dict[tuple[str, int], tuple[Array, Array]], part: str) -> list[Array]:
     """Order in the norm (rich) or in x (lazy), (names) for each rank; names KA, dW, RA if lazy."""
     fits = []
     for (name, _), (x, away) in found.items():
@@ -250,19 +236,18 @@ def _fitted(found: dict[tuple[str, int], tuple[Array, Array]], part: str) -> Arr
             if part == "aligned":
                 fit[1] += 3.0  # |dW|/s is x itself
             fits.append(fit)
-    return _flat(fits)
+    return fits
 
 
-def _turns(pairs: Sequence[tuple[Case, Arrays]]) -> tuple[list[Any], Array, list[Difference]]:
+def _turns(pairs: Sequence[tuple[Case, Arrays]]) -> tuple[list[Any], list[Array], list[Difference]]:
     """Rows, scores of means, and differences of thin runs."""
     rows, scores = [], []
     means: dict[tuple[str, int, float], dict[int, Any]] = {}
     for case, part in pairs:
         twice = extrapolated(part["values"])[1]
         law, sd = _thin_law(case)
-        scale = _scale(law[:, None], 1.0)[:, 0]
         left = _COARSE if _outputs(case) > 1 else LEFT
-        error = np.hypot(sd / np.sqrt(twice.shape[1]), left * scale)
+        error = np.hypot(sd / np.sqrt(twice.shape[1]), left * scale_of(law))
         mean = np.mean(twice, axis=1)
         score = (mean - law) / error
         scores.append(score[_known(case)])
@@ -270,7 +255,7 @@ def _turns(pairs: Sequence[tuple[Case, Arrays]]) -> tuple[list[Any], Array, list
         rows += _rows(case["group"], case, *columns)
         key = case["group"], case["inputs"], case["norm"]
         means.setdefault(key, {})[case["rank"]] = case, mean, error
-    return rows, _flat(scores), [d for by in means.values() for d in _differences(by)]
+    return rows, scores, [d for by in means.values() for d in _differences(by)]
 
 
 def _differences(means: dict[int, tuple[Case, Array, Array]]) -> list[Difference]:
@@ -320,26 +305,26 @@ def compare(
     grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]
 ) -> tuple[list[Any], list[Check], list[Difference], dict[tuple[str, int], tuple[Array, Array]]]:
     """Rows of the table, the checks that make the verdict, and what is drawn and said."""
-    rows, tested = _random_tasks(of_part(cases, found, "scales"))
-    pairs = [p for part in _GIVEN for p in of_part(cases, found, part)]
+    rows, tested = _random_tasks(selected(cases, found, part="scales"))
+    pairs = [p for part in _GIVEN for p in selected(cases, found, part=part)]
     given, ends = [c for c, _ in pairs], [extrapolated(f["values"])[1][..., 0] for _, f in pairs]
     theory = [_of_given(case) for case in given]
-    at_end = [(e - t) / _scale(t, 1.0) for e, t in zip(ends, theory, strict=True)]
+    at_end = [(e - t) / scale_of(t) for e, t in zip(ends, theory, strict=True)]
     away = _departures(grid, _grouped(given, ends))
-    more, thin_scores, differences = _turns(of_part(cases, found, "thin"))
-    whole = [f["values"] - f["whole"] for _, f in of_part(cases, found, "plain")]
+    more, thin_scores, differences = _turns(selected(cases, found, part="thin"))
+    whole = [f["values"] - f["whole"] for _, f in selected(cases, found, part="plain")]
     z = np.array([difference.z for difference in differences])
-    lazy = _flat([_fitted(away, "lazy"), _fitted(away, "aligned")])
+    lazy = _fitted(away, "lazy") + _fitted(away, "aligned")
     tests = [
         ("runs", "distance of a run from T6, steps extrapolated to 0", tested["runs"], LEFT),
         ("order", "|order - 1| of the distance from T6 in the step", tested["order"], 0.05),
         ("means", "|z| of a mean over tasks against T7", tested["means"], 4.0),
         ("rich means", "|z| of E KA at the least norm against T8", tested["rich means"], 4.0),
-        ("limit", "distance of a run at its end from T6 at t = inf", _flat(at_end), 1e-5),
+        ("limit", "distance of a run at its end from T6 at t = inf", at_end, 1e-5),
         ("rich order", "|order - 2| in the norm of leaving T8", _fitted(away, "rich"), 0.1),
         ("corrected order", "|order - 4| with its correction", _fitted(away, "corrected"), 0.2),
         ("lazy order", "|order - that of T9| in 1/s^2 of leaving it", lazy, 0.2),
-        ("thin", "distance of thin descent from the whole", _flat(whole), 1e-9),
+        ("thin", "distance of thin descent from the whole", whole, 1e-9),
         ("thin means", "|z| of a mean over tasks of thin descent", thin_scores, 4.0),
         (
             "signs",
@@ -358,8 +343,8 @@ def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     settings = asdict(grid) | {"generator": "numpy default_rng([seed, index of the case])"}
     given = [case for case in cases if case["part"] in _GIVEN]
     theory = _departures(grid, _grouped(given, [_of_given(case) for case in given]))
-    figure = scale_report.draw(rows, away, theory)
-    return Result(rows, checks, figure, settings, scale_report.findings(rows, differences, away))
+    figure = draw(rows, away, theory)
+    return Result(rows, checks, figure, settings, findings(rows, differences, away))
 
 
 STUDY = Study(

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from richlazy import low_rank, several_outputs
+from validation.table import columns, where
 
 __all__ = ["draw", "findings"]
 
@@ -19,7 +20,7 @@ Away = Mapping[tuple[str, int], tuple[Array, Array]]
 
 
 def _kernel(rows: Sequence[Mapping[str, Any]], part: str) -> list[Mapping[str, Any]]:
-    return [r for r in rows if r["part"] == part and r["measure"] == "kernel_alignment"]
+    return where(rows, part=part, measure="kernel_alignment")
 
 
 def draw(rows: Sequence[Mapping[str, Any]], away: Away, theory: Away) -> Figure:
@@ -45,7 +46,7 @@ def draw(rows: Sequence[Mapping[str, Any]], away: Away, theory: Away) -> Figure:
         ranks = np.unique(np.rint(np.geomspace(2, d, 200)))
         strengths = [1.0, g]
         found = several_outputs.expected(ranks, d, strengths=strengths, norm=norm)
-        mine = [r for r in dots if (r["inputs"], r["norm"]) == (d, norm)]
+        mine = where(dots, inputs=d, norm=norm)
         label = f"d = {d}, strengths 1, {g:g}, σ² = {norm**2:.3g}"
         _against_rank(panels[4], ranks, found.mean.kernel_alignment, mine, f"C{k}", label)
     panels[4].set_title("E KA, two outputs, t → ∞")
@@ -63,10 +64,12 @@ def draw(rows: Sequence[Mapping[str, Any]], away: Away, theory: Away) -> Figure:
 def _scales(panel: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     last = max(r["time"] for r in rows)
     for k, rank in enumerate(sorted({r["rank"] for r in rows})):
-        dots = [r for r in rows if r["rank"] == rank and r["time"] == last]
-        x = [r["norm"] / np.sqrt(r["strength"]) for r in dots]
-        panel.plot(x, [r["theory"] for r in dots], color=f"C{k}", lw=1.0)
-        y, error = ([r[name] for r in dots] for name in ("descent", "standard_error"))
+        norm, strength, theory, y, error = columns(
+            where(rows, rank=rank, time=last),
+            *("norm", "strength", "theory", "descent", "standard_error"),
+        )
+        x = norm / np.sqrt(strength)
+        panel.plot(x, theory, color=f"C{k}", lw=1.0)
         panel.errorbar(x, y, error, color=f"C{k}", fmt="o", ms=3.0, label=f"rank {rank}")
     title = f"E KA at t = {last:g}; dots descent, lines T7"
     panel.set(xscale="log", xlabel="norm σ / √|β|", title=title)
@@ -98,7 +101,7 @@ def _against_rank(
     label: str,
 ) -> None:
     panel.plot(ranks, law, color=color, lw=1.0)
-    x, y, error = ([r[name] for r in dots] for name in ("rank", "descent", "standard_error"))
+    x, y, error = columns(dots, "rank", "descent", "standard_error")
     panel.errorbar(x, y, error, color=color, fmt="o", ms=3.0, label=label)
     panel.set(xscale="log", xlabel="rank r")
 
@@ -110,12 +113,8 @@ def findings(
     said = []
     for x in differences:
         if x.predicted < 0:
-            mean = {
-                r["rank"]: r["descent"]
-                for r in rows
-                if (r["part"], r["inputs"], r["norm"], r["measure"])
-                == (x.group, x.inputs, x.norm, x.measure)
-            }
+            mine = where(rows, part=x.group, inputs=x.inputs, norm=x.norm, measure=x.measure)
+            mean = {r["rank"]: r["descent"] for r in mine}
             said.append(
                 f"{x.group}: d = {x.inputs}, sigma^2 = {x.norm**2:.4g}: descent has mean "
                 f"{x.measure.replace('_', ' ')} {mean[x.low]:.4f} at rank {x.low} and "

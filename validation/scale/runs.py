@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import boundaries, laziest
-from richlazy.start.task import random_directions
-from validation import alignment
-from validation.simulation.thin import random_modes, thin_halved
-from validation.steps import halved, steps_per_unit
+from validation.alignment import runs as alignment
+from validation.simulation.starts import flat_on_axes, orthonormal
+from validation.simulation.thin import thin_halved
+from validation.steps import halved_alike
 from validation.study import Arrays, Case
 
-__all__ = ["FULL", "QUICK", "Grid", "beside", "cases", "of_part", "simulate"]
+__all__ = ["FULL", "QUICK", "Grid", "beside", "cases", "simulate"]
 
 Array = NDArray[np.float64]
 
@@ -198,7 +197,7 @@ def simulate(case: Case) -> Arrays:
     rng = np.random.default_rng([case["seed"], *case["draw"]])
     if case["part"] == "thin":
         strengths = np.array(case["strengths"])
-        modes = random_modes(case["inputs"], len(strengths), case["runs"], rng)
+        modes = orthonormal(rng, case["runs"], case["inputs"], len(strengths))
         given = case["norm"], strengths, case["time"], case["fineness"]
         return {"values": thin_halved(modes, case["rank"], *given)}
     if case["part"] == "plain":
@@ -212,14 +211,11 @@ def _scales(case: Case, rng: np.random.Generator) -> Arrays:
     """Random tasks; the row space is that of the first axes, and spare hidden units are silent."""
     grid, d, rank = case["grid"], case["inputs"], case["rank"]
     n = grid["tasks"]
-    rotation = np.stack([random_directions(rank, rank, rng) for _ in range(n)])
-    first = np.zeros((n, d, d))
-    first[:, :rank, :rank] = case["norm"] / np.sqrt(rank) * rotation
-    task = random_modes(d, 1, n, rng)
+    first = flat_on_axes(rng, n, (d, d), rank, case["norm"])
+    task = orthonormal(rng, n, d, 1)
     share = np.sum(task[:, :rank] ** 2, axis=(1, 2)) if rank < d else np.ones(n)
-    cov_yx, readout = case["strength"] * task.swapaxes(1, 2), np.zeros((n, 1, d))
-    per_unit = steps_per_unit(first[:1], readout[:1], cov_yx[:1], grid["fineness"])
-    values = halved(first, readout, cov_yx, case["times"], per_unit)
+    cov_yx, readout = case["strength"] * task.mT, np.zeros((n, 1, d))
+    values, _ = halved_alike(first, readout, cov_yx, case["times"], grid["fineness"])
     return {"values": values, "alignment": share}
 
 
@@ -227,17 +223,9 @@ def _plain(case: Case, rng: np.random.Generator) -> Arrays:
     """The same descent of the whole network and of its thin one."""
     d, rank, time, fineness = case["inputs"], case["rank"], 6, 20.0
     n, strengths = 8, np.array([1.0, 0.5])[: case["outputs"]]
-    modes = random_modes(d, len(strengths), n, rng)
-    first = np.zeros((n, d, d))
-    rotation = np.stack([random_directions(rank, rank, rng) for _ in range(n)])
-    first[:, :rank, :rank] = 1.0 / np.sqrt(rank) * rotation
-    cov_yx = (modes * strengths).swapaxes(1, 2)
+    modes = orthonormal(rng, n, d, len(strengths))
+    first = flat_on_axes(rng, n, (d, d), rank, 1.0)
+    cov_yx = (modes * strengths).mT
     readout = np.zeros((n, len(strengths), d))
-    per_unit = steps_per_unit(first[:1], readout[:1], cov_yx[:1], fineness)
-    whole = halved(first, readout, cov_yx, [time], per_unit)[..., 0]
+    whole = halved_alike(first, readout, cov_yx, [time], fineness)[0][..., 0]
     return {"whole": whole, "values": thin_halved(modes, rank, 1.0, strengths, time, fineness)}
-
-
-def of_part(cases: Sequence[Case], found: Sequence[Arrays], part: str) -> list[tuple[Case, Arrays]]:
-    """Cases of a part with what they found."""
-    return [(c, f) for c, f in zip(cases, found, strict=True) if c["part"] == part]

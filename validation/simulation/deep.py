@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from richlazy.errors import ConvergenceError, integer, positive, real_array
 from richlazy.laziness import Measures, alignment
 from richlazy.start.task import Task
-from validation.steps import HALVINGS
+from validation.steps import FINER
 
-__all__ = ["DeepDescent", "descend", "halved", "squares", "stable_step"]
+__all__ = ["DeepDescent", "balance", "descend", "halved", "squares", "stable_step"]
 
 Array = NDArray[np.float64]
 Sides = tuple[list[Array], list[Array]]
@@ -107,8 +107,8 @@ def descend(
             if index < indices[-1]:
                 passed *= eta
                 for l in range(len(now) - 1, 0, -1):
-                    change = passed @ inner[l - 1].swapaxes(1, 2)
-                    passed = now[l].swapaxes(1, 2) @ passed
+                    change = passed @ inner[l - 1].mT
+                    passed = now[l].mT @ passed
                     now[l] += change
                 now[0] += passed
     found = Measures(*(np.stack(values, axis=1) for values in zip(*measured, strict=True)))
@@ -132,11 +132,11 @@ def halved(
         descend(
             weights,
             cov_yx,
-            step=step / 2**halving,
-            record=[index * 2**halving for index in record],
+            step=step / factor,
+            record=[index * factor for index in record],
             cov_xx=cov_xx,
         )
-        for halving in range(HALVINGS + 1)
+        for factor in FINER
     ]
     layers = [np.stack(layer) for layer in zip(*(run.weights for run in runs), strict=True)]
     return np.stack([np.stack(run.measures) for run in runs]), layers
@@ -151,7 +151,7 @@ def stable_step(weights: Sequence[Array], cov_yx: Array, cov_xx: Array | None = 
     inner, outer = _products(list(weights))
     sharpness = sum(_norm(a) ** 2 * _norm(b) ** 2 for a, b in zip(inner, outer, strict=True))
     task = Task(cov_yx.reshape(-1, cov_yx.shape[2]), cov_xx)
-    best = cov_yx if cov_xx is None else np.linalg.solve(cov_xx, cov_yx.swapaxes(1, 2))
+    best = cov_yx if cov_xx is None else np.linalg.solve(cov_xx, cov_yx.mT)
     depth, size = len(weights), 1.0 if task.cov_xx is None else float(np.linalg.norm(cov_xx, 2))
     return 2.0 / float(np.max(size * (sharpness + depth * _norm(best) ** (2.0 - 2.0 / depth))))
 
@@ -159,6 +159,11 @@ def stable_step(weights: Sequence[Array], cov_yx: Array, cov_xx: Array | None = 
 def squares(x: Array) -> Array:
     """Squared Frobenius norm of every matrix."""
     return np.asarray(np.einsum("...ij,...ij->...", x, x))
+
+
+def balance(lower: Array, upper: Array) -> Array:
+    """W_{l+1}'W_{l+1} - W_l W_l' of every run's layers, which the flow keeps (T1)."""
+    return np.asarray(upper.mT @ upper - lower @ lower.mT)
 
 
 class _Gauge:
@@ -178,9 +183,7 @@ class _Gauge:
         changes = [squares(w - start) for w, start in zip(weights, self.start, strict=True)]
         kernel = self._overlap(self.before, after), self.square, self._overlap(after, after)
         first0, first = self._seen(self.start[0]), self._seen(weights[0])
-        grams = [
-            squares(x @ y.swapaxes(1, 2)) for x, y in ((first0, first), *_twice(first0, first))
-        ]
+        grams = [squares(x @ y.mT) for x, y in ((first0, first), *_twice(first0, first))]
         product = after[1][0] @ first if len(weights) > 1 else first
         return Measures(
             weight_change=np.sqrt(sum(changes)),
@@ -214,13 +217,13 @@ class _Gauge:
         for k in range(depth):
             for l in range(depth):
                 if k and l:
-                    seen = squares(inner_a[k - 1] @ inner_b[l - 1].swapaxes(1, 2))
+                    seen = squares(inner_a[k - 1] @ inner_b[l - 1].mT)
                 elif k or l:
                     seen = squares(self._seen(inner_a[k - 1] if k else inner_b[l - 1]))
                 else:
                     seen = self.inputs
                 if k < depth - 1 and l < depth - 1:
-                    read = squares(outer_a[k].swapaxes(1, 2) @ outer_b[l])
+                    read = squares(outer_a[k].mT @ outer_b[l])
                 elif k < depth - 1 or l < depth - 1:
                     read = squares(outer_a[k] if k < depth - 1 else outer_b[l])
                 else:

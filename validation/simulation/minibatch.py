@@ -55,7 +55,7 @@ def fresh(
         W* of every run, (n, m, d).
     """
     n, m, d = teacher.shape
-    transposed = teacher.swapaxes(1, 2)
+    transposed = teacher.mT
     while True:
         x = rng.standard_normal((n, batch, d))
         y = x @ transposed
@@ -98,7 +98,7 @@ def descend(
     with np.errstate(over="ignore", invalid="ignore"):
         for index, (x, y) in zip(range(steps + 1), batches, strict=False):
             product = w2 @ w1
-            moment = (y - x @ product.swapaxes(1, 2)).swapaxes(1, 2) @ x / x.shape[1]
+            moment = (y - x @ product.mT).mT @ x / x.shape[1]
             if index in wanted:
                 full = cov_yx - product
                 if not np.all(np.sum(full**2, axis=(1, 2)) <= limit):
@@ -109,8 +109,8 @@ def descend(
                 recorded.append(np.stack(gauge.measures(w1, w2)))
                 noise.append(np.sum((moment - full) ** 2, axis=(1, 2)))
             if index < steps:
-                change = step * w2.swapaxes(1, 2) @ moment
-                w2 += step * moment @ w1.swapaxes(1, 2)
+                change = step * w2.mT @ moment
+                w2 += step * moment @ w1.mT
                 w1 += change
     measures = _measures(recorded)
     return NoisyDescent(step * np.array(record), measures, w1, w2, np.stack(noise, axis=1))

@@ -89,9 +89,9 @@ def train(
     """
     units = ACTIVATIONS[activation]
     w1, w2 = first.copy(), readout.copy()
-    gram = x @ x.swapaxes(-2, -1)
+    gram = x @ x.mT
     start = _forward(w1, w2, x, y, units)
-    gram0 = start.hidden @ start.hidden.swapaxes(1, 2)
+    gram0 = start.hidden @ start.hidden.mT
     kernel0 = gram0 + _first_kernel(start, w2, gram)
     loss0 = 0.5 * np.mean(start.error**2, axis=1)
     wanted, found = set(record), []
@@ -99,7 +99,7 @@ def train(
         for index in range(steps + 1):
             now = _forward(w1, w2, x, y, units)
             if index in wanted:
-                gram_t = now.hidden @ now.hidden.swapaxes(1, 2)
+                gram_t = now.hidden @ now.hidden.mT
                 kernel_t = gram_t + _first_kernel(now, w2, gram)
                 change = np.sum((w1 - first) ** 2, axis=(1, 2)) + np.sum((w2 - readout) ** 2, 1)
                 loss = 0.5 * np.mean(now.error**2, axis=1)
@@ -130,13 +130,11 @@ def gradients(
 def kernel(first: Array, readout: Array, x: Array, activation: str) -> Array:
     """Tangent kernel of every run over the samples, (runs, N, N)."""
     now = _forward(first, readout, x, np.zeros(x.shape[-2]), ACTIVATIONS[activation])
-    return now.hidden @ now.hidden.swapaxes(1, 2) + _first_kernel(
-        now, readout, x @ x.swapaxes(-2, -1)
-    )
+    return now.hidden @ now.hidden.mT + _first_kernel(now, readout, x @ x.mT)
 
 
 def _forward(w1: Array, w2: Array, x: Array, y: Array, units: Units) -> _Pass:
-    before = x @ w1.swapaxes(1, 2)
+    before = x @ w1.mT
     hidden = units.value(before)
     error = y - (hidden @ w2[:, :, None])[:, :, 0]
     return _Pass(before, hidden, units.slope(before, hidden), error)
@@ -145,12 +143,12 @@ def _forward(w1: Array, w2: Array, x: Array, y: Array, units: Units) -> _Pass:
 def _descent(now: _Pass, w2: Array, x: Array) -> tuple[Array, Array]:
     error = now.error / x.shape[-2]
     back = (error[:, :, None] * w2[:, None, :]) * now.slope
-    return back.swapaxes(1, 2) @ x, (error[:, None, :] @ now.hidden)[:, 0]
+    return back.mT @ x, (error[:, None, :] @ now.hidden)[:, 0]
 
 
 def _first_kernel(now: _Pass, w2: Array, gram: Array) -> Array:
     seen = now.slope * w2[:, None, :]
-    return np.asarray(gram * (seen @ seen.swapaxes(1, 2)))
+    return np.asarray(gram * (seen @ seen.mT))
 
 
 def _cosine(a: Array, b: Array) -> Array:

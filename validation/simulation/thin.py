@@ -12,17 +12,11 @@ from numpy.typing import NDArray
 
 from richlazy.laziness import Traces, from_traces
 from richlazy.two_layer.descent import descend
-from validation.steps import HALVINGS, steps_per_unit
+from validation.steps import FINER, steps_per_unit
 
-__all__ = ["random_modes", "thin", "thin_halved"]
+__all__ = ["thin", "thin_halved"]
 
 Array = NDArray[np.float64]
-
-
-def random_modes(inputs: int, outputs: int, runs: int, rng: np.random.Generator) -> Array:
-    """Orthonormal columns in uniform directions, (runs, inputs, outputs)."""
-    columns, _ = np.linalg.qr(rng.standard_normal((runs, inputs, outputs)))
-    return np.asarray(columns)
 
 
 def thin(modes: Array, rank: int, norm: float, strengths: Array) -> tuple[Array, Array, Array]:
@@ -33,7 +27,7 @@ def thin(modes: Array, rank: int, norm: float, strengths: Array) -> tuple[Array,
     first = np.zeros((n, k, k + outside.shape[1]))
     first[:, :, :k] = norm / np.sqrt(rank) * np.eye(k)
     task = np.concatenate([inside, outside], axis=1) * strengths
-    return first, np.zeros((n, m, k)), task.swapaxes(1, 2)
+    return first, np.zeros((n, m, k)), task.mT
 
 
 def thin_halved(
@@ -43,8 +37,8 @@ def thin_halved(
     first, readout, cov_yx = thin(modes, rank, norm, strengths)
     per_unit = steps_per_unit(first[:1], readout[:1], cov_yx[:1], fineness)
     found = []
-    for halving in range(HALVINGS + 1):
-        frequency = per_unit * 2**halving
+    for factor in FINER:
+        frequency = per_unit * factor
         steps = time * frequency
         run = descend(first, readout, cov_yx, step=1.0 / frequency, steps=steps, record=[steps])
         changes = _squares(run.first - first), _squares(run.readout)
@@ -60,12 +54,12 @@ def _alignments(
     """RA and KA, with the directions that keep s."""
     k, square = first.shape[1], norm**2 / rank
     still = rank - k
-    b = readout @ readout.swapaxes(1, 2)
+    b = readout @ readout.mT
     none = np.zeros(len(first))
     traces = Traces(
         r0_rt=square * _squares(first[:, :, :k]) + still * square**2,
         r0_r0=none + rank * square**2,
-        rt_rt=_squares(first @ first.swapaxes(1, 2)) + still * square**2,
+        rt_rt=_squares(first @ first.mT) + still * square**2,
         r0=none + rank * square,
         rt=_squares(first) + still * square,
         b0_bt=none,

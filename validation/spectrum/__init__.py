@@ -37,12 +37,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.laziness import Measures
-from validation.spectrum.cases import FULL, QUICK, Grid, cases, ratio
-from validation.spectrum.figure import draw
-from validation.spectrum.findings import findings, law_error
-from validation.spectrum.theory import Theory, predicted, simulate
+from validation.comparison import scale_of
+from validation.spectrum.report import draw, findings
+from validation.spectrum.runs import FULL, QUICK, Grid, cases, ratio
+from validation.spectrum.theory import Theory, law_error, predicted, simulate
 from validation.steps import LEFT, SETTLED, extrapolated, orders, place
-from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
+from validation.study import Arrays, Case, Check, Result, Study, grid_of, selected, worst_of
 
 __all__ = ["STUDY", "compare", "conclude"]
 
@@ -60,10 +60,7 @@ def compare(
     grid: Grid, cases: Sequence[Case], found: Sequence[Arrays], theory: Theory
 ) -> tuple[list[dict[str, Any]], list[Check]]:
     """Rows of the table, and the checks that make the verdict."""
-    parts = {
-        name: [(c, f) for c, f in zip(cases, found, strict=True) if c["part"] == name]
-        for name in ("runs", "map", "rich")
-    }
+    parts = {name: selected(cases, found, part=name) for name in ("runs", "map", "rich")}
     finite, finite_checks = _runs(grid, parts["runs"], theory)
     ends, end_checks = _ends(grid, parts["map"], theory)
     losses = [f["values"][-1, _LOSS] for _, f in parts["map"] + parts["rich"]]
@@ -72,12 +69,7 @@ def compare(
         *end_checks,
         *_claims(grid, theory),
         *_rich(grid, parts["rich"], theory),
-        worst_of(
-            "settled",
-            "loss of a run that is held against t = inf",
-            np.concatenate(losses, axis=None),
-            SETTLED,
-        ),
+        worst_of("settled", "loss of a run that is held against t = inf", losses, SETTLED),
     ]
     return [*finite, *ends, *_map_rows(grid, theory)], checks
 
@@ -88,8 +80,7 @@ def _runs(
     """At finite times: every kept run against `solve`, means against `expect`."""
     values = np.stack([f["values"] for _, f in parts], axis=1)  # steps, cases, measures, runs, t
     kept = values[:, :, :, : grid.kept]
-    scale = np.abs(theory.solved)
-    scale[:, :, [_RA]], scale[:, :, [_LOSS]] = 1.0, 0.5  # what can vanish: against its start
+    scale = np.moveaxis(scale_of(np.moveaxis(theory.solved, 2, 0)), 0, 2)
     once, _ = extrapolated(kept)
     twice = extrapolated(values)[1]
     off = (twice[:, None, :, : grid.kept] - theory.solved) / scale
@@ -196,8 +187,8 @@ def _claims(grid: Grid, theory: Theory) -> list[Check]:
     # linear in the share of the task, of which the typical task has the mean
     exact = theory.typical[[_RA, _KA], :, 1]
     return [
-        worst_of("law within 1 %", "error of law's KA, PR > 10, norm <= 1", np.hstack(near), 0.01),
-        worst_of("law within 5 %", "error of law's KA, PR > 10, norm <= 3", np.hstack(far), 0.05),
+        worst_of("law within 1 %", "error of law's KA, PR > 10, norm <= 1", near, 0.01),
+        worst_of("law within 5 %", "error of law's KA, PR > 10, norm <= 3", far, 0.05),
         worst_of("law fails", "KA at power law 2, norm 3, from 0.17 and 0.78", stated, 0.01),
         worst_of("typical order", "|order - 1| of its distance from T7 in 1/PR", order - 1.0, 0.05),
         worst_of("typical exact", "its distance from T7, RA and KA, flat, t = inf", exact, 1e-9),

@@ -14,19 +14,15 @@ from numpy.typing import NDArray
 from richlazy import Network, Task, expect, limits, solve, spectrum
 from richlazy.averages.record import Expected
 from richlazy.laziness import Measures
-from validation.spectrum.cases import Grid, run, singular_values
-from validation.study import Arrays, Case
+from validation.comparison import measured
+from validation.spectrum.runs import Grid, run, singular_values
+from validation.steps import place
+from validation.study import Arrays, Case, selected
 
-__all__ = [
-    "Averages",
-    "Map",
-    "Rich",
-    "Theory",
-    "predicted",
-    "simulate",
-]
+__all__ = ["METHODS", "Averages", "Map", "Rich", "Theory", "law_error", "predicted", "simulate"]
 
 Array = NDArray[np.float64]
+
 METHODS = ("krylov", "flow")  #: of `solve`
 _SINGULAR_VALUE = 0.5  # of the flat starts of `_typical_gaps`
 
@@ -36,12 +32,8 @@ def _solved(case: Case, found: Arrays) -> Array:
     pairs = list(zip(found["first"], found["cov_yx"], strict=True))
     return np.stack(
         [
-            np.stack(
-                [
-                    np.stack(solve(Network(first), Task(yx), method).measures(case["times"]))
-                    for first, yx in pairs
-                ],
-                axis=1,
+            measured(
+                [solve(Network(first), Task(yx), method) for first, yx in pairs], case["times"]
             )
             for method in METHODS
         ]
@@ -183,10 +175,9 @@ class Theory(NamedTuple):
 
 def predicted(grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]) -> Theory:
     """What the library says of these starts, tasks and averages; descent enters only by starts."""
-    pairs = list(zip(cases, found, strict=True))
-    runs = [f for case, f in pairs if case["part"] == "runs"]
+    runs = [part for _, part in selected(cases, found, part="runs")]
     power_law, exponential = (
-        _mapped([f for case, f in pairs if (case["part"], case["family"]) == ("law", family)])
+        _mapped([part for _, part in selected(cases, found, part="law", family=family)])
         for family in ("power_law", "exponential")
     )
     return Theory(
@@ -200,5 +191,12 @@ def predicted(grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]) -> The
         power_law=power_law,
         exponential=exponential,
         typical=_typical_gaps(grid.sizes, [2.0, np.inf]),
-        rich=[_rich(case, f) for case, f in pairs if case["part"] == "rich"],
+        rich=[_rich(*pair) for pair in selected(cases, found, part="rich")],
     )
+
+
+def law_error(best: Map) -> Array:
+    """Error of the law, (measures, parameters, norms): relative, but that of RA absolute."""
+    scale = np.abs(best.mean)
+    scale[place("representation_alignment")] = 1.0
+    return (best.law - best.mean) / np.where(scale > 0, scale, 1.0)

@@ -27,29 +27,15 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from validation.step.runs import FULL, QUICK, Grid, Part, cases, gathered, simulate
+from validation.step.report import draw, findings, largest_steps
+from validation.step.runs import FULL, QUICK, Grid, Part, cases, gathered, rms_over_runs, simulate
 from validation.steps import extrapolated, orders
 from validation.study import Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = ["STUDY", "compare", "conclude", "draw", "findings", "largest_steps"]
 
-Array = NDArray[np.float64]
-
 _SMALL = 4  # of the steps, the smallest, are taken for asymptotic
-_CLOSE = 0.01  # of the flow, for the findings
-
-
-def _rms(values: Array) -> Array:
-    """Over runs, the axis before that of times."""
-    return np.sqrt(np.mean(values**2, axis=-2))
-
-
-def _fineness(part: Part) -> Array:
-    """2/sharpness over every step as it was run, the mean over runs."""
-    return np.mean(part.safe / part.eta, axis=1)
 
 
 def compare(grid: Grid, parts: Sequence[Part]) -> tuple[list[dict[str, Any]], list[Check]]:
@@ -62,16 +48,17 @@ def compare(grid: Grid, parts: Sequence[Part]) -> tuple[list[dict[str, Any]], li
         left = np.linalg.norm(away - eta * part.constant, axis=-1)
         first_order = np.linalg.norm(eta * part.constant, axis=-1)
         unfit = extrapolated((away / eta)[-3:])[1] - part.constant
-        off = _rms(np.linalg.norm(unfit, axis=-1)) / _rms(np.linalg.norm(part.constant, axis=-1))
-        share = _rms(left) / np.max(_rms(first_order), axis=-1, keepdims=True)
+        off = rms_over_runs(np.linalg.norm(unfit, axis=-1)) / rms_over_runs(
+            np.linalg.norm(part.constant, axis=-1)
+        )
+        share = rms_over_runs(left) / np.max(rms_over_runs(first_order), axis=-1, keepdims=True)
         part_order, part_second = orders(distance[-_SMALL:], 1), orders(left[-_SMALL:], 1)
         order.append(part_order - 1.0)
         second.append(part_second - 2.0)
         constant.append(off)
-        fineness = _fineness(part)
-        remainder.append(share * fineness[:, None] / 2.0)
-        relative = _rms(distance / part.scale)
-        for (s, fine), (l, time) in product(enumerate(fineness), enumerate(grid.times)):
+        remainder.append(share * part.fineness[:, None] / 2.0)
+        relative = rms_over_runs(distance / part.scale)
+        for (s, fine), (l, time) in product(enumerate(part.fineness), enumerate(grid.times)):
             rows.append(
                 {
                     "start": part.start,
@@ -82,7 +69,7 @@ def compare(grid: Grid, parts: Sequence[Part]) -> tuple[list[dict[str, Any]], li
                     "time": time,
                     "step_over_stable": float(1.0 / fine),
                     "rms_distance": float(relative[s, l]),
-                    "rms_first_order": float(_rms(first_order / part.scale)[s, l]),
+                    "rms_first_order": float(rms_over_runs(first_order / part.scale)[s, l]),
                     "remainder_over_largest_first_order": float(share[s, l]),
                     "order": float(part_order[l]),
                     "second_order": float(part_second[l]),
@@ -96,105 +83,6 @@ def compare(grid: Grid, parts: Sequence[Part]) -> tuple[list[dict[str, Any]], li
         worst_of("remainder", "that over eta x sharpness x eta times it", remainder, 1.0),
     ]
     return rows, checks
-
-
-def largest_steps(part: Part) -> Array:
-    """The step of every run, over 2/sharpness, up to which it is within 1 % of the flow at all
-    times; log-linear between the steps that were run, and at most the largest of these.
-    """
-    away = np.linalg.norm(part.descent - part.theory, axis=-1) / part.scale
-    ratio = np.max(away, axis=-1)[::-1] / _CLOSE  # steps rising
-    steps = np.log((part.eta / part.safe)[::-1])
-    found = []
-    for worst, size in zip(ratio.T, steps.T, strict=True):
-        above = np.flatnonzero(worst > 1.0)
-        if not above.size:
-            found.append(size[-1])
-        elif above[0] == 0:
-            found.append(size[0] - np.log(worst[0]))  # of first order
-        else:
-            i = above[0]
-            found.append(np.interp(0.0, np.log(worst[i - 1 : i + 1]), size[i - 1 : i + 1]))
-    return np.exp(found)
-
-
-def findings(grid: Grid, parts: Sequence[Part], rows: Sequence[dict[str, Any]]) -> list[str]:
-    """How large a step may be, and from which step on the first order is all."""
-    said = []
-    for start, norm in product(grid.starts, grid.norms):
-        chosen = [part for part in parts if (part.start, part.norm) == (start, norm)]
-        run = np.concatenate([part.eta[0] / part.safe for part in chosen])
-        largest = [
-            np.concatenate([largest_steps(part) for part in chosen if part.quantity == quantity])
-            for quantity in ("kernel_alignment", "weight_change")
-        ]
-        medians, worst = np.median(largest, axis=1), np.min(largest, axis=1)
-        said.append(
-            f"{start} starts of norm {norm:g}: steps of up to {medians[0]:.2g} of 2/sharpness keep "
-            f"KA, and of up to {medians[1]:.2g} the weight change, within 1 % of the flow at all "
-            f"times in the median run; {worst[0]:.2g} and {worst[1]:.2g} in the worst of "
-            f"{len(largest[0])} (the largest steps run are {np.min(run):.2g} to {np.max(run):.2g})."
-        )
-    table, steps = {}, {}
-    for row in rows:
-        key = tuple(
-            row[name] for name in ("start", "norm", "outputs", "inputs", "quantity", "time")
-        )
-        table.setdefault(key, []).append(row["rms_distance"])
-        steps.setdefault(key, []).append(row["step_over_stable"])
-    local = np.log2(np.array([values[:-1] for values in table.values()])) - np.log2(
-        np.array([values[1:] for values in table.values()])
-    )
-    off, fractions = np.abs(local - 1.0), np.array(list(steps.values()))
-    worst = np.max(off, axis=0)
-    good = int(np.max(np.flatnonzero(~(worst < 0.05)), initial=-1)) + 1
-    where = (
-        f"at steps up to {np.min(fractions[:, good]):.2g} of 2/sharpness"
-        if good < len(worst)
-        else "at none of the steps run"
-    )
-    said.append(
-        f"Between a step and its half the order is within 0.05 of 1 for every quantity {where}; at "
-        f"{fractions[np.argmax(off[:, 0]), 0]:.2g} of 2/sharpness it is off by {worst[0]:.2g}."
-    )
-    return said
-
-
-def draw(grid: Grid, parts: Sequence[Part]) -> Figure:
-    """Distance from the flow against the step: dots descent, lines T13's constant."""
-    shown = ("weights", "weight_change", "kernel_alignment", "loss", "conserved")
-    shown += ("representation_alignment",)
-    titles = ("both layers", "weight change ‖ΔW‖", "kernel alignment KA", "loss")
-    titles += ("conserved W2ᵀW2 - W1W1ᵀ", "representation alignment RA")
-    figure = Figure(figsize=(11.0, 7.0), layout="constrained")
-    panels = figure.subplots(2, 3, sharex=True).ravel()
-    white, last = grid.inputs_of[0], len(grid.times) - 1
-    for panel, name, title in zip(panels, shown, titles, strict=True):
-        chosen = [p for p in parts if p.quantity == name and p.kind == white]
-        chosen = [p for p in chosen if p.norm == grid.norms[-1]]
-        for index, part in enumerate(chosen):
-            step = 1.0 / _fineness(part)
-            values = np.linalg.norm(part.descent - part.theory, axis=-1) / part.scale
-            line = part.eta[..., None] * np.linalg.norm(part.constant, axis=-1) / part.scale
-            rms, error = _rms(values), np.std(values, axis=1) / np.sqrt(values.shape[1])
-            many = f"{part.outputs} outputs" if part.outputs > 1 else "1 output"
-            panel.plot(step, _rms(line)[:, last], color=f"C{index}", lw=1.0)
-            panel.errorbar(
-                step,
-                rms[:, last],
-                error[:, last],
-                color=f"C{index}",
-                fmt="o",
-                ms=3.0,
-                label=f"{part.start}, {many}",
-            )
-        panel.set(xscale="log", yscale="log", title=title)
-    for panel in panels[3:]:
-        panel.set_xlabel("step / (2/sharpness)")
-    for panel in panels[::3]:
-        panel.set_ylabel(f"relative distance from the flow, t = {grid.times[-1]}")
-    panels[0].legend(frameon=False, fontsize=8, loc="upper left", title="dots: descent, lines: T13")
-    return figure
 
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:

@@ -16,7 +16,7 @@ from scipy.integrate import solve_ivp
 
 from richlazy.two_layer.descent import Gauge
 
-__all__ = ["Corrected", "corrected_flow", "slopes", "turned"]
+__all__ = ["Corrected", "corrected_flow", "slopes"]
 
 Array = NDArray[np.float64]
 
@@ -29,11 +29,6 @@ class Corrected(NamedTuple):
     delta_first: Array
     delta_readout: Array
     conserved: Array  #: D1
-
-
-def turned(x: Array) -> Array:
-    """The transpose of every matrix."""
-    return x.swapaxes(-1, -2)
 
 
 def corrected_flow(
@@ -53,15 +48,15 @@ def corrected_flow(
     def rate(_: float, state: Array) -> Array:
         w1, w2, delta1, delta2, _d = parts(state)
         error = cov_yx - seen(w2 @ w1)
-        g1, g2 = turned(w2) @ error, error @ turned(w1)
+        g1, g2 = w2.mT @ error, error @ w1.mT
         v1, v2 = delta1 - g1 / 2.0, delta2 - g2 / 2.0
         moved = -seen(v2 @ w1 + w2 @ v1)
         rates = (
             g1,
             g2,
-            turned(v2) @ error + turned(w2) @ moved,
-            moved @ turned(w1) + error @ turned(v1),
-            turned(g2) @ g2 - g1 @ turned(g1),
+            v2.mT @ error + w2.mT @ moved,
+            moved @ w1.mT + error @ v1.mT,
+            g2.mT @ g2 - g1 @ g1.mT,
         )
         return np.concatenate([part.ravel() for part in rates])
 

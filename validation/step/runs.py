@@ -1,4 +1,4 @@
-"""Runs of the step study, and what theory says of each: T6 and T1 by `solve`, T13 by SciPy."""
+"""Runs of the study `step`, and what theory says of each: T6 and T1 by `solve`, T13 by SciPy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,24 @@ from numpy.typing import NDArray
 import richlazy as rl
 from richlazy.laziness import Measures
 from richlazy.two_layer.descent import Gauge, descend, stable_step
-from validation.step.correction import corrected_flow, slopes, turned
+from validation.comparison import measured
+from validation.simulation.deep import balance
+from validation.simulation.starts import flat, orthonormal
+from validation.step.correction import corrected_flow, slopes
 from validation.study import Arrays, Case
 
-__all__ = ["FULL", "QUANTITIES", "QUICK", "Grid", "Part", "cases", "gathered", "simulate"]
+__all__ = [
+    "FULL",
+    "QUANTITIES",
+    "QUICK",
+    "Grid",
+    "Part",
+    "cases",
+    "gathered",
+    "networks",
+    "rms_over_runs",
+    "simulate",
+]
 
 Array = NDArray[np.float64]
 
@@ -84,14 +98,13 @@ def cases(grid: Grid, seed: int) -> list[Case]:
 def networks(case: Case) -> tuple[Array, Array, Array, Array | None]:
     """W1 (n, h, d), W2 (n, m, h), the teachers (n, m, d) and cov_xx of a case."""
     n, d, h, m = case["runs"], case["inputs"], case["hidden"], case["output_count"]
-    flat, white, norm = case["start"] == "flat", case["kind"] == "white", case["norm"]
+    white, norm = case["kind"] == "white", case["norm"]
     where = case["starts"].index(case["start"]), case["norms"].index(norm), m, white, case["group"]
     rng = np.random.default_rng([case["seed"], *where])
     teacher = rng.standard_normal((n, m, d)) / np.sqrt(d)
-    if flat:
+    if case["start"] == "flat":
         rank = case["rank"]
-        left, right = (np.linalg.qr(rng.standard_normal((n, size, rank)))[0] for size in (h, d))
-        first = norm / np.sqrt(rank) * left @ right.swapaxes(1, 2)
+        first = flat(*(orthonormal(rng, n, size, rank) for size in (h, d)), norm)
         readout = np.zeros((n, m, h))
     else:
         size = norm / np.sqrt(h * d)
@@ -154,6 +167,16 @@ class Part:
     eta: Array
     safe: Array
 
+    @property
+    def fineness(self) -> Array:
+        """2/sharpness over every step as it was run, the mean over runs."""
+        return np.asarray(np.mean(self.safe / self.eta, axis=1))
+
+
+def rms_over_runs(values: Array) -> Array:
+    """Over the axis before that of times."""
+    return np.asarray(np.sqrt(np.mean(values**2, axis=-2)))
+
 
 def _group(case: Case, found: Arrays) -> dict[str, list[Array]]:
     """Of one case, for every quantity: descent, theory, constant, scale."""
@@ -165,7 +188,7 @@ def _group(case: Case, found: Arrays) -> dict[str, list[Array]]:
     ]
     flow = corrected_flow(first, readout, cov_yx, cov_xx, times)
     slope = slopes(Gauge(first, readout, cov_yx, cov_xx), flow)
-    measures = np.stack([np.stack(s.measures(np.array(times, float))) for s in solutions], axis=1)
+    measures = measured(solutions, np.array(times, float))
     parts = {
         name: [
             np.moveaxis(found["measures"][:, :, i], 1, 2)[..., None],
@@ -186,10 +209,10 @@ def _group(case: Case, found: Arrays) -> dict[str, list[Array]]:
         np.moveaxis(_joined(flow.delta_first, flow.delta_readout), 0, 1),
         np.linalg.norm(weights, axis=-1),
     ]
-    kept = _vectors(_conserved(first, readout))[:, None]
-    total = turned(flow.readout) @ flow.readout + flow.first @ turned(flow.first)
+    kept = _vectors(balance(first, readout))[:, None]
+    total = flow.readout.mT @ flow.readout + flow.first @ flow.first.mT
     parts["conserved"] = [
-        _vectors(np.moveaxis(_conserved(found["first"], found["readout"]), 1, 2)),
+        _vectors(np.moveaxis(balance(found["first"], found["readout"]), 1, 2)),
         np.repeat(kept, len(times), axis=1),
         _vectors(np.moveaxis(flow.conserved, 0, 1)),
         np.linalg.norm(_vectors(total), axis=-1).T,
@@ -207,10 +230,6 @@ def _vectors(x: Array) -> Array:
 
 def _joined(first: Array, readout: Array) -> Array:
     return np.concatenate([_vectors(first), _vectors(readout)], axis=-1)
-
-
-def _conserved(first: Array, readout: Array) -> Array:
-    return turned(readout) @ readout - first @ turned(first)
 
 
 def gathered(cases: Sequence[Case], found: Sequence[Arrays]) -> list[Part]:

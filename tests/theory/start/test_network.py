@@ -59,8 +59,8 @@ def test_conserved_is_d_of_t1():
 
 
 def test_repr():
-    assert repr(Network(np.eye(2, 3))) == "Network(inputs=3, hidden=2, readout=silent)"
-    assert repr(Network(np.eye(2, 3), np.ones((4, 2)))).endswith("readout=4 outputs)")
+    assert repr(Network(np.eye(2, 3))) == "Network(inputs=3, hidden=2, norm=1.414, readout=silent)"
+    assert repr(Network(np.eye(2, 3), np.ones((4, 2)))).endswith("readout=4 outputs of norm 2.828)")
 
 
 @st.composite

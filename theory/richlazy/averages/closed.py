@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,11 +59,13 @@ def by_flat_moments(
     t: float,
 ) -> list[Statistic]:
     """Statistics of a flat start of a rank, real for the law, from its moments over tasks."""
-
-    def quantile(k: int) -> Callable[[Array], Array]:
-        return lambda q: low_rank.quantile(q, rank, inputs, norm=norm, strength=g, t=t)[k]
-
+    given = {"rank": rank, "inputs": inputs, "norm": norm, "strength": g, "t": t}
     return [
-        Statistic(float(mean), float(sd), standard_error, quantile(k))
+        Statistic(float(mean), float(sd), standard_error, partial(_quantile, k, given))
         for k, (mean, sd) in enumerate(zip(moments.mean, moments.sd, strict=True))
     ]
+
+
+def _quantile(k: int, given: dict[str, Any], q: Array) -> Array:
+    """Quantiles of the k-th measure."""
+    return low_rank.quantile(q, **given)[k]

@@ -12,7 +12,7 @@ from richlazy.averages.closed import closed_form
 from richlazy.averages.question import Average, Question, asked
 from richlazy.averages.record import Expected
 from richlazy.averages.sampling import sample
-from richlazy.errors import AssumptionError
+from richlazy.errors import AssumptionError, Rng
 from richlazy.start.matrices import MatrixLike
 
 __all__ = ["Average", "expect"]
@@ -28,7 +28,7 @@ def expect(
     t: float = np.inf,
     method: Average | None = None,
     tasks: int | None = None,
-    rng: np.random.Generator | None = None,
+    rng: Rng | None = None,
 ) -> Expected:
     """Laziness of a start with a silent readout over random tasks on white inputs.
 
@@ -59,7 +59,8 @@ def expect(
         distinct singular values with several outputs or a stiff start; up to 10 000 where
         one is a set of principal angles).
     rng
-        Source of sampled tasks; by default a fixed seed, so that numbers repeat.
+        A seed or a numpy.random.Generator, source of the sampled tasks; by default a fixed
+        seed, so that numbers repeat.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from richlazy.averages.random_tasks import GroupedSpectrum, grouped
-from richlazy.errors import AssumptionError, integer, positive, times, unit_interval
+from richlazy.errors import AssumptionError, Rng, generator, integer, positive, times, unit_interval
 from richlazy.formulas import low_rank
 from richlazy.start import matrices, spectrum
 from richlazy.start.matrices import MatrixLike
@@ -67,7 +67,7 @@ def asked(
     t: float,
     method: Average | None,
     tasks: int | None,
-    rng: np.random.Generator | None,
+    rng: Rng | None,
 ) -> Question:
     """Check the arguments of `expect`, which describes them.
 
@@ -79,7 +79,7 @@ def asked(
     g, m = float(positive(strength, "strength", ndim=0)), integer(outputs, "outputs")
     time = float(times(t, ndim=0))
     count = None if tasks is None else integer(tasks, "tasks", least=2)
-    rng = np.random.default_rng(0) if rng is None else rng
+    rng = generator(0 if rng is None else rng)
     found, matrix = _understood(start, inputs)
     if found is None:
         if m > 1 or alignment is not None or method not in (None, "law", "sample"):

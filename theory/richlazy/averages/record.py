@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import AssumptionError, unit_interval
 from richlazy.laziness import Measures
+from richlazy.summary import number, summary
 
 __all__ = ["UNIFORM", "Expected", "Statistic", "record", "sampled"]
 
@@ -37,12 +39,13 @@ class Statistic:
     mean: float
     sd: float | None
     standard_error: float | None
-    _quantile: Callable[[Array], Array] | None = None
+    # a partial of a function that has a name, so that it can be pickled
+    _quantile: Callable[[Array], Array] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def exactly(cls, value: float) -> Statistic:
         """A measure that is the same for every task."""
-        return cls(value, 0.0, 0.0, lambda q: np.full(q.shape, value))
+        return cls(value, 0.0, 0.0, partial(_constant, value))
 
     def quantile(self, q: ArrayLike) -> Array:
         """Values below which a share q of tasks falls, shape of q.
@@ -57,12 +60,24 @@ class Statistic:
             raise AssumptionError("this method gives means only; use method='sample' for quantiles")
         return self._quantile(p)
 
+    def __repr__(self) -> str:
+        return summary(self, **{part: getattr(self, part) for part in _PARTS})
+
+
+def _constant(value: float, q: Array) -> Array:
+    return np.full(q.shape, value)
+
+
+def _in_short(statistic: Statistic) -> str:
+    return number(statistic.mean) + (f" ± {statistic.sd:.1g}" if statistic.sd else "")
+
 
 @dataclass(frozen=True)
 class Expected:
     """Every measure over uniformly random tasks, and how it was found.
 
-    `tasks` is the number of sampled tasks, None where none were sampled.
+    `tasks` is the number of sampled tasks, None where none were sampled. Printed, a measure is its
+    mean ± its standard deviation from task to task, where there is one.
     """
 
     weight_change: Statistic
@@ -89,6 +104,10 @@ class Expected:
         values["accuracy"] = self.accuracy
         values["tasks"] = self.tasks
         return values
+
+    def __repr__(self) -> str:
+        measured = {name: _in_short(getattr(self, name)) for name in Measures._fields}
+        return summary(self, method=self.method, time=self.time, **measured)
 
 
 def record(
@@ -120,7 +139,7 @@ def sampled(
     def statistic(values: Array) -> Statistic:
         sd = float(np.std(values, ddof=1))
         return Statistic(
-            float(np.mean(values)), sd, sd / float(np.sqrt(count)), lambda q: np.quantile(values, q)
+            float(np.mean(values)), sd, sd / float(np.sqrt(count)), partial(np.quantile, values)
         )
 
     columns = [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from richlazy.cli.source import print_source, source_at_norm
+from richlazy.cli.source import print_source, reading_options, source_at_norm
 from richlazy.cli.tables import MEASURES, number, print_table
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = ["predict"]
 @click.option("--strength", type=float, help="Length of the task vector.  [1.0]")
 @click.option("--outputs", type=int, help="Number of outputs.  [1]")
 @click.option("--time", "t", type=float, default=float("inf"), help="Learning rate x steps.  [inf]")
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def predict(
     start: str,
@@ -41,11 +42,13 @@ def predict(
     outputs: int | None,
     t: float,
     as_json: bool,
+    reading: dict[str, Any],
 ) -> None:
     """Predicted laziness of a start with a silent readout.
 
-    SPECTRUM-OR-WEIGHTS is a file (.npy .npz .csv .tsv .mtx: one row or column is a spectrum, a
-    table is hidden x inputs, a header pre,post,weight makes an edge list), a shipped connectome
+    SPECTRUM-OR-WEIGHTS is a file (.npy .npz .csv .tsv .txt .mtx .mat .graphml .parquet
+    .safetensors ..., or - for standard input: one row or column is a spectrum, a table is hidden x
+    inputs, a header pre,post,weight makes an edge list; FILE:NAME is one array), a connectome
     (celegans, mushroom_body_left, mushroom_body_right) or a family: flat:rank=5,norm=1,
     power_law:count=100,exponent=1, exponential:count=50,rate=0.1, gaussian:hidden=50,inputs=80.
     """
@@ -59,7 +62,7 @@ def predict(
         for name, value in (("alignment", alignment), ("strength", strength), ("outputs", outputs)):
             if value is not None:
                 raise ValueError(f"--{name} and --task exclude each other: the file is the task")
-    source, given = source_at_norm(start, norm)
+    source, given = source_at_norm(start, norm, reading)
     _check_sizes(source, inputs, hidden, task_file)
     found: Expected | Laziness
     notes = list(source.notes)
@@ -81,6 +84,8 @@ def predict(
         import json
 
         about = {"start": source.name, "norm": source.norm, "given_norm": given, "notes": notes}
+        if source.read is not None:
+            about["read"] = source.read.to_dict()
         click.echo(json.dumps({**about, **found.to_dict()}, indent=1, allow_nan=False))
     else:
         _show(found)

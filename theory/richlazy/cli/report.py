@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from richlazy.cli.source import print_source, source_at_norm
+from richlazy.cli.source import print_source, reading_options, source_at_norm
 from richlazy.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ __all__ = ["report"]
 @click.option("--norm", metavar="NUMBER|keep", help="Frobenius norm; 'keep' leaves it.  [1.0]")
 @click.option("--out", default="richlazy-report", show_default=True, help="Folder to write.")
 @click.option("--force", is_flag=True, help="Write into an existing folder.")
-def report(start: str, norm: str | None, out: str, force: bool) -> None:
+@reading_options
+def report(start: str, norm: str | None, out: str, force: bool, reading: dict[str, Any]) -> None:
     """Expected laziness of INPUT beside its controls, with curves and a figure.
 
     INPUT is what `predict` takes; the default is the shipped C. elegans connectome.
@@ -32,7 +33,7 @@ def report(start: str, norm: str | None, out: str, force: bool) -> None:
     from richlazy.report import contents as report_module
     from richlazy.report import output as report_output
 
-    source, given = source_at_norm(start, norm)
+    source, given = source_at_norm(start, norm, reading)
     folder = writing.output_folder(out, force)
     name = TextColumn("{task.description:24}", markup=False)
     columns = (name, BarColumn(), TimeRemainingColumn())

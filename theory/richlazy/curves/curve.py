@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from richlazy import writing
 from richlazy.curves.axes import AXES, Axis
-from richlazy.errors import FileError
+from richlazy.errors import FileError, instance
+from richlazy.summary import summary
 
 __all__ = ["Curve", "from_csv", "from_json", "made"]
 
@@ -48,6 +49,12 @@ class Curve:
     def __post_init__(self) -> None:
         if self.axis not in AXES:
             raise ValueError(f"axis must be one of {', '.join(AXES)}; it is {self.axis!r}")
+        instance(self.columns, dict, "columns", "write {measure: values}")
+        for name, values in (("x", self.x), *self.columns.items()):
+            instance(values, np.ndarray, name, "write numpy.asarray(values)")
+        instance(self.provenance, dict, "provenance", "write {} where nothing is known")
+        parameters = self.provenance.get("parameters", {})
+        instance(parameters, dict, "parameters in provenance", "write {name: value}")
         if self.x.ndim != 1 or any(c.shape != self.x.shape for c in self.columns.values()):
             shapes = [c.shape for c in self.columns.values()]
             raise ValueError(
@@ -85,6 +92,14 @@ class Curve:
             + "\n",
             path,
             force,
+        )
+
+    def __repr__(self) -> str:
+        measures = [name for name in self.columns if not name.endswith("_sd")]
+        ends = f" from {self.x.min():.4g} to {self.x.max():.4g}" if self.x.size else ""
+        columns = f"{', '.join(measures)}{' with sd' if len(measures) < len(self.columns) else ''}"
+        return summary(
+            self, axis=self.axis, points=f"{self.x.size}{ends}", title=self.title, columns=columns
         )
 
     @property
@@ -143,7 +158,7 @@ def from_csv(text: str) -> Curve:
     FileError
         If the text is not a curve.
     """
-    lines = text.splitlines()
+    lines = instance(text, str, "text", "write path.read_text()").splitlines()
     if not lines or not lines[0].startswith(_MARK):
         raise FileError(f"not a curve in CSV: its first line must start with {_MARK.strip()!r}")
     if len(lines) < 3:

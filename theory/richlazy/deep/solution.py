@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.deep.flow import Products, Small, integrate
-from richlazy.errors import real_array
+from richlazy.errors import real_array, several
 from richlazy.errors import times as checked_times
 from richlazy.laziness import Measures, alignment, defined, difference
 from richlazy.start.network import Network
-from richlazy.start.task import Task
+from richlazy.start.task import Task, as_task
+from richlazy.summary import summary
 from richlazy.two_layer.reduction.subspace import (
     independent,
     invariant_subspace,
@@ -65,7 +66,7 @@ def solve(weights: Sequence[ArrayLike], task: Task) -> DeepSolution:
     >>> bool(sol.loss() < 1e-15), bool(sol.drift() < 1e-9)
     (True, True)
     """
-    return DeepSolution(_checked(weights, task), task)
+    return DeepSolution(weights, task)
 
 
 class DeepSolution:
@@ -81,12 +82,25 @@ class DeepSolution:
     task : Task
     """
 
-    def __init__(self, start: list[Array], task: Task) -> None:
-        self.start, self.task = start, task
-        self._bases, self._small, self._lost = _reduced(start, task)
+    def __init__(self, start: Sequence[ArrayLike], task: Task) -> None:
+        self.task = as_task(task)
+        self.start = _checked(start, task)
+        self._bases, self._small, self._lost = _reduced(self.start, task)
         self._cache: dict[bytes, Measures] = {}
         self._worst = 0.0
         self._note: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        widths = [self.task.inputs, *(len(w) for w in self.start)]
+        norm = float(np.sqrt(sum(np.sum(w * w) for w in self.start)))
+        return summary(
+            self,
+            method=self.method,
+            layers=self.depth,
+            widths=" -> ".join(map(str, widths)),
+            norm=norm,
+            task=self.task,
+        )
 
     @property
     def depth(self) -> int:
@@ -215,7 +229,10 @@ class DeepSolution:
 
 
 def _checked(weights: Sequence[ArrayLike], task: Task) -> list[Array]:
-    layers = [real_array(w, f"weights[{i}]", ndim=2) for i, w in enumerate(weights)]
+    layers = [
+        real_array(w, f"weights[{i}]", ndim=2)
+        for i, w in enumerate(several(weights, "weights", "write [W1, ..., WL]"))
+    ]
     if not layers:
         raise ValueError("weights must hold at least one layer; it is empty")
     sizes = [task.inputs, *(len(w) for w in layers)]

@@ -10,6 +10,8 @@ participation ratio of a general spectrum in its place.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -101,12 +103,11 @@ def _measures(r: Array, d: Array, c: Array, sigma: Array, g: Array, t: Array) ->
     )
 
 
-class Expectation:
+class Expectation(NamedTuple):
     """Mean and standard deviation of every measure over uniformly random task directions (T7)."""
 
-    def __init__(self, mean: Measures, sd: Measures) -> None:
-        self.mean = mean
-        self.sd = sd
+    mean: Measures
+    sd: Measures
 
 
 def expected(

@@ -136,6 +136,7 @@ def _json(report: Report) -> dict[str, Any]:
         "norm": report.norm,
         "given_norm": report.given_norm,
         "citation": report.source.citation,
+        "read": None if report.source.read is None else report.source.read.to_dict(),
         "notes": list(report.notes),
         "singular_values": None
         if report.singular_values is None

@@ -75,7 +75,7 @@ class Rows:
         cells = text.replace("\n", self._separator).split(self._separator)
         if self._strip:
             cells = [cell.strip() for cell in cells]
-        if width == 1 and "" in cells:
+        if (width == 1 and "" in cells) or max(map(len, cells)) > csv.field_size_limit():
             return None
         return cells[:width], [cells[width + k :: width] for k in range(width)]
 

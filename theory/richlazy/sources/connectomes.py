@@ -1,4 +1,18 @@
-"""The measured connectomes that come with the library, as first-layer weights."""
+"""Measured connectomes that come with the library, as first-layer weights W1[post, pre].
+
+- ``celegans``: chemical synapses of the nematode's somatic nervous system, 279 neurons;
+- ``mushroom_body_left``, ``mushroom_body_right``: the mushroom bodies of a Drosophila larva.
+
+Weights are counts of synapses. Laziness depends on their norm, so choose one:
+
+>>> from richlazy import expect
+>>> worm = load("celegans")
+>>> worm
+Connectome(name=celegans, neurons=279, connections=2194, synapses=6394,
+    source='C. elegans somatic nervous system, chemical synapses. Varshney, Chen, Paniagua, Hal...')
+>>> round(expect(worm.weights / np.linalg.norm(worm.weights)).kernel_alignment.mean, 3)
+0.332
+"""
 
 from __future__ import annotations
 
@@ -9,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.sources.files import read
+from richlazy.summary import summary
 
 __all__ = ["Connectome", "load", "names"]
 
@@ -55,6 +70,16 @@ class Connectome:
     weights: NDArray[np.float64]
     neurons: tuple[str, ...]
     source: str
+
+    def __repr__(self) -> str:
+        return summary(
+            self,
+            name=self.name,
+            neurons=len(self.neurons),
+            connections=np.count_nonzero(self.weights),
+            synapses=self.weights.sum(),
+            source=self.source,
+        )
 
 
 def names() -> tuple[str, ...]:

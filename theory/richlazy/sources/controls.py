@@ -3,7 +3,7 @@
 What changes between a matrix and its control says which of its features matter: a Gaussian
 matrix keeps nothing but the norm, shuffled entries keep the weights, and a degree-preserving
 rewiring keeps every neuron's number of inputs and outputs too. Weights are W1[post, pre];
-every function takes the random generator, and none changes its argument.
+every function takes a seed or a random generator, and none changes its argument.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import AssumptionError, integer, real_array
+from richlazy.errors import AssumptionError, Rng, generator, integer, real_array
 
 __all__ = ["degree_preserving", "gaussian", "shuffled"]
 
 Array = NDArray[np.float64]
 
 
-def gaussian(weights: ArrayLike, rng: np.random.Generator) -> Array:
+def gaussian(weights: ArrayLike, rng: Rng) -> Array:
     """Return an i.i.d. Gaussian matrix of the shape and the Frobenius norm of `weights`.
 
     Parameters
     ----------
     weights : array_like, shape (hidden, inputs)
-    rng : numpy.random.Generator
+    rng : int or numpy.random.Generator
 
     Raises
     ------
@@ -38,20 +38,20 @@ def gaussian(weights: ArrayLike, rng: np.random.Generator) -> Array:
     True
     """
     matrix = _matrix(weights)
-    noise = rng.standard_normal(matrix.shape)
+    noise = generator(rng).standard_normal(matrix.shape)
     # Squares of weights beyond 1e154 overflow: take the norm in units of the largest.
     largest = np.abs(matrix).max()
     unit = noise / np.linalg.norm(noise)
     return np.asarray(unit * np.linalg.norm(matrix / largest) * largest)
 
 
-def shuffled(weights: ArrayLike, rng: np.random.Generator) -> Array:
+def shuffled(weights: ArrayLike, rng: Rng) -> Array:
     """Return `weights` with all its entries, zeros included, in random places.
 
     Parameters
     ----------
     weights : array_like, shape (hidden, inputs)
-    rng : numpy.random.Generator
+    rng : int or numpy.random.Generator
 
     Raises
     ------
@@ -65,12 +65,10 @@ def shuffled(weights: ArrayLike, rng: np.random.Generator) -> Array:
     array([0., 0., 3., 4.])
     """
     matrix = _matrix(weights)
-    return rng.permutation(matrix.ravel()).reshape(matrix.shape)
+    return generator(rng).permutation(matrix.ravel()).reshape(matrix.shape)
 
 
-def degree_preserving(
-    weights: ArrayLike, rng: np.random.Generator, swaps_per_edge: int = 20
-) -> Array:
+def degree_preserving(weights: ArrayLike, rng: Rng, swaps_per_edge: int = 20) -> Array:
     """Return `weights` with partners exchanged and every in- and out-degree kept.
 
     A Markov chain of edge swaps (Maslov and Sneppen 2002, Science 296: 910): draw two edges
@@ -89,7 +87,7 @@ def degree_preserving(
     ----------
     weights : array_like, shape (hidden, inputs)
         W1[post, pre]; an entry that is not zero is an edge.
-    rng : numpy.random.Generator
+    rng : int or numpy.random.Generator
     swaps_per_edge : int
         Attempted swaps over number of edges. At 10 the participation ratios of the shipped
         mushroom bodies, most of whose swaps are refused, are still 2 % short of their limit;
@@ -109,7 +107,7 @@ def degree_preserving(
     >>> control.sum(axis=0), control.sum(axis=1)
     (array([1., 1., 1., 1., 1.]), array([1., 1., 1., 1., 1.]))
     """
-    matrix = _matrix(weights)
+    matrix, rng = _matrix(weights), generator(rng)
     blocked = matrix != 0
     edges = blocked.copy()
     if matrix.shape[0] == matrix.shape[1]:

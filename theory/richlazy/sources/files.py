@@ -1,9 +1,9 @@
-r"""Read a user's file as data, and say what was read.
+"""Read a user's file as data: singular values, a first layer, an edge list or a task.
 
 A file is never unpickled and never evaluated. Whatever is wrong with one, the answer is a
 one-line `FileError` that names the file and, where there is one, the line or the entry. What
 could be read in two ways is refused with the option that settles it; what was decided is said
-in `Input.notes` and `Input.summary`.
+in `Input.notes` and `Input.description`.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def read(
     array([[0., 3., 0.],
            [0., 0., 0.],
            [0., 1., 0.]])
-    >>> print(circuit.summary)
+    >>> print(circuit.description)
     an edge list as 3 x 3 weights (hidden x inputs, W1[post, pre]), 2 entries from 1 to 3;
     neurons a, b, c
     """

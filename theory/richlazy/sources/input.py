@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from richlazy.errors import plain
 from richlazy.sources.content import EXACT, Form
+from richlazy.summary import summary
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -25,7 +26,8 @@ class Input:
 
     Attributes
     ----------
-    kind : "spectrum" or "weights"
+    kind : str
+        "spectrum" or "weights".
     values : ndarray or scipy.sparse.csr_array
         Spectrum: singular values, shape (k,), descending, nonnegative, not all zero.
         Weights: W1, shape (hidden, inputs); CSR if the file was sparse or an edge list.
@@ -35,8 +37,8 @@ class Input:
         What was done on the way that the user may want to know.
     name : str
         The file's name without its suffix.
-    format : "edges", "matrix" or "spectrum"
-        What the file was read as.
+    format : str
+        What the file was read as: "edges", "matrix" or "spectrum".
     rows, columns : tuple of str, or None
         Names of the hidden units and of the inputs, if the file has them.
     stored : float
@@ -58,10 +60,26 @@ class Input:
     stored: float = EXACT
     transposed: bool = False
 
+    def __repr__(self) -> str:
+        return summary(
+            self,
+            name=self.name,
+            kind=self.kind,
+            values=self.values,
+            norm=float(np.linalg.norm(self._entries)),
+            neurons=None if self.neurons is None else len(self.neurons),
+            notes=len(self.notes),
+        )
+
     @property
-    def summary(self) -> str:
+    def _entries(self) -> Array:
+        """All entries of a dense array, the stored ones of a sparse one."""
+        return self.values if isinstance(self.values, np.ndarray) else self.values.data
+
+    @property
+    def description(self) -> str:
         """What was read, in one line."""
-        data = self.values if isinstance(self.values, np.ndarray) else self.values.data
+        data = self._entries
         span = f"from {data.min():.6g} to {data.max():.6g}"
         if self.kind == "spectrum":
             text = f"a spectrum of {data.size} singular values {span}"
@@ -78,7 +96,7 @@ class Input:
 
     def to_dict(self) -> dict[str, Any]:
         """The same for machines."""
-        data = self.values if isinstance(self.values, np.ndarray) else self.values.data
+        data = self._entries
         return {
             "kind": self.kind,
             "format": self.format,

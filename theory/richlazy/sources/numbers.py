@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 #: How tables write "unknown"; compared without regard to case.
 MISSING = frozenset({"", "nan", "-nan", "+nan", "na", "n/a", "null", "none", "<na>", "#n/a"})
 
+_LONGEST = 1200  # characters: any float64 in all its digits, with room
 _BEYOND = 2.0**53  # the first integer whose neighbour float64 does not hold
 _WRITTEN = re.compile(r"[+-]?(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?")
 
@@ -38,7 +39,8 @@ def number(cell: str) -> float | None:
     try:
         # float() takes the underscores of Python's own literals and the digits of every
         # script; data files have neither.
-        return None if "_" in cell or not cell.isascii() else float(cell)
+        odd = "_" in cell or len(cell) > _LONGEST or not cell.isascii()
+        return None if odd else float(cell)
     except ValueError:
         return None
 
@@ -49,6 +51,8 @@ def numbers(cells: Sequence[str], line: Callable[[int], int], hint: str = "") ->
     Raises a ReadError with the line of the first that is no finite number; `hint` ends it.
     """
     try:
+        if max(map(len, cells), default=0) > _LONGEST:
+            raise ValueError
         values = np.fromiter(map(float, cells), dtype=np.float64, count=len(cells))
         if np.all(np.isfinite(values)):
             joined = "".join(cells)

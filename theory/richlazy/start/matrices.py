@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import positive, real_array
+from richlazy.errors import Rng, generator, positive, real_array
+from richlazy.summary import summary
 
 __all__ = [
     "DENSE_LIMIT",
@@ -24,7 +25,9 @@ __all__ = [
     "adjoint",
     "as_matrix",
     "forward",
+    "has_entries",
     "has_factors",
+    "is_matrix",
     "rescaled",
     "second_moments",
     "seen_moments",
@@ -55,12 +58,12 @@ class Estimate:
         return self.value
 
 
+@dataclass(frozen=True)
 class Moments:
     """tr R and tr R^2 of R = W'W, each an `Estimate`."""
 
-    def __init__(self, trace: Estimate, trace_square: Estimate) -> None:
-        self.trace = trace
-        self.trace_square = trace_square
+    trace: Estimate
+    trace_square: Estimate
 
     @property
     def exact(self) -> bool:
@@ -111,6 +114,11 @@ class Thin:
         """The dense matrix."""
         return (self.left * self.values) @ self.right.T
 
+    def __repr__(self) -> str:
+        hidden, inputs = self.shape
+        norm = float(np.linalg.norm(self.values))
+        return summary(self, hidden=hidden, inputs=inputs, rank=self.values.size, norm=norm)
+
 
 def _is_sparse(matrix: MatrixLike) -> bool:
     return hasattr(matrix, "tocsr")
@@ -118,6 +126,13 @@ def _is_sparse(matrix: MatrixLike) -> bool:
 
 def _is_operator(matrix: MatrixLike) -> bool:
     return hasattr(matrix, "rmatvec") and not isinstance(matrix, np.ndarray)
+
+
+def is_matrix(value: Any) -> bool:
+    """Whether a value is a matrix by its kind: a 2-D array, sparse, `Thin` or a LinearOperator."""
+    if isinstance(value, np.ndarray) or _is_sparse(value):
+        return bool(value.ndim == 2)
+    return isinstance(value, Thin) or _is_operator(value)
 
 
 def as_matrix(matrix: MatrixLike, name: str) -> MatrixLike:
@@ -187,6 +202,11 @@ def _dense(matrix: MatrixLike, name: str = "the matrix") -> Array:
     return forward(matrix, np.eye(matrix.shape[1]))
 
 
+def has_entries(matrix: MatrixLike) -> bool:
+    """Whether the norm is at hand: not behind the products of a LinearOperator."""
+    return isinstance(matrix, Thin) or not _is_operator(matrix)
+
+
 def has_factors(matrix: MatrixLike) -> bool:
     """Whether `svd` is worth trying: thin factors, or small enough to be made dense."""
     return isinstance(matrix, Thin) or min(matrix.shape) <= DENSE_LIMIT
@@ -208,13 +228,15 @@ def singular_values(matrix: MatrixLike) -> Array:
     return np.asarray(np.linalg.svd(_dense(matrix), compute_uv=False), dtype=np.float64)
 
 
-def second_moments(matrix: MatrixLike, rng: np.random.Generator | None = None) -> Moments:
+def second_moments(matrix: MatrixLike, rng: Rng | None = None) -> Moments:
     """tr R and tr R^2 of R = W'W: exact for dense, thin and all but the densest sparse matrices.
 
     Sparse: ||W'W||_F^2 block by block, so that the product never sits in memory whole.
     Otherwise Rademacher probes z give E ||W z||^2 = tr R and E ||W'W z||^2 = tr R^2, with
-    the standard error of `_PROBES` probes (`rng` defaults to a fixed seed).
+    the standard error of `_PROBES` probes, drawn from `rng`, a seed or a Generator (default: a
+    fixed seed).
     """
+    rng = generator(0 if rng is None else rng)
     if isinstance(matrix, Thin):
         squares = matrix.values**2
         return Moments(Estimate(float(squares.sum())), Estimate(float((squares**2).sum())))
@@ -262,8 +284,7 @@ def _gram_norm_squared(a: MatrixLike, b: MatrixLike, work: float) -> float:
     return total
 
 
-def _probe(matrix: MatrixLike, rng: np.random.Generator | None) -> Moments:
-    rng = np.random.default_rng(0) if rng is None else rng
+def _probe(matrix: MatrixLike, rng: np.random.Generator) -> Moments:
     first, second = np.empty(_PROBES), np.empty(_PROBES)
     for i in range(_PROBES):
         z = rng.choice([-1.0, 1.0], size=(matrix.shape[1], 1))
@@ -276,7 +297,7 @@ def _probe(matrix: MatrixLike, rng: np.random.Generator | None) -> Moments:
     return Moments(estimate(first), estimate(second))
 
 
-def rescaled(matrix: MatrixLike, norm: float, rng: np.random.Generator | None = None) -> MatrixLike:
+def rescaled(matrix: MatrixLike, norm: float, rng: Rng | None = None) -> MatrixLike:
     """The matrix times the factor that makes its Frobenius norm `norm`."""
     wanted = float(positive(norm, "norm", ndim=0))
     current = np.sqrt(second_moments_trace(matrix, rng))
@@ -288,8 +309,9 @@ def rescaled(matrix: MatrixLike, norm: float, rng: np.random.Generator | None = 
     return matrix * factor
 
 
-def second_moments_trace(matrix: MatrixLike, rng: np.random.Generator | None = None) -> float:
+def second_moments_trace(matrix: MatrixLike, rng: Rng | None = None) -> float:
     """||W||_F^2, without the cost of ||W'W||_F where the entries are at hand."""
+    rng = None if rng is None else generator(rng)
     if isinstance(matrix, np.ndarray):
         return float(np.sum(matrix**2))
     if _is_sparse(matrix):

@@ -7,12 +7,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import integer, real_array, unit_interval
+from richlazy.errors import Rng, generator, instance, integer, real_array, unit_interval
 from richlazy.start import matrices, spectrum
 from richlazy.start.matrices import MatrixLike, Thin
-from richlazy.start.task import Modes, Task, random_directions
+from richlazy.start.task import Modes, Task, as_task, random_directions
+from richlazy.summary import summary
 
-__all__ = ["Network"]
+__all__ = ["Network", "as_network"]
 
 Array = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ class Network:
     Examples
     --------
     >>> Network([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
-    Network(inputs=2, hidden=3, readout=silent)
+    Network(inputs=2, hidden=3, norm=2.236, readout=silent)
     """
 
     def __init__(self, first: MatrixLike, readout: ArrayLike | None = None) -> None:
@@ -61,7 +62,7 @@ class Network:
         task: Task,
         hidden: int,
         alignment: ArrayLike | None = None,
-        rng: np.random.Generator,
+        rng: Rng,
     ) -> Network:
         """A start with given singular values and a silent readout, at random but for its alignment.
 
@@ -79,7 +80,8 @@ class Network:
             Possible when max(0, r + m - d) <= sum of c <= min(r, m) for m modes in d
             dimensions. Within the row space the direction is uniformly random.
         rng
-            Source of chance.
+            A seed or a numpy.random.Generator; not the seed that made the task, or both are
+            drawn from the same numbers.
 
         Examples
         --------
@@ -91,7 +93,8 @@ class Network:
         array([0.3])
         """
         s = spectrum.check(singular_values, "singular_values")
-        s = s[s > 0]
+        s, rng = s[s > 0], generator(rng)
+        task = as_task(task)
         h, d, r = integer(hidden, "hidden"), task.inputs, s.size
         if r > min(h, d):
             raise ValueError(f"rank {r} is above min(hidden, inputs) = {min(h, d)}; lower the rank")
@@ -129,7 +132,7 @@ class Network:
 
     def alignment(self, task: Task) -> Array:
         """Share of each squared task mode inside the row space of W1."""
-        if task.inputs != self.inputs:
+        if as_task(task).inputs != self.inputs:
             raise ValueError(f"the task has {task.inputs} inputs, the network {self.inputs}")
         return task.alignment(self.factors.right)
 
@@ -140,8 +143,24 @@ class Network:
         return -wide if self.readout is None else self.readout.T @ self.readout - wide
 
     def __repr__(self) -> str:
-        readout = "silent" if self.readout is None else f"{self.readout.shape[0]} outputs"
-        return f"Network(inputs={self.inputs}, hidden={self.hidden}, readout={readout})"
+        w2, readout, sizes = self.readout, "silent", {"norm": "not measured"}
+        if matrices.has_entries(self.first):
+            sizes["norm"] = f"{np.sqrt(matrices.second_moments_trace(self.first)):.4g}"
+        if w2 is not None:
+            readout = f"{w2.shape[0]} outputs of norm {np.linalg.norm(w2):.4g}"
+        return summary(self, inputs=self.inputs, hidden=self.hidden, **sizes, readout=readout)
+
+
+def as_network(value: Network | MatrixLike, name: str = "start") -> Network:
+    """A Network as it is, and a matrix as the first layer of one with a silent readout.
+
+    A matrix is a 2-D array, scipy.sparse, a `Thin` or a LinearOperator. Lists are refused: they
+    might be layers.
+    """
+    if matrices.is_matrix(value):
+        return Network(value)
+    remedy = "write Network(W1) or Network(W1, W2), of singular values Network.from_spectrum(...)"
+    return instance(value, Network, name, remedy)
 
 
 def _aligned_rows(

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import integer, nonnegative, positive, real_array
+from richlazy.errors import Rng, generator, integer, nonnegative, positive, real_array
 from richlazy.start import matrices
 from richlazy.start.matrices import Estimate, MatrixLike
 
@@ -97,14 +97,13 @@ def exponential(count: int, rate: float, norm: float = 1.0) -> Array:
     return rescaled(np.exp(-rate * np.arange(float(integer(count, "count")))), norm)
 
 
-def gaussian(
-    hidden: int, inputs: int, norm: float = 1.0, rng: np.random.Generator | None = None
-) -> Array:
+def gaussian(hidden: int, inputs: int, norm: float = 1.0, rng: Rng | None = None) -> Array:
     """Singular values of a hidden x inputs matrix of independent Gaussian entries.
 
     Without `rng`, the quantiles (i - 1/2)/n of the Marchenko-Pastur law, n = min(hidden,
-    inputs): what a large matrix has, without chance. With `rng`, those of one sampled
-    matrix, drawn through its bidiagonal form (Dumitriu & Edelman 2002).
+    inputs): what a large matrix has, without chance. With `rng`, a seed or a
+    numpy.random.Generator, those of one sampled matrix, drawn through its bidiagonal form
+    (Dumitriu & Edelman 2002).
 
     Examples
     --------
@@ -116,6 +115,7 @@ def gaussian(
     if rng is None:
         values = _marchenko_pastur(small, small / large)
     else:
+        rng = generator(rng)
         diagonal = np.sqrt(rng.chisquare(large - np.arange(small)))
         below = np.sqrt(rng.chisquare(np.arange(small - 1, 0, -1))) if small > 1 else np.empty(0)
         bidiagonal = np.diag(diagonal) + np.diag(below, -1)
@@ -165,11 +165,12 @@ def of(matrix: MatrixLike) -> Array:
     return matrices.singular_values(matrices.as_matrix(matrix, "matrix"))
 
 
-def participation_ratio(matrix: MatrixLike, rng: np.random.Generator | None = None) -> Estimate:
+def participation_ratio(matrix: MatrixLike, rng: Rng | None = None) -> Estimate:
     """PR = (tr R)^2 / tr R^2, R = W'W, of any matrix from products alone (T8).
 
     Exact for dense, thin and sparse matrices; for a large LinearOperator a stochastic
-    estimate, whose standard error comes with it.
+    estimate, whose standard error comes with it; `rng`, a seed or a numpy.random.Generator,
+    draws its probes (default: a fixed seed).
 
     Examples
     --------

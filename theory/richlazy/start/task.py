@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import integer, positive, real_array
+from richlazy.errors import Rng, generator, instance, integer, positive, real_array
+from richlazy.summary import summary
 
-__all__ = ["Modes", "Task", "random_directions"]
+__all__ = ["Modes", "Task", "as_task", "random_directions"]
 
 Array = NDArray[np.float64]
 
@@ -97,15 +98,16 @@ class Task:
         return cls(targets.T @ inputs / len(inputs), inputs.T @ inputs / len(inputs))
 
     @classmethod
-    def random(
-        cls, inputs: int, outputs: int = 1, strength: float = 1.0, *, rng: np.random.Generator
-    ) -> Task:
+    def random(cls, inputs: int, outputs: int = 1, strength: float = 1.0, *, rng: Rng) -> Task:
         """White inputs; `outputs` equal modes in random directions, ||cov_yx||_F = strength.
+
+        `rng` is a seed or a numpy.random.Generator.
 
         Examples
         --------
-        >>> rng = np.random.default_rng(1)
-        >>> Task.random(100, 4, rng=rng).modes.strengths
+        >>> Task.random(100, 4, rng=1)
+        Task(inputs=100, outputs=4, strength=1, cov_xx=white)
+        >>> Task.random(100, 4, rng=1).modes.strengths
         array([0.5, 0.5, 0.5, 0.5])
         """
         d, m = integer(inputs, "inputs"), integer(outputs, "outputs")
@@ -114,6 +116,7 @@ class Task:
                 f"outputs must be at most inputs, or modes cannot be equal; they are {m} and {d}"
             )
         g = float(positive(strength, "strength", ndim=0))
+        rng = generator(rng)
         right = random_directions(d, m, rng)
         left = random_directions(m, m, rng)
         task = cls(left @ right.T * (g / np.sqrt(m)))
@@ -192,10 +195,24 @@ class Task:
         """W* cov_xx^(1/2) (m, d): the least-squares map seen by whitened inputs."""
         return self.cov_yx if self.cov_xx is None else self.cov_yx @ self._whitener
 
+    def __repr__(self) -> str:
+        return summary(
+            self,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            strength=self.strength,
+            cov_xx="white" if self.cov_xx is None else self.cov_xx,
+        )
 
-def random_directions(size: int, count: int, rng: np.random.Generator) -> Array:
+
+def as_task(value: Task, name: str = "task") -> Task:
+    """Return a Task; a KindError for an array, which might be cov_yx, weights or data."""
+    return instance(value, Task, name, "write Task(cov_yx), or Task.teacher(weights)")
+
+
+def random_directions(size: int, count: int, rng: Rng) -> Array:
     """`count` orthonormal columns, uniformly distributed (QR of a Gaussian, signs made fair)."""
-    q, r = np.linalg.qr(rng.standard_normal((size, count)))
+    q, r = np.linalg.qr(generator(rng).standard_normal((size, count)))
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)
 
 

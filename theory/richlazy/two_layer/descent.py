@@ -18,6 +18,7 @@ from richlazy import laziness
 from richlazy.errors import ConvergenceError, integer, positive, real_array
 from richlazy.laziness import Measures, Traces
 from richlazy.start.task import Task
+from richlazy.summary import summary
 
 __all__ = ["Descent", "Gauge", "descend", "stable_step"]
 
@@ -44,6 +45,20 @@ class Descent:
     measures: Measures
     first: Array
     readout: Array
+
+    def __repr__(self) -> str:
+        runs, hidden, inputs = self.first.shape
+        loss = self.measures.loss[:, -1]
+        return summary(
+            self,
+            runs=runs,
+            inputs=inputs,
+            hidden=hidden,
+            outputs=self.readout.shape[1],
+            records=self.times.size,
+            time=self.times[-1],
+            loss=f"{loss.min():.4g} to {loss.max():.4g}",
+        )
 
 
 def descend(

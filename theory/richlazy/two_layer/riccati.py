@@ -28,7 +28,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.errors import AssumptionError
+from richlazy.errors import AssumptionError, real_array
 
 __all__ = ["Balanced", "imbalance"]
 
@@ -48,6 +48,7 @@ def imbalance(first: Array, readout: Array) -> tuple[float, float]:
 
     Both are 0 without hidden units.
     """
+    first, readout = _matrix(first, "first"), _matrix(readout, "readout")
     units = first.shape[0]
     if units == 0:
         return 0.0, 0.0
@@ -60,6 +61,13 @@ def imbalance(first: Array, readout: Array) -> tuple[float, float]:
     rest = conserved - level * np.eye(units)
     largest = float(np.abs(rest).max()) or 1.0  # its square may overflow
     return level, largest * float(np.linalg.norm(rest / largest))
+
+
+def _matrix(value: Array, name: str) -> Array:
+    """A real matrix, which may have no rows or no columns."""
+    if isinstance(value, np.ndarray) and value.ndim == 2 and value.size == 0:
+        return value
+    return real_array(value, name, ndim=2)
 
 
 class Balanced:
@@ -91,6 +99,8 @@ class Balanced:
     """
 
     def __init__(self, first: Array, readout: Array, cov_yx: Array) -> None:
+        first, readout = _matrix(first, "first"), _matrix(readout, "readout")
+        cov_yx = _matrix(cov_yx, "cov_yx")
         hidden = None
         size = float(np.vdot(first, first) + np.vdot(readout, readout))
         level, self.gap = imbalance(first, readout)

@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy import laziness
+from richlazy.errors import instance, several
 from richlazy.errors import times as checked_times
 from richlazy.integration import path
 from richlazy.laziness import Laziness, Traces
 from richlazy.start import matrices
-from richlazy.start.matrices import Thin
-from richlazy.start.network import Network
-from richlazy.start.task import Task
+from richlazy.start.matrices import MatrixLike, Thin
+from richlazy.start.network import Network, as_network
+from richlazy.start.task import Task, as_task
+from richlazy.summary import summary
 from richlazy.two_layer.solution import Solution, State
 from richlazy.two_layer.solve import solve
 
@@ -63,6 +65,18 @@ class Stage:
     def path_length(self) -> float:
         """Length of the path of the weights, int ||dW/dt|| dt: see `path_length`."""
         return path_length(self.solution, self.time)
+
+    def __repr__(self) -> str:
+        found = self.laziness
+        return summary(
+            self,
+            method=self.solution.method,
+            time=self.time,
+            task=self.solution.task,
+            weight_change=found.weight_change,
+            kernel_alignment=found.kernel_alignment,
+            loss=found.loss,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +137,21 @@ class Curriculum:
             for text in stage.solution.assumptions
         )
 
+    def __repr__(self) -> str:
+        return summary(
+            self,
+            method=self.method,
+            tasks=len(self.tasks),
+            start=self.start,
+            time=sum(stage.time for stage in self.stages),
+            loss_on_all=f"{self.initial_losses.sum():.4g} -> {self.losses[-1].sum():.4g}",
+            most_forgotten=self.forgetting[-1].max(),
+        )
 
-def sequence(start: Network, tasks: Sequence[Task], times: ArrayLike = np.inf) -> Curriculum:
+
+def sequence(
+    start: Network | MatrixLike, tasks: Sequence[Task], times: ArrayLike = np.inf
+) -> Curriculum:
     """Gradient flow on one task after another (T12).
 
     Forgetting of A is the loss on A after B minus the loss on A after A.
@@ -132,8 +159,8 @@ def sequence(start: Network, tasks: Sequence[Task], times: ArrayLike = np.inf) -
     Parameters
     ----------
     start
-        Weights before the first task. Thin factors stay thin; any other kind of matrix becomes
-        dense with the first stage.
+        Weights before the first task, or a first layer with a silent readout. Thin
+        factors stay thin; any other kind of matrix becomes dense with the first stage.
     tasks
         At least one, all with the inputs of `start` and equally many outputs. Their input
         covariances may differ.
@@ -156,7 +183,8 @@ def sequence(start: Network, tasks: Sequence[Task], times: ArrayLike = np.inf) -
     >>> run.forgetting[-1].round(3) + 0.0
     array([0.4, 0. ])
     """
-    given = tuple(tasks)
+    start = as_network(start)
+    given = several(tasks, "tasks", "write [task]")
     _check(given)
     until = checked_times(times, "times")
     if until.shape not in ((), (len(given),)):
@@ -190,8 +218,7 @@ def _check(tasks: tuple[Task, ...]) -> None:
     if not tasks:
         raise ValueError("tasks must hold at least one task; it is empty")
     for index, task in enumerate(tasks):
-        if not isinstance(task, Task):
-            raise ValueError(f"tasks[{index}] must be a Task; it is {type(task).__name__}")
+        as_task(task, f"tasks[{index}]")
         if (task.inputs, task.outputs) != (tasks[0].inputs, tasks[0].outputs):
             raise ValueError(
                 f"tasks must agree in inputs and outputs: tasks[0] has {tasks[0].inputs} and "
@@ -301,7 +328,7 @@ def path_length(solution: Solution, t: float = np.inf) -> float:
     >>> round(path_length(solution), 6), round(float(solution.weight_change()), 6)
     (1.411177, 1.386411)
     """
-    route = solution._route
+    route = instance(solution, Solution, "solution", "write solve(start, task)")._route
 
     def positions(at: Array) -> Array:
         changes = route.changes(at)

@@ -13,8 +13,9 @@ from richlazy import laziness
 from richlazy.errors import times
 from richlazy.laziness import Alignments, Laziness, Measures
 from richlazy.start import matrices
-from richlazy.start.network import Network
-from richlazy.start.task import Task
+from richlazy.start.network import Network, as_network
+from richlazy.start.task import Task, as_task
+from richlazy.summary import summary
 from richlazy.two_layer.flow import Change
 from richlazy.two_layer.reduction.krylov import Reduced
 
@@ -87,6 +88,13 @@ class State:
         product = matrices.adjoint(self.start.first, self.readout.T).T
         return product + (self.readout @ self.left) @ self.right.T
 
+    def __repr__(self) -> str:
+        moved = float(np.linalg.norm(np.linalg.qr(self.left)[1] @ np.linalg.qr(self.right)[1].T))
+        readout = f"{len(self.readout)} outputs of norm {np.linalg.norm(self.readout):.4g}"
+        return summary(
+            self, time=self.time, start=self.start, weight_change_input=moved, readout=readout
+        )
+
 
 class _Turned(NamedTuple):
     """Weights at one time up to a rotation of the hidden units."""
@@ -105,13 +113,17 @@ class Solution:
     """The trajectory of one network on one task, from `solve`.
 
     Every measure takes t, a number or an array, infinity allowed, and has the shape of t
-    (time = learning rate x steps).
+    (time = learning rate x steps). It can be pickled and copied, and goes on answering,
+    if its start can: a LinearOperator made of local functions cannot be pickled.
     """
 
     def __init__(self, start: Network, task: Task, route: Route) -> None:
-        self.start, self.task = start, task
+        self.start, self.task = as_network(start), as_task(task)
         self._route = route
         self._cache: dict[object, tuple[Array, ...]] = {}
+
+    def __repr__(self) -> str:
+        return summary(self, method=self.method, start=self.start, task=self.task)
 
     @property
     def method(self) -> str:

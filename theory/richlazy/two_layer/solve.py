@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from richlazy.errors import AssumptionError
 from richlazy.laziness import Laziness
 from richlazy.start import matrices
-from richlazy.start.network import Network
-from richlazy.start.task import Task
+from richlazy.start.matrices import MatrixLike
+from richlazy.start.network import Network, as_network
+from richlazy.start.task import Task, as_task
 from richlazy.two_layer.reduction.block_krylov import BlockChain
 from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
 from richlazy.two_layer.reduction.subspace import invariant_subspace
@@ -36,13 +37,15 @@ Array = NDArray[np.float64]
 Method: TypeAlias = Literal["modes", "closed form", "riccati", "krylov", "flow"]
 
 
-def solve(start: Network, task: Task, method: Method | None = None) -> Solution:
+def solve(start: Network | MatrixLike, task: Task, method: Method | None = None) -> Solution:
     """Gradient flow of `start` on `task`.
 
     Parameters
     ----------
     start, task
-        Must have the same number of inputs, and of outputs unless the readout is silent.
+        Must have the same number of inputs, and of outputs unless the readout is silent. A
+        matrix for `start` is a first layer with a silent readout, as in `expect`; an array for
+        `task` is refused, since it may be cov_yx, weights or data.
     method
         Force "modes", "closed form", "riccati", "krylov" or "flow"; AssumptionError, saying
         which number stands against it, if it does not apply. None takes the first that does.
@@ -58,6 +61,7 @@ def solve(start: Network, task: Task, method: Method | None = None) -> Solution:
     >>> sol.method, round(float(sol.kernel_alignment(np.inf)), 6)
     ('closed form (T6)', 0.271628)
     """
+    start, task = as_network(start), as_task(task)
     if start.inputs != task.inputs:
         raise ValueError(f"the network has {start.inputs} inputs, the task {task.inputs}")
     if start.readout is not None and start.readout.shape[0] != task.outputs:
@@ -77,12 +81,12 @@ def solve(start: Network, task: Task, method: Method | None = None) -> Solution:
 
 
 def predict(
-    start: Network, task: Task, t: float = np.inf, *, method: Method | None = None
+    start: Network | MatrixLike, task: Task, t: float = np.inf, *, method: Method | None = None
 ) -> Laziness:
     """Laziness of one start on one task between time 0 and t (learning rate x steps).
 
-    By the first route of `richlazy.solve` that holds; the record's `method`, `assumptions` and
-    `accuracy` say which and how good.
+    By the first route of `richlazy.solve` that holds, from what `solve` takes; the record's
+    `method`, `assumptions` and `accuracy` say which and how good.
 
     Examples
     --------

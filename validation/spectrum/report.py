@@ -1,4 +1,4 @@
-"""What the study `spectrum` found, in sentences with the numbers of its own run."""
+"""What the study `spectrum` shows: its figure, and its findings in words."""
 
 from __future__ import annotations
 
@@ -6,29 +6,87 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from validation.spectrum.cases import Grid
-from validation.spectrum.theory import Map, Theory
+from richlazy import limits
+from validation.spectrum.runs import Grid
+from validation.spectrum.theory import Theory, law_error
 from validation.steps import place
+from validation.study import DRAWN, SYMBOLS
+from validation.table import columns, where
 
-__all__ = ["DRAWN", "findings", "law_error"]
+__all__ = ["draw", "findings"]
 
-Array = NDArray[np.float64]
-
-#: What is drawn and reported: (measure, name).
-DRAWN = (
-    ("kernel_alignment", "KA"),
-    ("representation_alignment", "RA"),
-    ("weight_change", "‖ΔW‖"),
+_LABELS = (
+    "kernel alignment KA",
+    "representation alignment RA",
+    "weight change ‖ΔW‖ (‖β‖ = 1)",
 )
+_ERRORS = ("relative error of KA", "error of RA", "relative error of ‖ΔW‖")
+_FAMILIES = (("power_law", "-", "o"), ("exponential", "--", "s"))
 
 
-def law_error(best: Map) -> Array:
-    """Error of the law, (measures, parameters, norms): relative, but that of RA absolute."""
-    scale = np.abs(best.mean)
-    scale[place("representation_alignment")] = 1.0
-    return (best.law - best.mean) / np.where(scale > 0, scale, 1.0)
+def draw(grid: Grid, rows: Sequence[dict[str, Any]], theory: Theory) -> Figure:
+    """Measures at the end against PR; below, how wrong the law is over exponent and norm."""
+    figure = Figure(figsize=(11.0, 7.2), layout="constrained")
+    panels = figure.subplots(2, 3)
+    for column, measure in enumerate(DRAWN):
+        _curves(panels[0, column], grid, rows, theory, measure)
+        panels[0, column].set_ylabel(_LABELS[column])
+        image = _map(panels[1, column], grid, theory, measure)
+        figure.colorbar(image, ax=panels[1, column], label=f"{_ERRORS[column]} by the law")
+    lines = panels[0, 0].get_legend_handles_labels()[0]
+    lines += [
+        Line2D([], [], color="black", ls=line, marker=mark, label=label)
+        for (_, line, mark), label in zip(_FAMILIES, ("power laws", "exponentials"), strict=True)
+    ]
+    lines.append(Line2D([], [], color="black", ls=":", label="the law"))
+    figure.legend(
+        handles=lines,
+        loc="outside upper center",
+        ncols=len(lines),
+        frameon=False,
+        title="lines: theory, dots: descent ± s.e.",
+    )
+    return figure
+
+
+def _curves(
+    panel: Any, grid: Grid, rows: Sequence[dict[str, Any]], theory: Theory, measure: str
+) -> None:
+    ratios = np.geomspace(1.0, grid.map_inputs, 60)
+    norms = sorted({row["norm"] for row in rows if row["part"] == "map"})
+    for index, norm in enumerate(norms):
+        colour, j = f"C{index}", list(grid.map_norms).index(norm)
+        law = getattr(limits.law(ratios, grid.map_inputs, norm=norm).mean, measure)
+        panel.plot(ratios, law, ":", color=colour, lw=1.2)
+        for family, line, mark in _FAMILIES:
+            best = getattr(theory, family)
+            mean = best.mean[place(measure)][:, j]
+            label = f"‖W1‖ = {norm:g}" if family == "power_law" else None
+            panel.plot(best.ratio[:, j], mean, line, color=colour, lw=1.2, label=label)
+            chosen = where(rows, part="map", family=family, norm=norm, measure=measure)
+            if chosen:
+                x, y, error = columns(
+                    chosen, "participation_ratio", "descent_mean", "descent_standard_error"
+                )
+                panel.errorbar(x, y, error, fmt=mark, color=colour, ms=4.0, lw=1.0)
+    panel.set_xscale("log")
+    panel.set_xlabel("participation ratio of the initial W1")
+
+
+def _map(panel: Any, grid: Grid, theory: Theory, measure: str) -> Any:
+    error = np.clip(np.abs(law_error(theory.power_law)[place(measure)]).T, 1e-4, 1.0)
+    at = grid.exponents, grid.map_norms, error
+    image = panel.pcolormesh(*at, norm=LogNorm(1e-4, 1.0), cmap="viridis_r", shading="nearest")
+    lines = panel.contour(*at, levels=[0.01, 0.05], colors="black", linestyles=["-", "--"])
+    panel.clabel(lines, fmt={0.01: "1 %", 0.05: "5 %"}, fontsize=8)
+    panel.set_yscale("log")
+    panel.set_xlabel("exponent of the power law")
+    panel.set_ylabel("norm ‖W1‖ (‖β‖ = 1)")
+    return image
 
 
 def findings(grid: Grid, rows: Sequence[dict[str, Any]], theory: Theory) -> list[str]:
@@ -61,7 +119,7 @@ def _flag(grid: Grid, theory: Theory) -> str:
     worst, least = [], []
     for best in (theory.power_law, theory.exponential):
         error = np.abs(law_error(best))
-        worst.append([np.max(error[place(k)][best.inside], initial=0.0) for k, _ in DRAWN])
+        worst.append([np.max(error[place(k)][best.inside], initial=0.0) for k in DRAWN])
         least.append(error[place("kernel_alignment")][~best.inside])
     ka, ra, dw = np.max(worst, axis=0)
     outside = np.concatenate(least)
@@ -80,7 +138,7 @@ def _others(grid: Grid, theory: Theory) -> list[str]:
         worst = []
         for best in (theory.power_law, theory.exponential):
             there = (best.ratio > 10) & (np.array(grid.map_norms) <= bound)
-            worst.append([np.max(np.abs(law_error(best)[place(k)][there])) for k, _ in DRAWN])
+            worst.append([np.max(np.abs(law_error(best)[place(k)][there])) for k in DRAWN])
         ka, ra, dw = np.max(worst, axis=0)
         said.append(
             f"At PR above 10 and norms up to {bound:g} the law is off by at most {ka:.2%} in KA, "
@@ -111,7 +169,7 @@ def _typical(rows: Sequence[dict[str, Any]]) -> str:
     parts = []
     for name, low, high in (("below 4", 0.0, 4.0), ("above 4", 4.0, np.inf)):
         text = []
-        for measure, symbol in DRAWN[:2]:
+        for measure in DRAWN[:2]:
             gaps = [
                 abs(row["typical"] - row["expect_mean"])
                 for row in rows
@@ -120,7 +178,7 @@ def _typical(rows: Sequence[dict[str, Any]]) -> str:
                 and row["typical"] != ""
                 and low < row["participation_ratio"] <= high
             ]
-            text.append(f"{max(gaps, default=0.0):.4f} in {symbol}")
+            text.append(f"{max(gaps, default=0.0):.4f} in {SYMBOLS[measure]}")
         parts.append(f"{' and '.join(text)} at PR {name}")
     return f"The typical task is off by at most {'; '.join(parts)} (sampling error included)."
 
@@ -128,7 +186,7 @@ def _typical(rows: Sequence[dict[str, Any]]) -> str:
 def _decay(theory: Theory) -> str:
     gaps = np.abs(theory.typical[:, :, 0])
     order = np.log2(gaps[:, -2] / gaps[:, -1])
-    ka, ra = (order[place(k)] for k, _ in DRAWN[:2])
+    ka, ra = (order[place(k)] for k in DRAWN[:2])
     return (
         "For flat starts of half rank the typical task's distance from the exact mean at t = 2 "
         f"falls like PR to the power -{ka:.3f} in KA and -{ra:.3f} in RA."

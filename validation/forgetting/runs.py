@@ -20,10 +20,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-import richlazy as rl
 from richlazy.laziness import Traces, from_traces
-from richlazy.start.task import random_directions
-from validation.steps import HALVINGS, steps_per_unit
+from validation.simulation.starts import directions, flat
+from validation.steps import FINER, extrapolated, steps_per_unit
 from validation.study import Arrays, Case
 
 __all__ = [
@@ -33,8 +32,10 @@ __all__ = [
     "QUICK",
     "STAGES",
     "Grid",
+    "Simulation",
+    "at",
     "cases",
-    "predicted",
+    "gathered",
     "simulate",
     "start_of",
     "tasks_of",
@@ -107,20 +108,19 @@ def start_of(case: Case) -> tuple[Array, Array]:
     """W1 (runs, hidden, inputs) and W2 (runs, outputs, hidden)."""
     kind, rank, n = KINDS.index(case["kind"]), case["rank"], case["runs"]
     rng = np.random.default_rng([case["seed"], kind, rank])
-    right = np.stack([random_directions(case["inputs"], rank, rng) for _ in range(n)])
+    right = directions(rng, n, case["inputs"], rank)
     # spare hidden units are silent to the last bit: rounding would grow there like e^t, and learn
     left = np.zeros((n, case["hidden"], rank))
-    left[:, :rank] = np.stack([random_directions(rank, rank, rng) for _ in range(n)])
+    left[:, :rank] = directions(rng, n, rank, rank)
     if case["kind"] != "balanced":
-        readout = np.zeros((n, 1, case["hidden"]))
-        return case["norm"] / np.sqrt(rank) * left @ right.swapaxes(1, 2), readout
+        return flat(left, right, case["norm"]), np.zeros((n, 1, case["hidden"]))
     inner = rng.standard_normal((n, 2, rank))
     inner *= case["norm"] * np.sqrt(_SHARE) / _norm(inner)[:, None, None]
     # W1 W1' = W2'W2 - lambda I, on the active hidden units
-    values, vectors = np.linalg.eigh(inner.swapaxes(1, 2) @ inner)
+    values, vectors = np.linalg.eigh(inner.mT @ inner)
     lam = -(1.0 - 2.0 * _SHARE) * case["norm"] ** 2 / rank
-    square_root = (vectors * np.sqrt(values - lam)[:, None, :]) @ vectors.swapaxes(1, 2)
-    return left @ square_root @ right.swapaxes(1, 2), inner @ left.swapaxes(1, 2)
+    square_root = (vectors * np.sqrt(values - lam)[:, None, :]) @ vectors.mT
+    return left @ square_root @ right.mT, inner @ left.mT
 
 
 def tasks_of(case: Case) -> tuple[Array, Array]:
@@ -135,13 +135,11 @@ def tasks_of(case: Case) -> tuple[Array, Array]:
         b = _unit(b - np.sum(a * b, axis=(1, 2), keepdims=True) * a)
         return np.stack([a, overlap * a + beside * b, c]), np.broadcast_to(np.eye(d), (3, n, d, d))
     half = d // 2
-    frame, other = (
-        np.stack([random_directions(d, k, rng) for _ in range(n)]) for k in (2 * half, half)
-    )
+    frame, other = (directions(rng, n, d, k) for k in (2 * half, half))
     seen_a, rest = frame[..., :half], frame[..., half:]
     seen = np.stack([seen_a, overlap * seen_a + beside * rest, other])
     inner = np.stack([_unit(rng.standard_normal((n, 1, half))) for _ in STAGES])
-    return inner @ seen.swapaxes(2, 3), seen @ seen.swapaxes(2, 3)
+    return inner @ seen.mT, seen @ seen.mT
 
 
 def simulate(case: Case) -> Arrays:
@@ -150,8 +148,8 @@ def simulate(case: Case) -> Arrays:
     yx, xx = tasks_of(case)
     per_unit = steps_per_unit(first, readout, yx[0], case["fineness"])
     values = []
-    for halving in range(HALVINGS + 1):
-        frequency = per_unit * 2**halving
+    for factor in FINER:
+        frequency = per_unit * factor
         w1, w2, stages = first, readout, []
         for k in range(len(STAGES)):
             before = w1, w2
@@ -169,6 +167,42 @@ def simulate(case: Case) -> Arrays:
     return {"values": np.stack(values), "start": start, "eta": np.array(1.0 / per_unit)}
 
 
+@dataclass(frozen=True)
+class Simulation:
+    """What descent measured and `sequence` says.
+
+    `values` (steps, kinds, norms, durations, ranks, stages, quantities, runs), `theory` without
+    the first axis and of the compared runs only; `start` (kinds, norms, durations, ranks, runs)
+    the loss on A of the start; `eta` (kinds, norms, durations, ranks).
+    """
+
+    values: Array
+    theory: Array
+    start: Array
+    eta: Array
+
+    @property
+    def found(self) -> Array:
+        """Extrapolated to steps of no size."""
+        return extrapolated(self.values)[1]
+
+
+def gathered(grid: Grid, found: Sequence[Arrays], theory: Array) -> Simulation:
+    """What all cases found, in one array each."""
+    values = np.stack([part["values"] for part in found], axis=1)
+    return Simulation(
+        values.reshape(len(values), *grid.shape, *values.shape[2:]),
+        theory.reshape(*grid.shape, *theory.shape[1:]),
+        np.reshape([part["start"] for part in found], (*grid.shape, -1)),
+        np.reshape([part["eta"] for part in found], grid.shape),
+    )
+
+
+def at(name: str) -> int:
+    """Index of a quantity."""
+    return QUANTITIES.index(name)
+
+
 def _trained(
     first: Array, readout: Array, yx: Array, xx: Array, step: float, steps: int
 ) -> tuple[Array, Array, Array]:
@@ -179,7 +213,7 @@ def _trained(
     for _ in range(steps):
         function = w2 @ w1
         error = step * (yx - (function if white else function @ xx))
-        change1, change2 = times(w2.swapaxes(1, 2), error), error @ w1.swapaxes(1, 2)
+        change1, change2 = times(w2.mT, error), error @ w1.mT
         length += np.sqrt(_squares(change1) + _squares(change2))
         w1 += change1
         w2 += change2
@@ -199,11 +233,11 @@ def _kernel_alignment(before: tuple[Array, Array], after: tuple[Array, Array], x
     """KA over inputs that see a subspace or all, where xx is its own square and root."""
     v1, w1 = before[0] @ xx, after[0] @ xx
     v2, w2 = before[1], after[1]
-    b0, bt = (w @ w.swapaxes(1, 2) for w in (v2, w2))
+    b0, bt = (w @ w.mT for w in (v2, w2))
     traces = Traces(
-        r0_rt=_squares(v1 @ w1.swapaxes(1, 2)),
-        r0_r0=_squares(v1 @ v1.swapaxes(1, 2)),
-        rt_rt=_squares(w1 @ w1.swapaxes(1, 2)),
+        r0_rt=_squares(v1 @ w1.mT),
+        r0_r0=_squares(v1 @ v1.mT),
+        rt_rt=_squares(w1 @ w1.mT),
         r0=_squares(v1),
         rt=_squares(w1),
         b0_bt=np.sum(b0 * bt, axis=(1, 2)),
@@ -213,33 +247,6 @@ def _kernel_alignment(before: tuple[Array, Array], after: tuple[Array, Array], x
         bt=_squares(w2),
     )
     return np.asarray(from_traces(traces, _squares(xx), v2.shape[1])[1])
-
-
-def predicted(found: Sequence[Case]) -> Array:
-    """What `sequence` says of the compared runs, (cases, stages, quantities, runs)."""
-    return np.stack(
-        [np.stack([_of_run(case, i) for i in range(case["compared"])], axis=-1) for case in found]
-    )
-
-
-def _of_run(case: Case, run: int) -> Array:
-    first, readout = (layer[run] for layer in start_of(case))
-    tasks = [rl.Task(y, x) for y, x in zip(*(part[:, run] for part in tasks_of(case)), strict=True)]
-    course = rl.sequence(rl.Network(first, readout), tasks, case["duration"])
-    stages = [
-        [
-            stage.laziness.kernel_alignment,
-            stage.laziness.weight_change,
-            stage.path_length,
-            stage.since_start.weight_change,
-            *losses,
-            *forgetting,
-        ]
-        for stage, losses, forgetting in zip(
-            course.stages, course.losses, course.forgetting, strict=True
-        )
-    ]
-    return np.array(stages, dtype=float)
 
 
 def _norm(x: Array) -> Array:

@@ -26,19 +26,21 @@ together, and a mean of few is not quite normal: that is a guide, not a rate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import product
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import betaln
 
 from richlazy import low_rank
 from richlazy.laziness import Measures
-from validation.steps import LEFT, SETTLED, extrapolated, halved, orders, place, steps_per_unit
-from validation.study import DRAWN, TITLES, Arrays, Case, Check, Result, Study, grid_of, worst_of
+from validation.comparison import Comparison, scale_of
+from validation.rank.report import draw
+from validation.rank.runs import FULL, QUICK, Grid, Simulation, cases, gathered, simulate
+from validation.steps import LEFT, SETTLED, extrapolated, orders, place
+from validation.study import DRAWN, Arrays, Case, Check, Result, Study, grid_of, worst_of
 
 __all__ = [
     "FULL",
@@ -58,75 +60,6 @@ _QUANTILES = (0.1, 0.5, 0.9)
 _UNSETTLED = 0.5  # share of runs that may still learn at the last time
 
 
-@dataclass(frozen=True)
-class Grid:
-    """One output, white inputs, ||beta|| = 1, silent readout, every rank from 1 to inputs."""
-
-    inputs: int
-    hidden: int
-    norms: tuple[float, ...]
-    times: tuple[int, ...]
-    runs: int  #: random tasks for each norm and rank
-    fineness: int = 120  #: the largest step is 2/sharpness over this
-
-    @property
-    def ranks(self) -> Array:
-        """1, ..., inputs."""
-        return np.arange(1.0, self.inputs + 1.0)
-
-
-FULL = Grid(inputs=40, hidden=50, norms=(0.5, 1.0, 2.0), times=(2, 6, 16), runs=64)
-QUICK = Grid(inputs=12, hidden=16, norms=(0.5, 2.0), times=(2, 16), runs=32)
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """What descent measured: `values` (measures, steps, norms, ranks, runs, times).
-
-    Steps are eta, eta/2, eta/4 from the same starts; eta (norms, ranks). `alignment`
-    (norms, ranks, runs) is every run's own c.
-    """
-
-    values: Array
-    alignment: Array
-    eta: Array
-
-
-def cases(grid: Grid, seed: int) -> list[Case]:
-    """One for each norm and rank."""
-    common = asdict(grid) | {"seed": seed}
-    pairs = product(range(len(grid.norms)), range(1, grid.inputs + 1))
-    return [common | {"norm_index": index, "rank": rank} for index, rank in pairs]
-
-
-def simulate(case: Case) -> Arrays:
-    """Runs from starts of one norm and rank, on random tasks."""
-    norm, rank, n = case["norms"][case["norm_index"]], case["rank"], case["runs"]
-    d, h = case["inputs"], case["hidden"]
-    rng = np.random.default_rng([case["seed"], rank, case["norm_index"]])
-    left, right = (np.linalg.qr(rng.standard_normal((n, size, rank)))[0] for size in (h, d))
-    beta = rng.standard_normal((n, 1, d))
-    beta /= np.linalg.norm(beta, axis=2, keepdims=True)
-    alignment = np.minimum(np.sum((beta @ right) ** 2, axis=(1, 2)), 1.0)
-    if rank == d:
-        alignment = np.ones(n)  # no direction lies outside
-    first, readout = norm / np.sqrt(rank) * left @ right.swapaxes(1, 2), np.zeros((n, 1, h))
-    # sharpness is that of the spectrum and the strength, so the same for every run of a case
-    per_unit = steps_per_unit(first[:1], readout[:1], beta[:1], case["fineness"])
-    values = halved(first, readout, beta, case["times"], per_unit)
-    return {"values": values, "alignment": alignment, "eta": np.array(1.0 / per_unit)}
-
-
-def gathered(grid: Grid, found: Sequence[Arrays]) -> Simulation:
-    """What all cases found, in one array each."""
-    values, alignment, eta = (
-        np.reshape(np.stack([part[name] for part in found]), (len(grid.norms), grid.inputs, *shape))
-        for name in ("values", "alignment", "eta")
-        for shape in (found[0][name].shape,)
-    )
-    return Simulation(np.moveaxis(values, (0, 1, 2, 3), (2, 3, 1, 0)), alignment, eta)
-
-
 def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], list[Check]]:
     """Rows of the table, and the checks that make the verdict.
 
@@ -144,16 +77,11 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
             t=[*grid.times, np.inf],
         )
     )
-    scale = np.abs(theory)
-    scale[place("loss")] = 0.5  # what can vanish is measured against its start
-    scale[place("representation_alignment")] = 1.0
-
+    scale = scale_of(theory)
     plain = np.moveaxis(simulation.values, 1, 0)  # eta, eta/2, eta/4
-    once, twice = extrapolated(plain)
-    off, off_once, off_twice = (
-        (found - theory[..., :-1]) / scale[..., :-1] for found in (plain, once, twice)
-    )
-    left = LEFT * np.mean(scale[..., :-1], axis=3)
+    seen = Comparison(plain, theory[..., :-1], scale[..., :-1])
+    twice, off_once = seen.twice, (extrapolated(plain)[0] - seen.theory) / seen.scale
+    left = LEFT * np.mean(seen.scale, axis=3)
     z = (np.mean(twice, axis=3) - mean) / np.hypot(sd / np.sqrt(grid.runs), left)
 
     settled = plain[-1, place("loss"), ..., -1] < SETTLED
@@ -163,13 +91,13 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
     spread = _spread_scores(twice[inside], mean[inside], sd[inside])
     below = _below_quantiles(grid, twice[inside])
     cosines = _cosine_scores(grid, simulation.alignment[:, :-1])
-    order, order_once = orders(off, (3, 4)), orders(off_once, (3, 4))
+    order, order_once = orders(seen.off, (3, 4)), orders(off_once, (3, 4))
     checks = [
         worst_of("means", "|z| of a cell's mean over tasks against T7", z, 4.0),
         worst_of("spreads", "|z| of the variance of KA, RA, dW over tasks against T7", spread, 4.0),
         worst_of("quantiles", "|z| of the share of runs below T7's quantiles", below, 4.0),
         worst_of("cosines", "|z| of the mean of sqrt(c) against T7", cosines, 4.0),
-        worst_of("runs", "distance of a run from T6, steps extrapolated to 0", off_twice, LEFT),
+        worst_of("runs", "distance of a run from T6, steps extrapolated to 0", seen.left, LEFT),
         worst_of("order", "|order - 1| of the distance from T6 in the step", order - 1.0, 0.05),
         worst_of(
             "second order", "|order - 2| of it after 2 f(eta/2) - f(eta)", order_once - 2.0, 0.1
@@ -177,18 +105,13 @@ def compare(grid: Grid, simulation: Simulation) -> tuple[list[dict[str, Any]], l
         worst_of("limit", "distance of a settled run from T6 at t = inf", off_limit, 1e-5),
         worst_of("settled", "share of runs that have not settled", np.mean(~settled), _UNSETTLED),
     ]
-    rms = np.sqrt(np.mean(off**2, axis=4))
     columns = {
         "theory_mean": mean,
         "theory_sd": sd,
         "descent_mean": np.mean(twice, axis=3),
         "descent_sd": np.std(twice, axis=3, ddof=1),
         "z": z,
-        "rms_error_eta": rms[0],
-        "rms_error_eta_2": rms[1],
-        "rms_error_eta_4": rms[2],
-        "largest_error_extrapolated": np.max(np.abs(off_twice), axis=3),
-    }
+    } | seen.errors(3)
     return _rows(grid, simulation.eta, columns), checks
 
 
@@ -234,35 +157,6 @@ def _rows(grid: Grid, eta: Array, columns: dict[str, Array]) -> list[dict[str, A
         }
         rows.append(cell | {name: float(column[i, j, k, l]) for name, column in columns.items()})
     return rows
-
-
-def draw(grid: Grid, rows: list[dict[str, Any]]) -> Figure:
-    """KA, RA and weight change against rank, a row for every time, a colour for every norm."""
-    figure = Figure(figsize=(11.0, 2.9 * len(grid.times)), layout="constrained")
-    panels = figure.subplots(len(grid.times), 3, sharex=True, sharey="col", squeeze=False)
-    for (row, time), (column, measure) in product(enumerate(grid.times), enumerate(DRAWN)):
-        panel = panels[row, column]
-        for index, norm in enumerate(grid.norms):
-            cells = [
-                r for r in rows if (r["measure"], r["norm"], r["time"]) == (measure, norm, time)
-            ]
-            mean, sd, found, spread = (
-                np.array([r[name] for r in cells])
-                for name in ("theory_mean", "theory_sd", "descent_mean", "descent_sd")
-            )
-            colour = f"C{index}"
-            panel.fill_between(grid.ranks, mean - sd, mean + sd, color=colour, alpha=0.2, lw=0)
-            panel.plot(grid.ranks, mean, color=colour, lw=1.2, label=f"‖W1‖ = {norm:g}")
-            error = spread / np.sqrt(grid.runs)
-            panel.errorbar(grid.ranks, found, error, color=colour, fmt="o", ms=2.5, lw=1.0)
-        if row == 0:
-            panel.set_title(TITLES[column])
-        if column == 0:
-            panel.set_ylabel(f"t = {time}")
-        if row == len(grid.times) - 1:
-            panel.set_xlabel("rank of the initial W1")
-    panels[0, 0].legend(frameon=False, title="line, band: T7 mean ± sd\ndots: descent ± s.e.")
-    return figure
 
 
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:

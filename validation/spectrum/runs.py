@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import spectrum
-from validation.steps import halved, steps_per_unit
+from validation.simulation.starts import directions
+from validation.steps import halved_alike
 from validation.study import Arrays, Case
 
 __all__ = ["FULL", "QUICK", "Grid", "cases", "ratio", "run", "singular_values"]
@@ -172,26 +173,19 @@ def run(case: Case) -> Arrays:
     s, n, m = singular_values(case), case["runs"], case["outputs"]
     d, h = case["inputs"], case["hidden"]
     rng = np.random.default_rng([case["seed"], *case["stream"]])
-    left, right = (_directions(rng, n, size, s.size) for size in (h, d))
-    modes = _directions(rng, n, d, m)
-    yx = _directions(rng, n, m, m) @ modes.swapaxes(1, 2) / np.sqrt(m)
-    first, readout = (left * s) @ right.swapaxes(1, 2), np.zeros((n, m, h))
+    left, right = (directions(rng, n, size, s.size) for size in (h, d))
+    modes = directions(rng, n, d, m)
+    yx = directions(rng, n, m, m) @ modes.mT / np.sqrt(m)
+    first, readout = (left * s) @ right.mT, np.zeros((n, m, h))
     components = np.sum(modes[:, :, :1] * right, axis=1) ** 2
     if s.size == d:  # no direction lies outside
         components /= np.sum(components, axis=1, keepdims=True)
-    # sharpness is that of the spectrum and the strength, so the same for every run of a case
-    per_unit = steps_per_unit(first[:1], readout[:1], yx[:1], case["fineness"])
+    values, eta = halved_alike(first, readout, yx, case["times"], case["fineness"])
     kept = case["grid"]["kept"] if case["part"] == "runs" else 0
     return {
-        "values": halved(first, readout, yx, case["times"], per_unit),
+        "values": values,
         "components": components,
         "first": first[:kept],
         "cov_yx": yx[:kept],
-        "eta": np.array(1.0 / per_unit),
+        "eta": eta,
     }
-
-
-def _directions(rng: np.random.Generator, runs: int, size: int, count: int) -> Array:
-    """Orthonormal columns, uniformly distributed, (runs, size, count)."""
-    q, r = np.linalg.qr(rng.standard_normal((runs, size, count)))
-    return q * np.where(np.diagonal(r, axis1=1, axis2=2) < 0, -1.0, 1.0)[:, None]
