@@ -194,7 +194,7 @@ def test_a_sparse_task_too_large_to_be_dense(put):
     assert files.read(path).values.shape == (1000000, 2147483647)
     assert message(path, lambda path: files.read_vector_or_matrix(path, "--task")) == (
         "--task: t.mtx: a dense (1000000, 2147483647) array needs 1.72e+07 GB, more than the "
-        "limit of 2 GB (--limit GB raises it)"
+        "limit of 4 GB (--limit GB raises it)"
     )
 
 

@@ -24,7 +24,7 @@ _READING = (
     click.option("--index", type=bool, metavar="yes|no", help="Column 1 names the rows."),
     click.option("--missing", type=click.Choice(("zero",)), help="Read unknown entries as 0."),
     click.option("--transpose", is_flag=True, help="The file is inputs x hidden, W1[pre, post]."),
-    click.option("--limit", type=float, metavar="GB", help="Memory a start may take.  [2]"),
+    click.option("--limit", type=float, metavar="GB", help="Memory a start may take.  [4]"),
 )
 
 

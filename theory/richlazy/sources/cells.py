@@ -23,7 +23,7 @@ SEPARATORS = {".csv": ",;\t", ".tsv": "\t;,", ".txt": "\t,; ", ".dat": "\t,; "}
 _NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", " ": "spaces"}
 _SAMPLE = 50  # rows that decide on the separator
 _CHUNK = 50_000  # rows at a time
-_CELL = 60  # bytes that a cell of text takes in memory
+_CELL = 80  # bytes that a cell of text takes in memory
 _DECIMAL = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 
@@ -173,7 +173,7 @@ def _parse(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 def _separator(text: str, suffix: str) -> str:
     """The one separator that splits the first rows alike, or the usual one if none does."""
-    samples = {}
+    samples: dict[str, list[list[str]]] = {}
     for separator in SEPARATORS[suffix]:
         if separator == " " and "\t" in samples:
             continue  # tabs are spaces too
@@ -181,35 +181,30 @@ def _separator(text: str, suffix: str) -> str:
             sample = [row for _, row in islice(_parse(text, separator), _SAMPLE) if row]
         except ReadError:
             continue
-        body = sample[1:] or sample
-        width = len(body[0]) if body else 0
-        if (
-            width > 1
-            and all(len(row) == width for row in body)
-            and (
-                len(sample[0]) == width
-                or (len(sample[0]) == width - 1 and not any(map(_looks_numeric, sample[0])))
-            )
-        ):
-            samples[separator] = body
-    if len(samples) > 1:
-        samples = {
-            separator: body
-            for separator, body in samples.items()
-            if all(_looks_numeric(row[-1]) for row in body)
-        } or samples
-    if len(samples) > 1:
-        numeric = {
-            separator: body
-            for separator, body in samples.items()
-            if all(map(_looks_numeric, chain.from_iterable(body)))
-        }
-        samples = numeric or samples
+        widths = [len(row) for row in sample]
+        if len(set(widths[1:] or widths)) == 1 and 0 <= widths[-1] - widths[0] < 2 <= widths[-1]:
+            samples[separator] = sample
+    for better in (_even, _ends_in_numbers, _all_numbers):
+        if len(samples) > 1:
+            samples = {k: sample for k, sample in samples.items() if better(sample)} or samples
     if len(samples) > 1:
         ways = " or ".join(_NAMES[separator] for separator in samples)
         raise ReadError(f"can be split at {ways}; save it with one of them")
     usual = SEPARATORS[suffix][0] if suffix in (".csv", ".tsv") else SEPARATORS[suffix][-1]
     return next(iter(samples), usual)
+
+
+def _even(sample: list[list[str]]) -> bool:
+    """Whether the first row is as wide as the rest: only R writes it one cell shorter."""
+    return len(sample[0]) == len(sample[-1])
+
+
+def _ends_in_numbers(sample: list[list[str]]) -> bool:
+    return all(_looks_numeric(row[-1]) for row in sample[1:] or sample)
+
+
+def _all_numbers(sample: list[list[str]]) -> bool:
+    return all(map(_looks_numeric, chain.from_iterable(sample[1:] or sample)))
 
 
 def _looks_numeric(cell: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.sources.content import EXACT, Options, ReadError, unit_roundoff
+from richlazy.sources.content import EXACT, Options, ReadError, short, unit_roundoff
 from richlazy.sources.numbers import Digits, is_missing, is_whole, number, numbers
 
 __all__ = ["Column", "Table", "check_names", "is_id_name"]
@@ -94,6 +94,8 @@ def check_names(names: list[str], line: Callable[[int], int | None]) -> None:
             why = "an edge must name two neurons; one is missing"
         elif name[:1].isdigit() and _LOST.fullmatch(name):
             why = f"{name!r} is an id that has lost its digits; save ids as integers or text"
+        elif (value := number(name)) is not None and not value.is_integer():
+            why = f"{short(name)} is a number and names no neuron"
         else:
             continue
         raise ReadError(why, line(names.index(name)))

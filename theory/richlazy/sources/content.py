@@ -37,7 +37,7 @@ Form: TypeAlias = Literal["edges", "matrix", "spectrum"]
 
 EXACT = 2.0**-53  # float64's own unit roundoff: nothing is known better
 LARGEST = 2**31 - 1  # rows or columns: what SciPy's 32-bit indices can name
-LIMIT = 2.0  # GB
+LIMIT = 4.0  # GB
 
 
 class ReadError(ValueError):

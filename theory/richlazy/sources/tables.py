@@ -34,7 +34,7 @@ from richlazy.sources import edges
 from richlazy.sources.cells import Rows
 from richlazy.sources.columns import Column, Table, is_id_name
 from richlazy.sources.content import Content, Options, ReadError, afford, short
-from richlazy.sources.numbers import is_whole, number
+from richlazy.sources.numbers import is_missing, is_whole, number
 
 __all__ = ["from_array", "from_rows", "read"]
 
@@ -212,6 +212,9 @@ def _take_index(table: Table, options: Options) -> None:
         if len(columns) < 2:
             raise ReadError("holds an index and no numbers")
         table.labels = tuple(columns[0].names())
+        for row, label in enumerate(table.labels):
+            if is_missing(label):
+                raise ReadError("column 1 names the rows, and one has no name", table.line(row))
         called = f", {short(names[0])}," if names and names[0] else ""
         table.notes.append(f"column 1{called} read as row names")
         table.columns = columns[1:]

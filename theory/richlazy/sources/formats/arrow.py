@@ -14,7 +14,7 @@ from richlazy.sources.formats import require
 
 __all__ = ["read"]
 
-_CELL = 60  # bytes that a cell of text takes in memory
+_CELL = 80  # bytes that a cell of text takes in memory
 
 
 def read(opened: Opened, options: Options) -> Content:

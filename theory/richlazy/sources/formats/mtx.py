@@ -29,7 +29,7 @@ __all__ = ["read"]
 Array = NDArray[np.float64]
 
 _CHUNK = 50_000  # lines at a time
-_CELL = 50  # bytes that a cell of text takes on its way
+_CELL = 80  # bytes that a cell of text takes on its way
 
 # Cells of an entry by layout and field; sign of the mirrored entries.
 _CELLS = {
