@@ -175,7 +175,7 @@ def _separator(text: str, suffix: str) -> str:
     """The one separator that splits the first rows alike, or the usual one if none does."""
     samples: dict[str, list[list[str]]] = {}
     for separator in SEPARATORS[suffix]:
-        if separator == " " and "\t" in samples:
+        if separator == " " and "\t" in samples and _even(samples["\t"]):
             continue  # tabs are spaces too
         try:
             sample = [row for _, row in islice(_parse(text, separator), _SAMPLE) if row]

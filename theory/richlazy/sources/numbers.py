@@ -76,7 +76,7 @@ class Digits:
     table that counts for, relative to the largest entry L, is the finest last digit among the
     entries between L/10 and L: smaller ones may be written more finely, and trailing zeros may
     be gone. If all of those are whole numbers it is the finest anywhere, and integers
-    throughout are exact.
+    throughout are exact, unless they are written with an exponent.
     """
 
     def __init__(self) -> None:
@@ -88,7 +88,12 @@ class Digits:
         big = np.flatnonzero(np.abs(values) >= _BEYOND).tolist()
         self._rounded += sum(_differs(cells[k], float(values[k])) for k in big)
         size = np.abs(values)
-        odd = np.flatnonzero(np.isfinite(size) & (size > 0) & (values != np.floor(values)))
+        # A whole number is exact, but 1.2e+02 has two digits only.
+        telling = values != np.floor(values)
+        text = "".join(cells)
+        if "e" in text or "E" in text:
+            telling |= np.array(["e" in cell or "E" in cell for cell in cells])
+        odd = np.flatnonzero(np.isfinite(size) & (size > 0) & telling)
         if odd.size == 0:
             return
         decades = np.floor(np.log10(size[odd])).astype(int)

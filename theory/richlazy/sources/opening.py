@@ -84,7 +84,7 @@ def _bytes(path: str, suffix: str, limit: float) -> bytes:
     except FileNotFoundError:
         raise ReadError("no such file") from None
     except OSError as error:
-        raise ReadError(f"cannot be read ({error.strerror})") from None
+        raise ReadError(f"cannot be read ({error.strerror or error})") from None
     try:
         about = os.fstat(file)
         if stat.S_ISDIR(about.st_mode):
@@ -111,7 +111,7 @@ def _take(stream: IO[bytes] | gzip.GzipFile, limit: float, what: str) -> bytes:
             size += len(piece)
             afford(size, limit, what)
     except OSError as error:
-        raise ReadError(f"cannot be read ({error.strerror})") from None
+        raise ReadError(f"cannot be read ({error.strerror or error})") from None
     return b"".join(pieces)
 
 

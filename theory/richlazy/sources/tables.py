@@ -182,7 +182,7 @@ def _has_header(rows: Rows, options: Options) -> bool:
 
 
 def _is_edge_list(table: Table, options: Options) -> bool:
-    if options.format is not None:
+    if options.format is not None or options.index:
         return options.format == "edges"
     columns, width = table.columns, len(table.columns)
     if table.names is not None and edges.pair(table.names) is not None:
