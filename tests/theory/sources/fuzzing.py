@@ -116,7 +116,7 @@ def seeds():
 def damaged(data, rng):
     """One to four changes: bytes, pieces, lines, delimiters, the header, the encoding."""
     data = bytearray(data)
-    for _ in range(int(rng.integers(1, 5))):
+    for _ in range(int(rng.choice([1, 1, 2, 3, 4]))):
         kind, size = int(rng.integers(11)), max(len(data), 1)
         at, end = sorted(int(k) for k in rng.integers(size, size=2))
         if kind == 0 and data:
@@ -177,7 +177,8 @@ def silent_change(read, name, data):
     values = dense(read.values)
     if not np.all(np.isfinite(values)) or not np.any(values):
         return "not finite, or zero"
-    if any(float(label) in values for label in IDS):
+    one_row = read.kind == "spectrum"  # a line that is left of an edge list is a row of numbers
+    if not one_row and any(float(label) in values for label in IDS):
         return "an id among the weights"
     kind = name.removesuffix(".gz").rpartition(".")[2]
     if kind in ("csv", "tsv", "txt", "dat", "mtx"):

@@ -155,6 +155,9 @@ def test_names_in_two_columns_and_a_number_are_edges_and_that_is_said(put):
         (",a\n,1\nx,2\n", "line 2: column 1 names the rows, and one has no name"),
         ("KC1,KC2,bodyId\n0.5,1,7001\n0.1,2,7002\n", "column 3, 'bodyId', looks like ids"),
         ("component,eigenvalue\n1,5.5\n2,3.5\n3,1.5\n", "holds squares of singular values"),
+        ("0.5,0.1\n0.2,3\n7001,7001\n", "row 3 of the numbers holds whole ones far above all"),
+        ("0.5,0.1,7001\n0.2,3,7001\n", "column 3 of the numbers holds whole ones far above"),
+        ("a,b\n1,2,3.5\n1,3,4.5\n", "column 1 names the rows, it seems, and some names are the s"),
         ("1,5\n2,3\n3,1\n", "say --format edges or --format matrix"),
     ],
 )

@@ -103,7 +103,10 @@ def check_names(names: list[str], line: Callable[[int], int | None]) -> None:
 
 @dataclass
 class Table:
-    """Columns with their names, if they are known; `line` tells where a row stands in a text."""
+    """Columns with their names, if they are known; `line` tells where a row stands in a text.
+
+    `short` says that the first column has no name because R gives it none.
+    """
 
     columns: list[Column]
     names: list[str] | None
@@ -113,6 +116,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     digits: Digits = field(default_factory=Digits)
     missing: int = 0
+    short: bool = False
 
     def known(self, column: Column, options: Options) -> Array:
         """The finite values of a column; missing ones are zero if the user says so."""

@@ -18,7 +18,9 @@ edge list, with or without names of its columns and rows. In this order:
 4. *Spectrum or matrix.* `--format` decides. Otherwise one row or column is a spectrum.
 
 Whole numbers look like ids (a run of labels does) if all differ and they count up one by one,
-exceed everything else in the table, or are the only ones written without decimals.
+exceed everything else in the table, or are the only ones written without decimals. Wherever they
+stand, a row or column of whole numbers from 1000 on that is a hundred times everything else is
+refused too.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from richlazy.sources.numbers import is_missing, is_whole, number
 
 __all__ = ["from_array", "from_rows", "read"]
 
+_ID, _ABOVE = 1000, 100.0  # what whole numbers must reach to be taken for ids
 _NONE = "column names and no numbers"
 _SQUARES = frozenset(("eigenvalue", "eigenvalues", "variance", "explained_variance", "ev"))
 
@@ -66,6 +69,7 @@ def from_rows(rows: Rows, notes: list[str], options: Options) -> Content:
         lambda row: rows.line(row + header),
         hint=rows.hint,
         notes=notes,
+        short=rows.short,
     )
     return read(table, options)
 
@@ -79,6 +83,8 @@ def read(table: Table, options: Options) -> Content:
     count = len(columns) * len(columns[0])
     afford(8 * count, options.limit, f"a table of {count} numbers")
     values = np.column_stack([table.known(column, options) for column in columns])
+    if options.format is None:
+        _check_outliers(values)
     flat = 1 in values.shape and options.format != "matrix"
     if options.format == "spectrum" and not flat:
         raise ReadError(f"a spectrum must be one row or column; the table is {_by(values.shape)}")
@@ -114,7 +120,27 @@ def from_array(content: Content, options: Options) -> Content:
             raise ReadError(_ask_format("columns 1 and 2 hold whole numbers above all others"))
         if columns[0].whole and _like_ids(columns[0].names(), [*columns[1:], *rest], False):
             raise ReadError("column 1 looks like ids; remove it, or say --format matrix")
+        with np.errstate(over="ignore"):
+            _check_outliers(array.astype(np.float64))
     return content
+
+
+def _check_outliers(values: NDArray[Any]) -> None:
+    """Refuse rows or columns of large whole numbers far above all the rest: ids, it seems."""
+    if min(values.shape) < 2:
+        return
+    large = (values >= _ID) & (values == np.floor(values))
+    for axis, line in ((0, "column"), (1, "row")):
+        ids = large.all(axis=axis)
+        if not ids.any() or ids.all():
+            continue
+        turned = values.T if axis == 0 else values
+        if turned[ids].min() > _ABOVE * np.nanmax(np.abs(turned[~ids])):
+            place = int(np.flatnonzero(ids)[0]) + 1
+            raise ReadError(
+                f"{line} {place} of the numbers holds whole ones far above all others, as ids are; "
+                "remove it, or say --format matrix if they are weights"
+            )
 
 
 def _whole(column: NDArray[Any]) -> NDArray[Any]:
@@ -162,10 +188,10 @@ def _has_header(rows: Rows, options: Options) -> bool:
                 _ask("header", "the numbers look like names of the columns"), rows.line(0)
             )
         return False
+    if rows.quoted and all(map(str.isdecimal, first)):
+        return True
     if any(named) or not all(map(is_whole, first)):
         return False
-    if rows.quoted:
-        return True
     if len(first) == 1:
         column = Column(body[0])
         alone = first[0] == "0" or int(first[0]) >= 1000
@@ -212,6 +238,9 @@ def _take_index(table: Table, options: Options) -> None:
         if len(columns) < 2:
             raise ReadError("holds an index and no numbers")
         table.labels = tuple(columns[0].names())
+        repeated = len(set(table.labels)) < len(table.labels)
+        if repeated and (table.short or columns[0].whole):
+            raise ReadError("column 1 names the rows, it seems, and some names are the same")
         for row, label in enumerate(table.labels):
             if is_missing(label):
                 raise ReadError("column 1 names the rows, and one has no name", table.line(row))
