@@ -182,6 +182,8 @@ def _separator(text: str, suffix: str) -> str:
         except ReadError:
             continue
         widths = [len(row) for row in sample]
+        if widths and widths[0] < widths[-1] and any(map(_looks_numeric, sample[0])):
+            widths[0] = 0  # numbers are no names of columns
         if len(set(widths[1:] or widths)) == 1 and 0 <= widths[-1] - widths[0] < 2 <= widths[-1]:
             samples[separator] = sample
     for better in (_even, _ends_in_numbers, _all_numbers):

@@ -103,6 +103,7 @@ def read(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "circuit.csv"
     ...     _ = path.write_text("pre,post,synapses\nb,a,3\nb,c,1\n")
