@@ -81,13 +81,16 @@ def read(
 
     Parameters
     ----------
-    path : str or path
-    format : "edges", "matrix" or "spectrum", optional
-        What a table is.
-    header, index : bool, optional
-        Whether its first row names the columns, its first column the rows.
-    missing : "zero", optional
-        Read NaN and empty cells as 0; they are refused otherwise.
+    path : str
+        Or anything that `os.fspath` takes.
+    format : str or None
+        What a table is: "edges", "matrix" or "spectrum"; None leaves it to the list of decisions.
+    header : bool or None
+        Whether the first row of a table names the columns.
+    index : bool or None
+        Whether the first column of a table names the rows.
+    missing : str or None
+        "zero" reads NaN and empty cells as 0; they are refused otherwise.
     transpose : bool
         Whether the file holds inputs x hidden (or W1[pre, post]).
     limit : float

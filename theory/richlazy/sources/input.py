@@ -39,8 +39,10 @@ class Input:
         The file's name without its suffix.
     format : str
         What the file was read as: "edges", "matrix" or "spectrum".
-    rows, columns : tuple of str, or None
-        Names of the hidden units and of the inputs, if the file has them.
+    rows : tuple of str, or None
+        Names of the hidden units, if the file has them.
+    columns : tuple of str, or None
+        Names of the inputs, if the file has them.
     stored : float
         The relative rounding unit of the numbers as stored: 2^-11 for float16, 2^-24 for
         float32, 2^-53 for float64 and for integers, which are exact. Of text, half a unit of
