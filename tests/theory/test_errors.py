@@ -165,3 +165,18 @@ def test_masked_entries_are_not_used_as_weights(use):
         errors.times(np.ma.masked_less([0.0, 1.0], 0.5))
     assert rl.spectrum.effective_rank(HIDDEN.filled(0)) == pytest.approx(1.87, abs=0.005)
     np.testing.assert_array_equal(errors.real_array(np.ma.array([1.0, 2.0]), "x"), [1, 2])
+
+
+def test_counts_stay_where_float64_counts():
+    assert errors.integer(2**53, "n") == 2**53
+    for beyond in (2**53 + 1, 10**20, 10**400, 1e308, np.int64(2**62)):
+        with pytest.raises(ValueError, match="n must be at most 9007199254740992"):
+            errors.integer(beyond, "n")
+    with pytest.raises(ValueError, match=r"n must be at most 7; it is 8\.0"):
+        errors.integer(8.0, "n", most=7)
+    assert errors.integer(7, "n", most=7) == 7
+    assert errors.counts([1, 2**53], "n").tolist() == [1.0, 2.0**53]
+    with pytest.raises(
+        ValueError, match=r"n must be at most 2\*\*53; its largest value is 1e\+308"
+    ):
+        errors.counts([1.0, 1e308], "n")

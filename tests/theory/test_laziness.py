@@ -250,7 +250,7 @@ def test_what_is_0_over_0_is_refused():
             rl.kernel_alignment,
             np.eye(2),
             [[1, 2], [3, 4]],
-            r"^final must be a symmetric kernel; pass H @ H.T, not activations$",
+            r"^final must be a symmetric kernel: .*; pass H @ H.T, not activations$",
         ),
         (rl.kernel_alignment, [[1, 2], [3, 4]], np.eye(2), r"^initial must be a symmetric kernel"),
         (rl.kernel_alignment, np.eye(2), np.eye(2) * 1j, r"^final must hold real numbers"),
@@ -266,3 +266,101 @@ def test_what_is_0_over_0_is_refused():
 def test_bad_arrays_are_refused(call, initial, final, message):
     with pytest.raises(ValueError, match=message):
         call(initial, final)
+
+
+# -- extremes, low precision and lists of parameters ----------------------------------------
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-200, 1.0, 1e200, 8e307])
+def test_weight_changes_of_any_finite_size(size):
+    # 3, 4, 5 in units of `size`; the relative change needs no unit
+    before, after = [[0.1 * size, 0.0]], [[0.7 * size, 0.8 * size]]
+    assert rl.weight_change(before, after) == pytest.approx(
+        size, rel=1e-3 if size < 1e-300 else 1e-15
+    )
+    assert rl.relative_weight_change([[size]], [[2.0 * size]]) == 1.0
+    assert rl.relative_weight_change([[size]], [[-size]]) == 2.0
+
+
+def test_changes_that_float64_cannot_hold_are_refused():
+    with pytest.raises(ValueError, match="weight change leaves the range of float64"):
+        rl.weight_change([[1.5e308]], [[-1.5e308]])
+    with pytest.raises(ValueError, match="relative weight change leaves the range of float64"):
+        rl.relative_weight_change([[1e-200]], [[1e200]])
+    assert rl.relative_weight_change([[1e-150]], [[1e150]]) == pytest.approx(1e300, rel=1e-15)
+    with pytest.raises(UndefinedError, match="the initial weights are all zero"):
+        rl.relative_weight_change([[0.0]], [[1e200]])
+
+
+def test_lists_of_parameters_in_any_order():
+    # the root of the summed squares: 3 entries of 2, 6 of 1
+    bias, kernel = np.zeros(3), np.zeros((3, 2))
+    moved = [bias + 2.0, kernel + 1.0]
+    wanted = np.sqrt(3 * 4.0 + 6 * 1.0)
+    assert rl.weight_change([bias, kernel], moved) == pytest.approx(wanted, rel=1e-15)
+    assert rl.weight_change([kernel, bias], moved[::-1]) == pytest.approx(wanted, rel=1e-15)
+    assert rl.weight_change([bias.tolist(), kernel.tolist()], moved) == pytest.approx(wanted)
+    assert rl.relative_weight_change([bias + 1.0, kernel], moved) == pytest.approx(3.0 / np.sqrt(3))
+    short = np.ones(2)
+    assert rl.weight_change([bias, short], [bias, 3.0 * short]) == pytest.approx(np.sqrt(8.0))
+    with pytest.raises(ValueError, match="initial and final must have the same shapes"):
+        rl.weight_change([bias, kernel], moved[::-1])
+    with pytest.raises(ValueError, match="its rows differ"):
+        rl.weight_change([[1.0, 2.0], [3.0]], [[1.0, 2.0], [3.0]])
+    with pytest.raises(ValueError, match="rows differ"):
+        rl.weight_change([[[1.0], [2.0, 3.0]], [[1.0]]], [[[1.0], [2.0, 3.0]], [[1.0]]])
+    # rows of one array, as lists or arrays, are that array
+    assert rl.weight_change([bias, bias], np.full((2, 3), 1.0)) == pytest.approx(np.sqrt(6.0))
+
+
+def test_a_representation_of_any_size_is_aligned_with_itself():
+    h = [[1e200, 1.0], [1.0, 1e200]]
+    assert rl.representation_alignment(h, h) == pytest.approx(1.0, rel=1e-15)
+    tiny = [[1e-200, 0.0], [0.0, 1e-200]]
+    assert rl.representation_alignment(h, tiny) == pytest.approx(1.0, rel=1e-15)
+
+
+def test_kernels_with_zeros_and_the_asymmetry_of_rounding():
+    kernel = np.array([[1.0, 0.0, 0.5], [1e-17, 2.0, 0.0], [0.5 + 1e-16, 0.0, 0.0]])
+    assert rl.kernel_alignment(kernel, kernel) == pytest.approx(1.0, rel=1e-15)
+    assert rl.kernel_alignment(8e307 * kernel, kernel) == pytest.approx(1.0, rel=1e-15)
+    identity = np.diag([1.0, 1.0, 0.0])
+    wanted = 3.0 / (np.sqrt(2.0) * np.sqrt(1.0 + 4.0 + 2 * 0.25))
+    assert rl.kernel_alignment(kernel, identity) == pytest.approx(wanted, rel=1e-14)
+
+
+@pytest.mark.parametrize("off", [1e-4, 5e-3])
+def test_a_kernel_of_low_precision_counts_by_its_symmetric_part(off):
+    rng = np.random.default_rng(0)
+    h = rng.standard_normal((6, 4))
+    exact = h @ h.T / np.abs(h @ h.T).max()
+    skew = np.triu(np.full((6, 6), 0.5 * off), 1)
+    rough = exact + skew - skew.T
+    other = np.eye(6)
+    with pytest.warns(UserWarning, match=r"initial differs from its transpose by .* its symmetric"):
+        found = rl.kernel_alignment(rough, other)
+    assert found == pytest.approx(cosine(exact, other), rel=1e-14)
+    with pytest.warns(UserWarning, match="final differs"):
+        assert rl.kernel_alignment(other, rough) == pytest.approx(found, rel=1e-14)
+    single = (exact + 2e-7 / off * (skew - skew.T)).astype(np.float32)  # no word for float32
+    assert rl.kernel_alignment(single, other) == pytest.approx(found, rel=1e-5)
+
+
+def test_activations_are_not_a_kernel():
+    h = np.random.default_rng(0).standard_normal((5, 5))
+    with pytest.raises(ValueError, match=r"differs from its transpose by .* not activations"):
+        rl.kernel_alignment(h, h)
+    barely = np.eye(3)
+    barely[0, 1] = 0.011
+    with pytest.raises(ValueError, match="final must be a symmetric kernel"):
+        rl.kernel_alignment(np.eye(3), barely)
+
+
+def test_signs_before_and_after_the_nonlinearity():
+    rng = np.random.default_rng(1)
+    h0, ht = rng.standard_normal((20, 7)), rng.standard_normal((20, 7))
+    kept = float(np.mean(np.sign(h0) == np.sign(ht)))
+    assert rl.sign_similarity(h0, ht) == kept
+    assert rl.sign_similarity(np.tanh(h0), np.tanh(ht)) == kept
+    assert rl.sign_similarity(np.maximum(h0, 0), np.maximum(ht, 0)) == kept
+    assert rl.sign_similarity(1 / (1 + np.exp(-h0)), 1 / (1 + np.exp(-ht))) == 1.0

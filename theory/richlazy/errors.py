@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "LARGEST_COUNT",
     "AssumptionError",
     "ConvergenceError",
     "FileError",
     "KindError",
     "Rng",
     "UndefinedError",
+    "counts",
     "generator",
     "instance",
     "integer",
@@ -35,6 +37,9 @@ Array = NDArray[np.float64]
 #: A seed, or a generator that goes on from where it is.
 Rng: TypeAlias = int | np.random.Generator
 _Kind = TypeVar("_Kind")
+
+#: Beyond it float64 no longer holds every whole number.
+LARGEST_COUNT = 2**53
 
 
 class AssumptionError(ValueError):
@@ -123,14 +128,26 @@ def unit_interval(value: ArrayLike, name: str, *, ndim: int | None = None) -> Ar
     return array
 
 
-def integer(value: Any, name: str, *, least: int = 1) -> int:
-    """Return `value` as an int of at least `least`; 3.0 is welcome, 3.5 and True are not."""
+def counts(value: ArrayLike, name: str) -> Array:
+    """Return sizes as a finite float64 array of at most `LARGEST_COUNT`."""
+    array = real_array(value, name)
+    if np.any(array > LARGEST_COUNT):
+        raise ValueError(f"{name} must be at most 2**53; its largest value is {array.max():g}")
+    return array
+
+
+def integer(value: Any, name: str, *, least: int = 1, most: int = LARGEST_COUNT) -> int:
+    """Return `value` as an int from `least` to `most`; 3.0 is welcome, 3.5 and True are not."""
+    if isinstance(value, int) and value > most:  # NumPy may not hold it
+        raise ValueError(f"{name} must be at most {most}; it is about 1e{len(str(value)) - 1}")
     number = np.asarray(None if isinstance(value, (list, tuple)) else value)
     whole = number.ndim == 0 and number.dtype.kind in "iuf" and np.isfinite(number)
     if not whole or number != np.floor(number):
         raise ValueError(f"{name} must be an integer; it is {value!r}")
     if number < least:
         raise ValueError(f"{name} must be at least {least}; it is {value!r}")
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}; it is {value!r}")
     return int(number)
 
 

@@ -15,6 +15,8 @@ A measure that is 0/0 is None in a record and an UndefinedError from a direct ca
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -42,6 +44,12 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+
+_SINGLE_PRECISION = 1e-6  # of the largest entry: how far a kernel in float32 is from symmetric
+_LOW_PRECISION = 1e-2  # the same in TF32 and bfloat16
+
+
+Weights = ArrayLike | Sequence[ArrayLike]
 
 
 class Measures(NamedTuple):
@@ -160,42 +168,99 @@ def defined(values: Array, what: str) -> Array:
     return values
 
 
-Weights = ArrayLike | Sequence[ArrayLike]
-
-
 def _layers(weights: Any, name: str) -> list[Array]:
-    if isinstance(weights, (list, tuple)) and weights and np.ndim(weights[0]) == 2:
+    if _is_list_of_layers(weights):
         return [real_array(layer, f"{name}[{i}]") for i, layer in enumerate(weights)]
     return [real_array(weights, name)]
+
+
+def _is_list_of_layers(weights: Any) -> bool:
+    """Whether a list holds arrays of their own, kernels or biases first, and not rows of one."""
+    if not isinstance(weights, (list, tuple)):
+        return False
+    try:
+        shapes = [np.shape(layer) for layer in weights]
+    except ValueError:  # rows that differ
+        return False
+    arrays = any(hasattr(layer, "shape") for layer in weights)
+    return any(len(shape) > 1 for shape in shapes) or (arrays and len(set(shapes)) > 1)
+
+
+def _size(layers: Sequence[Array], unit: float) -> float:
+    """Frobenius norm of all layers together, in units of `unit`, which is 1 if it is 0."""
+    return float(np.sqrt(sum(np.sum((w / (unit or 1.0)) ** 2) for w in layers)))
+
+
+def _largest(layers: Sequence[Array]) -> float:
+    """The power of two at or below the largest entry, which divides without rounding; 0 of 0."""
+    largest = max(float(np.abs(w).max()) for w in layers)
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest > 0 else 0.0
+
+
+def _change(initial: Weights, final: Weights) -> tuple[float, float]:
+    """||W_t - W_0||_F as two factors, the second at most a few digits: squares may overflow."""
+    before, after = _layers(initial, "initial"), _layers(final, "final")
+    shapes0, shapes1 = [w.shape for w in before], [w.shape for w in after]
+    if shapes0 != shapes1:
+        raise ValueError(f"initial and final must have the same shapes: {shapes0} and {shapes1}")
+    unit = max(_largest(before), _largest(after)) or 1.0
+    moved = [b / unit - a / unit for a, b in zip(before, after, strict=True)]
+    scale = _largest(moved)
+    return unit, scale * _size(moved, scale)
+
+
+def _in_range(value: float, what: str) -> float:
+    if np.isinf(value):
+        raise ValueError(f"{what} leaves the range of float64; rescale the weights")
+    return value
 
 
 def weight_change(initial: Weights, final: Weights) -> float:
     """||W_t - W_0||_F over one weight array or over a list of layers together.
 
+    Parameters
+    ----------
+    initial, final
+        One array, or a list of arrays of any shapes: kernels and biases in any order.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the change leaves the range of float64.
+
     Examples
     --------
     >>> weight_change([[0.0, 0.0]], [[3.0, 4.0]])
     5.0
+    >>> bias, kernel = np.zeros(3), np.zeros((3, 2))
+    >>> weight_change([bias, kernel], [bias + 1.0, kernel + 1.0])
+    3.0
     """
-    before, after = _layers(initial, "initial"), _layers(final, "final")
-    shapes0, shapes1 = [w.shape for w in before], [w.shape for w in after]
-    if shapes0 != shapes1:
-        raise ValueError(f"initial and final must have the same shapes: {shapes0} and {shapes1}")
-    return float(np.sqrt(sum(np.sum((b - a) ** 2) for a, b in zip(before, after, strict=True))))
+    unit, moved = _change(initial, final)
+    return _in_range(unit * moved, "weight change")
 
 
 def relative_weight_change(initial: Weights, final: Weights) -> float:
-    """||W_t - W_0||_F / ||W_0||_F.
+    """||W_t - W_0||_F / ||W_0||_F, of arrays as in `weight_change`.
 
     Raises
     ------
     UndefinedError
         If the initial weights are all zero.
+
+    Examples
+    --------
+    >>> relative_weight_change([[1e200]], [[2e200]])
+    1.0
     """
-    size = float(np.sqrt(sum(np.sum(w**2) for w in _layers(initial, "initial"))))
-    if size == 0:
+    unit, moved = _change(initial, final)
+    before = _layers(initial, "initial")
+    largest = _largest(before)
+    if largest == 0:
         raise UndefinedError("relative weight change is 0/0: the initial weights are all zero")
-    return weight_change(initial, final) / size
+    with np.errstate(over="ignore"):  # told below
+        ratio = np.float64(moved / _size(before, largest)) * np.float64(unit / largest)
+    return _in_range(float(ratio), "relative weight change")
 
 
 def representation_alignment(initial: ArrayLike, final: ArrayLike) -> float:
@@ -234,8 +299,13 @@ def representation_alignment(initial: ArrayLike, final: ArrayLike) -> float:
 def kernel_alignment(initial: ArrayLike, final: ArrayLike) -> float:
     """KA = tr(K_0 K_t) / (||K_0||_F ||K_t||_F) of two kernels, (n, n) symmetric.
 
+    A kernel computed at low precision (TF32, bfloat16) is symmetric to a few digits only: what is
+    off by up to 1 % of its largest entry is made symmetric, (K + K')/2, with a UserWarning.
+
     Raises
     ------
+    ValueError
+        If a kernel is not symmetric, as activations are not.
     UndefinedError
         If either is all zero.
 
@@ -249,15 +319,26 @@ def kernel_alignment(initial: ArrayLike, final: ArrayLike) -> float:
         raise ValueError(
             f"initial and final must be square and of one size; they are {k0.shape} and {kt.shape}"
         )
-    for name, kernel in (("initial", k0), ("final", kt)):
-        if np.abs(kernel - kernel.T).max() > 1e-6 * np.abs(kernel).max():
-            raise ValueError(f"{name} must be a symmetric kernel; pass H @ H.T, not activations")
-    k0, kt = _unit(k0), _unit(kt)
+    k0, kt = _symmetric(_unit(k0), "initial"), _symmetric(_unit(kt), "final")
     return _defined(np.sum(k0 * kt), np.sum(k0 * k0), np.sum(kt * kt), "kernel")
 
 
 def sign_similarity(initial: ArrayLike, final: ArrayLike) -> float:
-    """Share of hidden units x samples whose activation keeps its sign (nonlinear networks)."""
+    """Share of hidden units x samples whose activation keeps its sign (nonlinear networks).
+
+    Parameters
+    ----------
+    initial, final
+        Activations of the same samples before the nonlinearity (preactivations), (samples,
+        hidden), before and after training. Values after it serve as well only where it keeps the
+        sign, as tanh does. After ReLU 0 counts as a sign of its own, which is the same but for
+        preactivations of exactly 0; after a sigmoid or softplus all signs are + and the share is 1.
+
+    Examples
+    --------
+    >>> sign_similarity([[1.0, -2.0], [3.0, 0.5]], [[2.0, 1.0], [1.0, 0.1]])
+    0.75
+    """
     h0, ht = real_array(initial, "initial", ndim=2), real_array(final, "final", ndim=2)
     if h0.shape != ht.shape:
         raise ValueError(f"initial and final must have one shape: {h0.shape} and {ht.shape}")
@@ -268,6 +349,24 @@ def _unit(array: Array) -> Array:
     """The array over its largest entry, so that products of its entries stay in range."""
     size = np.abs(array).max()
     return array / size if size > 0 else array
+
+
+def _symmetric(kernel: Array, name: str) -> Array:
+    """The symmetric part of a kernel whose largest entry is 1."""
+    off = float(np.abs(kernel - kernel.T).max())
+    if off > _LOW_PRECISION:
+        raise ValueError(
+            f"{name} must be a symmetric kernel: it differs from its transpose by {off:.1e} of its "
+            "largest entry; pass H @ H.T, not activations"
+        )
+    if off > _SINGLE_PRECISION:
+        warnings.warn(
+            f"{name} differs from its transpose by {off:.1e} of its largest entry, as kernels "
+            "computed at low precision do: its symmetric part is used",
+            UserWarning,
+            stacklevel=3,
+        )
+    return 0.5 * (kernel + kernel.T)
 
 
 def _defined(inner: float, square0: float, square_t: float, what: str) -> float:

@@ -373,3 +373,9 @@ def test_a_start_too_stiff_to_settle_is_refused_at_once():
     with pytest.raises(AssumptionError, match="lazy limit"):
         expect(s, inputs=5, tasks=2)
     assert expect(s, inputs=5, tasks=2, t=1.0).kernel_alignment.mean > 0.999
+
+
+@pytest.mark.parametrize("tasks", [10**12, 10**20, 1e308, 10**6 + 1])
+def test_more_tasks_than_anyone_needs_are_refused(tasks):
+    with pytest.raises(ValueError, match="tasks must be at most 1000000"):
+        expect(spectrum.flat(3), 20, tasks=tasks, method="sample")

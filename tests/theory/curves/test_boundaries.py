@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -187,3 +188,28 @@ def test_a_curve_of_nothing_known_is_refused():
     other = type(curve)("rank", curve.x, {"something": curve.x}, {})
     with pytest.raises(ValueError, match="kernel_slope"):
         figures.draw_curve(other)
+
+
+def test_curves_of_more_inputs_than_integers_square():
+    curve = boundary_curves.peak(10**10, norms=[3.0])
+    turns = boundaries.turning_ranks(10**10, norm=3.0)
+    assert curve.columns["representation_peak"][0] == turns.representation_alignment[0]
+    assert np.all(np.isfinite(boundary_curves.slopes(10**12).columns["kernel_slope"]))
+    for make in (boundary_curves.peak, boundary_curves.slopes, boundary_curves.boundary):
+        with pytest.raises(ValueError, match="inputs must be at most 9007199254740992"):
+            make(10**16)
+
+
+@pytest.mark.parametrize("inputs", ["10000000000", "1" + "0" * 30])
+def test_the_command_takes_or_refuses_any_number_of_inputs(inputs, tmp_path):
+    out = tmp_path / "peak.csv"
+    found = CliRunner().invoke(
+        main, ["curve", "peak", "--inputs", inputs, "--out", str(out)], prog_name="richlazy"
+    )
+    if len(inputs) < 16:
+        assert found.exit_code == 0, found.output
+        assert out.exists()
+    else:
+        assert found.exit_code == 2
+        assert "inputs must be at most" in found.output
+        assert "Traceback" not in found.output

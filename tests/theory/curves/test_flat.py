@@ -365,3 +365,25 @@ def test_the_title_says_what_was_held_fixed():
         "flat start, inputs 20, norm 0.7, strength 1.3, alignment 0.4, t 2 (T6)"
     )
     assert "alignment random tasks, t inf (T7)" in curves.rank(3).title
+
+
+@pytest.mark.parametrize("most", [np.nan, np.inf, 0, 2.5, None, True, 1e308, 10**400])
+def test_default_ranks_are_of_a_whole_number(most):
+    with pytest.raises(ValueError, match="most must be"):
+        curves.default_ranks(most)
+
+
+def test_default_ranks():
+    assert curves.default_ranks(3).tolist() == [1.0, 2.0, 3.0]
+    assert curves.default_ranks(1000).size == 1000
+    many = curves.default_ranks(10**12)
+    assert (many[0], many[-1]) == (1.0, 1e12)
+    assert np.all(np.diff(many) > 0)
+
+
+def test_the_norm_along_strength_is_1():
+    # E KA of T7 at rank 5, norm and strength 1: 0.2584
+    found = curves.strength(5, 100, strengths=[1.0]).columns["kernel_alignment"]
+    wanted = low_rank.expected(5, 100, norm=1.0, strength=1.0).mean.kernel_alignment
+    np.testing.assert_allclose(found, wanted, rtol=1e-14)
+    assert found[0] == pytest.approx(0.2584, abs=5e-5)

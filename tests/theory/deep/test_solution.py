@@ -11,6 +11,7 @@ from scipy.linalg import expm
 
 from richlazy import deep
 from richlazy.deep import flow as deep_flow
+from richlazy.deep import integrate as deep_integrate
 from richlazy.errors import AssumptionError, UndefinedError
 from richlazy.start.network import Network
 from richlazy.start.task import Task
@@ -23,6 +24,9 @@ from tests.theory.deep.cases import (
     gap,
     reference,
     velocity,
+)
+from tests.theory.deep.cases import (
+    layers as as_layers,
 )
 
 
@@ -242,7 +246,7 @@ def test_curvature_is_that_of_the_loss():
         )
         return [-x for x in at.pulled(at.error)]
 
-    point = deep_flow._Point(small, [np.zeros((1, *w.shape)) for w in small.weights])
+    point = deep_flow.Point(small, [np.zeros((1, *w.shape)) for w in small.weights])
     found = point._curvature([v[None] for v in moves], point.at.error)
     for curved, up, down in zip(found, gradient(1e-4), gradient(-1e-4), strict=True):
         np.testing.assert_allclose(curved[0], (up - down) / 2e-4, atol=1e-6)
@@ -254,7 +258,7 @@ def test_explicit_and_implicit_steps_agree(white, monkeypatch):
     times = np.array([0.0, 1e-6, 0.5, 8.0])
     found = []
     for most in (0.0, np.inf):
-        monkeypatch.setattr(deep_flow, "_NOT_STIFF", most)
+        monkeypatch.setattr(deep_integrate, "_NOT_STIFF", most)
         found.append(deep.solve(weights, task).measures(times))
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-14)
@@ -263,7 +267,7 @@ def test_explicit_and_implicit_steps_agree(white, monkeypatch):
 def test_too_large_a_kernel_is_for_finite_times(monkeypatch):
     weights, task = case([5, 4, 3, 2], 1.0, 10)
     wanted = deep.solve(weights, task).measures([50.0, np.inf])
-    monkeypatch.setattr(deep_flow, "KERNEL", 9)
+    monkeypatch.setattr(deep_integrate, "KERNEL", 9)
     solution = deep.solve(weights, task)
     assert solution.weight_change(50.0) == pytest.approx(wanted.weight_change[0], rel=1e-8)
     with pytest.raises(AssumptionError, match="the tangent kernel has 10 rows, over 9"):
@@ -335,3 +339,24 @@ def test_a_network_object_and_its_layers_agree(random_case, largest_error):
     found = deep.solve([start.first, start.readout], task).measures([0.5, np.inf])
     wanted = solve(Network(start.first, start.readout), task).measures([0.5, np.inf])
     assert largest_error(found, wanted) < 1e-8
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_tiny_weights_leave_zero_as_the_gradient_says(layers):
+    # far from every saddle's rest: weights of 1e-8 against SciPy at a tolerance far below them
+    rng = np.random.default_rng(layers)
+    sizes = [3, *[3] * (layers - 1), 2]
+    weights = [1e-8 * rng.standard_normal((b, a)) for a, b in pairwise(sizes)]
+    task = Task(rng.standard_normal((2, 3)))
+    t = 6.0 if layers == 2 else 1e7
+
+    def right(_, y):
+        return np.concatenate([x.ravel() for x in velocity(as_layers(y, weights), task)])
+
+    start = np.concatenate([w.ravel() for w in weights])
+    end = solve_ivp(right, (0.0, t), start, "DOP853", rtol=1e-12, atol=1e-24).y[:, -1]
+    wanted = as_layers(end, weights)
+    moved = np.linalg.norm(end - start)
+    assert moved > 1e-9
+    off = [a - b for a, b in zip(deep.solve(weights, task).weights(t), wanted, strict=True)]
+    assert np.linalg.norm(np.concatenate([x.ravel() for x in off])) < 1e-8 * moved

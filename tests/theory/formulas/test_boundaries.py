@@ -191,3 +191,18 @@ def test_bad_cases_are_refused(call):
         call(5, norm=1e120)
     with pytest.raises(ValueError, match=r"^inputs must be at least 1; it is 0$"):
         boundaries.kernel_window(0)
+
+
+@pytest.mark.parametrize("d", [10**10, 10**12, 2**53])
+def test_inputs_beyond_integer_powers(d):
+    # d^2 leaves int64; the window has reached its limits, and slopes turn at the turning ranks
+    window = boundaries.kernel_window(d)
+    assert window.lowest == pytest.approx(3.0469, abs=2e-5)
+    assert window.highest == pytest.approx(2.0 * (0.3 * d) ** 1.25, rel=1e-4)
+    turns = boundaries.turning_ranks(d, norm=3.0)
+    assert boundaries.peak_rank(d, norm=3.0) == turns.representation_alignment[0]
+    for name, signs in (("representation_alignment", [1, -1]), ("kernel_alignment", [1, -1, 1])):
+        points = getattr(turns, name)
+        beside = [points[0] * 0.99, *(np.array(points) * 1.01)]
+        slopes = getattr(boundaries.slope(beside, d, norm=3.0), name)
+        assert np.sign(slopes).tolist() == signs

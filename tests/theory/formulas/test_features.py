@@ -108,3 +108,16 @@ REFUSED = [
 def test_what_is_refused(message, function, arguments):
     with pytest.raises(ValueError, match=re.escape(message)):
         function(*arguments)
+
+
+def test_singular_values_that_drop_just_there():
+    # 3, 2, 2: rank 1 ends where they drop, rank 2 cuts through equal ones, rank 3 takes all
+    f, w = np.diag([3.0, 2.0, 2.0]), np.ones(3)
+    assert features.alignment(f, w, 1)[0] == pytest.approx(9.0 / 17.0, rel=1e-14)
+    with pytest.raises(ValueError, match="rank 2 cuts through equal singular values 2 of"):
+        features.alignment(f, w, 2)
+    assert features.alignment(f, w, 3)[0] == pytest.approx(1.0, rel=1e-14)
+    f = np.diag([3.0, 3.0, 2.0])
+    with pytest.raises(ValueError, match="rank 1 cuts through equal singular values 3 of"):
+        features.alignment(f, w, 1)
+    assert features.alignment(f, w, 2)[0] == pytest.approx(18.0 / 22.0, rel=1e-14)

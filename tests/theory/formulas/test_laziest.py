@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from richlazy import laziest, several_outputs
+from richlazy import laziest, low_rank, several_outputs
 
 STRENGTHS = st.lists(st.sampled_from([0.0, 0.01, 0.05, 0.2, 0.5, 0.8, 1.0, 1.7]), min_size=1,
                      max_size=6).filter(any)  # fmt: skip
@@ -119,3 +119,23 @@ def test_bad_values_are_refused():
         laziest.window(2, strengths=[[1.0]])
     with pytest.raises(ValueError, match="norm must be > 0"):
         laziest.rank(2, norm=0.0)
+
+
+def test_strengths_are_1_unless_given():
+    assert laziest.rank(20) == laziest.rank(20, strengths=1.0)
+    # one output: the full rank, whose E KA is that of T7
+    full = low_rank.expected(20, 20).mean.kernel_alignment
+    assert laziest.rank(20).kernel_alignment == pytest.approx(float(full), rel=1e-13)
+
+
+def test_a_window_narrower_than_the_first_grid():
+    strengths = [1.0, 0.20613]
+    found = laziest.window(150, strengths=strengths)
+    assert (found.lowest_norm, found.highest_norm) == pytest.approx((9.46, 9.52), abs=6e-3)
+    # brute force over every rank: a lower one wins inside and nowhere beside
+    norms = np.array([0.998, 1.002, 0.998, 1.002]) * np.repeat(found, 2)
+    ranks = np.arange(2, 151)
+    mean = several_outputs.expected(
+        ranks[:, None], 150, strengths=np.array(strengths), norm=norms
+    ).mean.kernel_alignment
+    assert (ranks[np.argmax(mean, axis=0)] < 150).tolist() == [False, True, True, False]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import richlazy as rl
-from richlazy import limits, low_rank, spectrum
+from richlazy import boundaries, limits, low_rank, several_outputs, spectrum
 
 
 def kernel(representation, readout):
@@ -392,3 +392,29 @@ def test_a_task_that_does_not_fit_is_refused(s, shares, d, message):
 def test_the_strength_of_a_correction_is_one_positive_number():
     with pytest.raises(ValueError, match=r"^strength must be > 0"):
         limits.rich_correction([1.0], [0.2], 2, strength=0.0)
+
+
+def test_an_output_with_nothing_to_learn():
+    # m = 2 outputs, one mode: sqrt(2) (1 + 2/10) / sqrt(2 ((2 + 10) 1 + 2))
+    wanted = np.sqrt(2.0) * 1.2 / np.sqrt(2.0 * 14.0)
+    assert limits.rich_limit_mean(2.0, 10, [1.0, 0.0]) == pytest.approx(wanted, rel=1e-14)
+    assert wanted == pytest.approx(0.3207, abs=5e-5)
+
+
+def test_the_norm_of_the_law_is_1():
+    one = limits.law(4.5, 30, norm=1.0).mean
+    assert limits.law(4.5, 30).mean.kernel_alignment == one.kernel_alignment
+    assert limits.law(4.5, 30, norm=1.1).mean.kernel_alignment != one.kernel_alignment
+
+
+@pytest.mark.parametrize("inputs", [1e16, 1e308])
+def test_inputs_beyond_counting_are_refused(inputs):
+    for ask in (
+        lambda: limits.rich_limit_mean(2.0, inputs),
+        lambda: limits.law(2.0, inputs),
+        lambda: low_rank.expected(5, inputs),
+        lambda: several_outputs.expected(3, inputs, strengths=[1.0, 0.5]),
+        lambda: boundaries.alignment(5, inputs),
+    ):
+        with pytest.raises(ValueError, match=r"inputs must be at most 2\*\*53"):
+            ask()

@@ -293,3 +293,13 @@ def test_errors_name_the_argument(arguments, message):
 def test_what_float64_cannot_hold_is_refused(arguments):
     with pytest.raises(AssumptionError, match=r"must be at most 1e\+50"):
         state(*arguments)
+
+
+def test_products_are_split_without_rounding():
+    from fractions import Fraction
+
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(200), rng.standard_normal(200)
+    product, rest = modes._product(x, y)
+    for a, b, p, r in zip(x, y, product, rest, strict=True):
+        assert Fraction(float(p)) + Fraction(float(r)) == Fraction(float(a)) * Fraction(float(b))

@@ -253,3 +253,21 @@ def test_ties_and_columns_that_cannot_be_orthogonal_are_refused():
     alignments(3, 9, **tied)
     with pytest.raises(ValueError, match="of which at most rank are not zero; 3 are"):
         measures(2, 9, alignment=[0.3] * 3, strengths=[1.0, 0.6, 0.5])
+
+
+def test_strengths_of_several_cases_are_those_of_each():
+    together = expected(3, 10, strengths=[[1, 0], [2, 0]])
+    for k, one in enumerate(([1, 0], [2, 0])):
+        single = expected(3, 10, strengths=one)
+        for all_of, found in zip(together, single, strict=True):
+            for many, value in zip(all_of, found, strict=True):
+                np.testing.assert_allclose(many[k], value, rtol=1e-14)
+    with pytest.raises(ValueError, match="strengths must have a non-zero entry"):
+        expected(3, 10, strengths=[[1, 1], [0, 0]])
+
+
+def test_the_norm_is_1_unless_given():
+    given = {"alignment": [0.3, 0.4], "strengths": [1.0, 0.5]}
+    one = measures(6, 20, norm=1.0, **given)
+    assert measures(6, 20, **given) == one
+    assert measures(6, 20, norm=1.1, **given).kernel_alignment != one.kernel_alignment

@@ -110,3 +110,10 @@ def test_length_of_a_turned_scaled_and_cut_path(seed, first, then, size):
     assert sum(cut) == pytest.approx(whole, rel=1e-8)
     turned = path.length(lambda t: size * rings(t) @ turn, first + then, 0.3)
     assert turned == pytest.approx(size * whole, rel=1e-8)
+
+
+def test_a_path_still_moving_at_the_last_finite_time():
+    # straight, and of length 1, nearly all of it beyond the last time that is looked at
+    with np.errstate(divide="ignore"):
+        found = path.length(lambda t: 1.0 / (1.0 + 1e30 / t[:, None]), np.inf, 1.0)
+    assert found == pytest.approx(1.0, rel=1e-12)

@@ -322,3 +322,12 @@ def test_positive_finite_and_restartable(seed, shape, level, exponent, strengths
         basis_in, basis_out = balanced.bases
         later = Balanced((basis_in @ first[0]).T, basis_out @ readout[0], cov)
         np.testing.assert_allclose(second_moment(later, t - cut), whole, atol=1e-7 * max(size, 1.0))
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-160, 1e160, 1e200])
+def test_weights_whose_squares_leave_float64_are_refused(size):
+    with pytest.raises(AssumptionError, match=r"the largest weight must lie in .* rescale"):
+        imbalance(size * np.eye(2), size * np.eye(2))
+    level, gap = imbalance(np.eye(2) * 1e-140, 2e-140 * np.eye(2))
+    assert level == pytest.approx(3e-280, rel=1e-15)
+    assert gap == 0.0

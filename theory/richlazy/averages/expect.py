@@ -25,6 +25,7 @@ def expect(
     outputs: int = 1,
     strength: float = 1.0,
     alignment: float | None = None,
+    norm: float | None = None,
     t: float = np.inf,
     method: Average | None = None,
     tasks: int | None = None,
@@ -46,6 +47,9 @@ def expect(
     alignment
         c: only tasks whose squared share inside the row space of W1 is c, their direction in
         it uniform (one output). None: tasks uniform on the sphere.
+    norm
+        Frobenius norm that the start is brought to first. None leaves it as it is; the command
+        line reads files, mostly counts without a unit, at norm 1 unless `--norm` says otherwise.
     t
         Time, learning rate x steps; infinity allowed.
     method
@@ -76,7 +80,7 @@ def expect(
         raise ValueError(
             f"method must be 'closed form', 'law', 'typical' or 'sample'; it is {method!r}"
         )
-    case = asked(start, inputs, outputs, strength, alignment, t, method, tasks, rng)
+    case = asked(start, inputs, outputs, strength, alignment, norm, t, method, tasks, rng)
     for attempt in _PREFERRED if method is None else (_ROUTES[method],):
         answer = attempt(case)
         if isinstance(answer, Expected):

@@ -21,6 +21,7 @@ __all__ = ["Average", "Question", "asked"]
 Average: TypeAlias = Literal["closed form", "law", "typical", "sample"]
 
 _TASKS, _FEWER, _COSTLY = 200, 20, 100
+_MOST = 10**6  # the mean is then known to a thousandth of the spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,7 @@ def asked(
     outputs: int,
     strength: float,
     alignment: float | None,
+    norm: float | None,
     t: float,
     method: Average | None,
     tasks: int | None,
@@ -78,9 +80,9 @@ def asked(
     """
     g, m = float(positive(strength, "strength", ndim=0)), integer(outputs, "outputs")
     time = float(times(t, ndim=0))
-    count = None if tasks is None else integer(tasks, "tasks", least=2)
+    count = None if tasks is None else integer(tasks, "tasks", least=2, most=_MOST)
     rng = generator(0 if rng is None else rng)
-    found, matrix = _understood(start, inputs)
+    found, matrix = _understood(start, inputs, norm)
     if found is None:
         if m > 1 or alignment is not None or method not in (None, "law", "sample"):
             raise AssumptionError(
@@ -103,7 +105,7 @@ def asked(
 
 
 def _understood(
-    start: MatrixLike, inputs: int | None
+    start: MatrixLike, inputs: int | None, norm: float | None
 ) -> tuple[GroupedSpectrum | None, MatrixLike | None]:
     """The spectrum with multiplicities, or None where a matrix is too large for it."""
     if isinstance(start, Network):
@@ -122,8 +124,11 @@ def _understood(
             raise ValueError(
                 f"inputs must be at least the rank {np.count_nonzero(s)} of the spectrum; it is {d}"
             )
-        return grouped(s[s > 0], d), None
+        s = s[s > 0]
+        return grouped(s if norm is None else spectrum.rescaled(s, norm), d), None
     matrix = matrices.as_matrix(start, "start")
+    if norm is not None:
+        matrix = matrices.rescaled(matrix, norm)
     if inputs is not None and integer(inputs, "inputs") != matrix.shape[1]:
         raise ValueError(f"inputs is {inputs}, but the matrix has {matrix.shape[1]} columns")
     large = min(matrix.shape) > matrices.DENSE_LIMIT

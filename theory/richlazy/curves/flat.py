@@ -48,6 +48,7 @@ _POINTS = 81
 
 def default_ranks(most: int) -> Array:
     """1 ... most; above 1000, 81 of them evenly spaced in the logarithm."""
+    most = integer(most, "most")
     if most <= 1000:
         return np.arange(1.0, most + 1)
     return np.unique(np.rint(np.geomspace(1, most, _POINTS)))

@@ -6,27 +6,25 @@ then every layer moves by dW_l/dt = B_l' E A_l', E = target - B_l W_l A_l.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.errors import AssumptionError, ConvergenceError
-from richlazy.integration.march import CLOSE, STEPS, march
+from richlazy.integration.march import CLOSE, STEPS, total_norm
 
-__all__ = ["KERNEL", "Products", "Small", "integrate"]
+__all__ = ["Point", "Products", "Small", "Stepper", "total_length"]
 
 Array = NDArray[np.float64]
+Damping: TypeAlias = Callable[[Array, Sequence[Array]], list[Array]]
 
-#: Largest side of the tangent kernel that is factorised.
-KERNEL = 1500
-_NOT_STIFF = 300.0  # rate times time, up to which explicit steps are cheaper
 _HESSIAN = 800  # largest number of weights whose curvature is looked at
 _ROUNDING = 1e-15
 _NOISE = 1e-14
 _SLOW = 1e-6  # of the fastest rate
 _FAR = 100.0  # times the weights
+_LEARNED = 1e-4  # of the change: what is left of errors within reach
 _FLAT = 1e-6  # of the fastest rate: curvature that the way still to go may account for
 
 
@@ -69,93 +67,18 @@ class Products:
         return [b.T @ x @ a.T for a, b in zip(self.inner, self.outer, strict=True)]
 
 
-def integrate(small: Small, at: Array, rtol: float) -> list[list[Array]]:
-    """Weight changes of every layer at ascending times, infinity allowed.
-
-    Raises
-    ------
-    AssumptionError
-        If the tangent kernel is too large to be factorised and a time is infinite.
-    ConvergenceError
-        If the flow does not settle.
-    """
-    if len(small.weights) == 1:
-        return [[change] for change in _one_layer(small, at)]
-    side, last = small.target.size, float(at[-1])
-    if side > KERNEL and np.isinf(last):
-        raise AssumptionError(
-            f"the tangent kernel has {side} rows, over {KERNEL}: whether the flow has come to "
-            "rest is too costly to tell; ask for finite times"
-        )
-    if side > KERNEL or _rate(small) * last < _NOT_STIFF:
-        return _explicit(small, at, rtol)
-    zero = [np.zeros((1, *w.shape)) for w in small.weights]
-    found = march(lambda change: _Point(small, change), zero, at, rtol)
-    return [[layer[0] for layer in change] for _, change, _ in found]
-
-
-def _length(layers: Sequence[Array]) -> float:
+def total_length(layers: Sequence[Array]) -> float:
+    """Frobenius norm of all layers together."""
     return float(np.sqrt(sum(float(np.sum(x * x)) for x in layers)))
 
 
-def _one_layer(small: Small, at: Array) -> list[Array]:
-    """dW = (W* - W)(1 - exp(-cov_xx t))."""
-    (w,) = small.weights
-    distance = small.target / small.gains - w
-    return [-np.expm1(-small.gains * small.gains * t) * distance for t in at]
-
-
-def _rate(small: Small) -> float:
-    """About the fastest rate of the way, from its start and, were it balanced, its end."""
-    start, depth = Products(small, small.weights), len(small.weights)
-    sizes = [
-        np.linalg.norm(a, 2) * np.linalg.norm(b, 2)
-        for a, b in zip(start.inner, start.outer, strict=True)
-    ]
-    end = np.linalg.norm(small.target, 2) ** (2.0 - 2.0 / depth)
-    return float(np.sum(np.square(sizes)) + depth * end * np.max(small.gains) ** (2.0 / depth))
-
-
-def _explicit(small: Small, at: Array, rtol: float) -> list[list[Array]]:
-    """SciPy's DOP853, for finite times."""
-    from scipy.integrate import solve_ivp
-
-    ends = np.cumsum([w.size for w in small.weights])[:-1]
-    shapes = [w.shape for w in small.weights]
-
-    def layers(y: Array) -> list[Array]:
-        return [part.reshape(s) for part, s in zip(np.split(y, ends), shapes, strict=True)]
-
-    def velocity(_: float, y: Array) -> Array:
-        now = Products(small, [w + c for w, c in zip(small.weights, layers(y), strict=True)])
-        return np.concatenate([x.ravel() for x in now.pulled(now.error)])
-
-    zero = np.zeros(sum(w.size for w in small.weights))
-    speed = float(np.max(np.abs(velocity(0.0, zero)), initial=0.0))
-    if speed == 0.0 or at[-1] == 0.0:
-        return [layers(zero) for _ in at]
-    # relative to the change, down to the rounding of the weights
-    largest = max(float(np.max(np.abs(w), initial=0.0)) for w in small.weights)
-    floor = 1e-3 * rtol * min(speed, 1.0) + np.finfo(float).eps * largest
-    last = float(at[-1])
-    first = min(last, 0.1 / _rate(small))  # SciPy's own guess may overflow
-    found = solve_ivp(
-        velocity, (0.0, last), zero, "DOP853", at, rtol=rtol, atol=floor, first_step=first
-    )
-    if not found.success:
-        raise ConvergenceError(
-            f"the flow could not be integrated to t = {at[-1]:g}: {found.message}"
-        )
-    return [layers(y) for y in found.y.T]
-
-
-class _Point:
+class Point:
     """One point of the flow, with the eigenvectors of its tangent kernel."""
 
     def __init__(self, small: Small, change: Sequence[Array]) -> None:
         weights = [w + c[0] for w, c in zip(small.weights, change, strict=True)]
-        self.at = Products(small, weights)
-        self.length = _length(weights)
+        self.small, self.at = small, Products(small, weights)
+        self.length = total_length(weights)
         m, d = small.target.shape
         self.rounding = _ROUNDING * (
             float(np.linalg.norm(small.target)) + float(np.linalg.norm(self.at.function))
@@ -187,15 +110,18 @@ class _Point:
 
     @property
     def fastest(self) -> float:
+        """A rate nothing exceeds by much."""
         return max(float(self.rates.max(initial=0.0)), float(np.linalg.norm(self.at.error)))
 
     @property
     def precision(self) -> Array:
+        """What rounding leaves uncertain of the error, relative to it."""
         error = float(np.linalg.norm(self.at.error))
         return np.array([self.rounding / error if error > 0 else 0.0])
 
     @property
     def haze(self) -> Array:
+        """What rounding makes of dW/dt."""
         return np.array([self.rounding * _total_reach(self.at)])
 
     def implicit(self, x: Array, h: Array) -> Array:
@@ -203,18 +129,26 @@ class _Point:
         modes = x.reshape(len(x), -1) @ self.basis / (1.0 + h[:, None] * self.rates)
         return np.asarray((modes @ self.basis.T).reshape(x.shape))
 
-    def step(self, lengths: Array) -> _Step:
-        return _Step(self, lengths)
+    def damped(self, k: Array, forces: Sequence[Array]) -> list[Array]:
+        """(1 + k J'J)^-1 forces, J'J the Gauss-Newton part of the curvature; k (lanes, 1, 1)."""
+        gain: Array = np.zeros((1, *self.at.inner[0].shape))
+        for w, force, a in zip(self.at.weights, forces, self.at.inner, strict=True):
+            gain = w @ gain + force @ a
+        back = self.at.pulled(self.implicit(k * gain, k[:, 0, 0]))
+        return [force - b for force, b in zip(forces, back, strict=True)]
+
+    def size(self, missed: Sequence[Array]) -> Array:
+        """Norm of an error of all layers."""
+        return total_norm(missed)
+
+    def step(self, lengths: Array) -> Stepper:
+        """Steps of these lengths from here."""
+        return Stepper(self, lengths, self.damped)
 
     def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """As in `richlazy.flow`: the Gauss-Newton step to go, curvature, or rounding noise."""
         error = self.at.error
-        modes = (error.ravel() @ self.basis) ** 2
-        there = modes > self.rounding**2
-        # out of reach: its rate is rounding, or mending it linearly takes far more than the weights
-        none = _ROUNDING**2 * 100.0 * self.rates.max(initial=0.0)
-        far = there & ((self.rates <= none) | (modes > (_FAR * self.length) ** 2 * self.rates))
-        within = there & ~far
+        modes, far, within = self._reach()
         left = np.sqrt(np.sum(modes[within] / self.rates[within]))
         stuck = bool(np.any(far))
         noise = _NOISE * float(np.linalg.norm(error))
@@ -228,6 +162,21 @@ class _Point:
         rest = rest or (close and left <= rtol[0] * size[0])
         return np.array([rest]), np.array([close])
 
+    def waiting(self, size: float) -> bool:
+        """Whether error is left, all within reach being learned; weights changed by `size`."""
+        modes, far, within = self._reach()
+        left = float(np.sqrt(np.sum(modes[within] / self.rates[within])))
+        return bool(np.any(far)) and left <= _LEARNED * size
+
+    def _reach(self) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Squared error in every mode of the kernel, and which are out of reach or within."""
+        modes = (self.at.error.ravel() @ self.basis) ** 2
+        there = modes > self.rounding**2
+        # out of reach: its rate is rounding, or mending it linearly takes far more than the weights
+        none = _ROUNDING**2 * 100.0 * self.rates.max(initial=0.0)
+        far = there & ((self.rates <= none) | (modes > (_FAR * self.length) ** 2 * self.rates))
+        return modes, far, there & ~far
+
     def _minimum(self, far: NDArray[np.bool_]) -> bool:
         """Whether the loss curves upwards in every direction, as far as that is looked at.
 
@@ -237,23 +186,30 @@ class _Point:
         modes = self.at.error.ravel() @ self.basis
         error = (self.basis @ np.where(far, modes, 0.0)).reshape(self.at.error.shape)
         force = self.at.pulled(self.at.error)
-        slope = _length(self.at.pulled(error)) / self.length if self.length > 0 else 0.0
+        slope = total_length(self.at.pulled(error)) / self.length if self.length > 0 else 0.0
         total = sum(w.size for w in self.at.weights)
         if _FAR * slope > _FLAT * float(self.rates.max()) or total > _HESSIAN:
             return False
         ahead = self._curvature([f[None] for f in force], error)
         along = sum(float(np.sum(c * f)) for c, f in zip(ahead, force, strict=True))
-        if along < -_FAR * slope * _length(force) ** 2:  # speeding up: no need of the whole Hessian
+        if (
+            along < -_FAR * slope * total_length(force) ** 2
+        ):  # speeding up: no need of the whole Hessian
             return False
+        hessian = self.hessian(error)
+        values = np.linalg.eigvalsh(hessian)
+        return bool(values[0] >= -100.0 * _ROUNDING * values[-1] - _FAR * slope)
+
+    def hessian(self, error: Array) -> Array:
+        """Hessian of the loss, at this error, over all weights."""
+        total = sum(w.size for w in self.at.weights)
         ends = np.cumsum([w.size for w in self.at.weights])[:-1]
         moves = [
             part.reshape(-1, *w.shape)
             for part, w in zip(np.split(np.eye(total), ends, axis=1), self.at.weights, strict=True)
         ]
         curved = self._curvature(moves, error)
-        hessian = np.concatenate([c.reshape(total, -1) for c in curved], axis=1)
-        values = np.linalg.eigvalsh(hessian)
-        return bool(values[0] >= -100.0 * _ROUNDING * values[-1] - _FAR * slope)
+        return np.concatenate([c.reshape(total, -1) for c in curved], axis=1)
 
     def _curvature(self, moves: list[Array], error: Array) -> list[Array]:
         """Hessian of the loss, at this error, times moves of every layer (lanes, rows, columns)."""
@@ -277,10 +233,10 @@ def _total_reach(at: Products) -> float:
     return float(np.sqrt(sum(np.sum(a * a) * np.sum(b * b) for a, b in pairs)))
 
 
-class _Step:
+class Stepper:
     """All Euler sequences from one point over one or several lengths, before extrapolation."""
 
-    def __init__(self, point: _Point, lengths: Array) -> None:
+    def __init__(self, point: Point, lengths: Array, damped: Damping) -> None:
         self.lanes = lengths.size
         at, total = point.at, STEPS.size * lengths.size  # lane = sequence * lanes + length
         step = np.tile(lengths, STEPS.size) / np.repeat(STEPS, self.lanes)
@@ -300,12 +256,8 @@ class _Step:
             for new, a in zip(now[::-1], inner[-2::-1], strict=True):
                 forces.insert(0, passed @ np.swapaxes(a, -1, -2))
                 passed = np.swapaxes(new, 1, 2) @ passed
-            gain: Array = np.zeros((1, *at.inner[0].shape))
-            for w, force, a in zip(at.weights, forces, at.inner, strict=True):
-                gain = w @ gain + force @ a
-            z = point.implicit(k * gain, step[on])
-            for c, force, back in zip(changes, forces, at.pulled(z), strict=True):
-                c += k * (force - back)
+            for c, move in zip(changes, damped(k, forces), strict=True):
+                c += k * move
 
     def extrapolate(self, weights: Array) -> list[Array]:
         """Weighted sum over sequences, layers of (1, lanes, rows, columns)."""

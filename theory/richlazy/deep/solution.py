@@ -7,8 +7,9 @@ The weight changes are integrated by the extrapolated, linearly implicit Euler s
 `richlazy.flow`, whose implicit part needs the tangent kernel sum_l B_l B_l' (x) A_l cov_xx A_l'
 in function space only: dense, and factorised once a step. So a start however large costs no
 more steps than a small one. Inputs are first reduced and written in the eigenbasis of
-cov_xx, hidden layers and outputs to the directions that can move; both are exact. A network
-of one layer has a closed form.
+cov_xx, hidden layers and outputs to the directions that can move; both are exact. Blocks that
+never meet are integrated apart (`parts`), and balanced modes follow T4; a network of one layer
+has a closed form.
 """
 
 from __future__ import annotations
@@ -18,19 +19,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.deep.flow import Products, Small, integrate
+from richlazy.deep import mode
+from richlazy.deep.flow import Products, Small
+from richlazy.deep.integrate import integrate
+from richlazy.deep.parts import assembled, parts_of
+from richlazy.deep.reduction import reduced
 from richlazy.errors import real_array, several
 from richlazy.errors import times as checked_times
 from richlazy.laziness import Measures, alignment, defined, difference
-from richlazy.start.network import Network
 from richlazy.start.task import Task, as_task
 from richlazy.summary import summary
-from richlazy.two_layer.reduction.subspace import (
-    independent,
-    invariant_subspace,
-    reachable,
-    reachable_outputs,
-)
 
 __all__ = ["DeepSolution", "solve"]
 
@@ -85,7 +83,9 @@ class DeepSolution:
     def __init__(self, start: Sequence[ArrayLike], task: Task) -> None:
         self.task = as_task(task)
         self.start = _checked(start, task)
-        self._bases, self._small, self._lost = _reduced(self.start, task)
+        self._bases, self._small, self._lost = reduced(self.start, task)
+        self._parts = parts_of(self._small) if len(self.start) > 1 else []
+        self._closed = bool(self._parts) and all(mode.balanced(p.small) for p in self._parts)
         self._cache: dict[bytes, Measures] = {}
         self._worst = 0.0
         self._note: tuple[str, ...] = ()
@@ -110,20 +110,32 @@ class DeepSolution:
     @property
     def method(self) -> str:
         """How the trajectory is found, with its T-id."""
-        return "closed form (T11, one layer)" if self.depth == 1 else "flow (T11, any depth)"
+        if self.depth == 1:
+            return "closed form (T11, one layer)"
+        if self._closed:
+            return "closed form (T4, balanced modes)"
+        return "flow (T11, any depth)"
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What the method needed, and what else a reader should know."""
         sizes = [basis.shape[1] for basis in self._bases]
-        return (f"integrated on the invariant subspace: layers of {sizes}", *self._note)
+        said = [f"integrated on the invariant subspace: layers of {sizes}"]
+        if len(self._parts) > 1:
+            said.append(f"{len(self._parts)} parts that never meet, each at its own scale")
+        return (*said, *self._note)
 
     @property
     def accuracy(self) -> str:
         """How far the numbers given so far can be trusted."""
         if self.depth == 1:
             return "closed form, to rounding"
-        return f"two tolerances agree to {self._worst:.1e} relative"
+        closed = "closed form, to {:.1e} relative, what rounding makes of the plateau"
+        said = (closed if self._closed else "two tolerances agree to {:.1e} relative").format(
+            self._worst
+        )
+        gap = max((part.gap for part in self._parts), default=0.0)
+        return f"{said}; parts are apart to {gap:.0e} of their least weights" if gap > 0 else said
 
     def measures(self, t: ArrayLike = np.inf) -> Measures:
         """Every measure at t; an undefined alignment is NaN here, an error from its own method.
@@ -178,7 +190,7 @@ class DeepSolution:
         """W_1(t), ..., W_L(t), each of the shape of t followed by that of the layer."""
         at = checked_times(t)
         distinct, place = np.unique(at, return_inverse=True)
-        changes = integrate(self._small, distinct, _TOLERANCE)
+        changes = self._changes(distinct)
         found = []
         for i, start in enumerate(self.start):
             moved = np.stack([change[i] for change in changes])[place.reshape(at.shape)]
@@ -190,7 +202,7 @@ class DeepSolution:
 
         A necessary sign of accuracy only: any error of W* conserves them as well.
         """
-        (change,) = integrate(self._small, checked_times(t, ndim=0)[None], _TOLERANCE)
+        (change,) = self._changes(checked_times(t, ndim=0)[None])
         before = self._small.weights
         after = [w + c for w, c in zip(before, change, strict=True)]
         size = sum(float(np.sum(w * w)) for w in after)
@@ -202,10 +214,12 @@ class DeepSolution:
 
     def _certified(self, at: Array) -> Measures:
         """Measures at ascending times, and how far a run at 100 times the tolerance is off."""
-        found = self._measured(integrate(self._small, at, _TOLERANCE))
+        found = self._measured(self._changes(at))
         if self.depth > 1:
-            loose = self._measured(integrate(self._small, at, _LOOSER * _TOLERANCE))
+            loose = self._measured(self._changes(at, _LOOSER * _TOLERANCE))
             self._worst = max(self._worst, difference(found, loose))
+            known = [mode.accuracy(p.small, at) for p in self._parts if mode.balanced(p.small)]
+            self._worst = max([self._worst, *known])
         ceiling = 0.5 * float(np.sum(self.task.whitened**2))
         if np.isinf(at[-1]) and found.loss[-1] > _SADDLE * ceiling:
             self._note = (
@@ -213,6 +227,21 @@ class DeepSolution:
                 "the least that these layers allow",
             )
         return found
+
+    def _changes(self, at: Array, rtol: float = _TOLERANCE) -> list[list[Array]]:
+        """Weight changes of the small network at ascending times, part by part."""
+        if self.depth == 1:
+            return integrate(self._small, at, rtol)
+        found = [
+            mode.changes(part.small, at)
+            if mode.balanced(part.small)
+            else integrate(part.small, at, rtol)
+            for part in self._parts
+        ]
+        return [
+            assembled(self._small, self._parts, [change[i] for change in found])
+            for i in range(at.size)
+        ]
 
     def _measured(self, changes: list[list[Array]]) -> Measures:
         rows = []
@@ -248,49 +277,6 @@ def _checked(weights: Sequence[ArrayLike], task: Task) -> list[Array]:
             f"weights[{len(layers) - 1}] is {layers[-1].shape}"
         )
     return layers
-
-
-def _reduced(weights: list[Array], task: Task) -> tuple[list[Array], Small, float]:
-    """Bases of every layer (inputs first), the small network, and the loss it leaves out.
-
-    Inputs: what can move of every eigenspace of cov_xx. Hidden layer l: range of W_l and row
-    space of W_{l+1}. Outputs: range of W_L and of cov_yx.
-    """
-    reduced = invariant_subspace(Network(weights[0]), task)
-    inputs, root = reduced.right, reduced.problem.root
-    assert inputs is not None
-    last = weights[-1] if np.any(weights[-1]) else None
-    cov_yx = task.cov_yx @ inputs
-    if root is None:
-        gains = np.ones(inputs.shape[1])
-        if len(weights) > 1:
-            size = float(np.linalg.norm(weights[0], 2))
-            cov_yx = reachable(weights[0], last, task, size) @ inputs
-    else:
-        if len(weights) > 1:
-            cov_yx = reachable_outputs(weights[0] @ inputs, weights[-1], cov_yx, root)
-        values, vectors = np.linalg.eigh(root)
-        moving = values > 1e-8 * values[-1]
-        gains, inputs = values[moving], inputs @ vectors[:, moving]
-        cov_yx = cov_yx @ vectors[:, moving]
-    target = cov_yx / gains
-    lost = 0.5 * float(np.sum((task.whitened @ inputs - target) ** 2))
-    bases = [inputs]
-    for before, after in zip(weights, [*(w.T for w in weights[1:]), task.cov_yx], strict=True):
-        bases.append(_span(before, after))
-    small = [bases[i + 1].T @ w @ bases[i] for i, w in enumerate(weights)]
-    variance = float(task.inputs if task.cov_xx is None else np.sum(task.cov_xx**2))
-    return bases, Small(small, gains, bases[-1].T @ target, variance, float(task.outputs)), lost
-
-
-def _span(*blocks: Array) -> Array:
-    """Orthonormal basis of the columns of all blocks; the identity if that is everything."""
-    sizes = [float(np.linalg.norm(block, 2)) for block in blocks]
-    joined = [b / size for b, size in zip(blocks, sizes, strict=True) if size > 0]
-    if not joined:
-        return np.zeros((len(blocks[0]), 0))
-    basis = independent(np.concatenate(joined, axis=1), 1.0)
-    return np.eye(len(basis)) if basis.shape[0] == basis.shape[1] else basis
 
 
 def _balance(weights: Sequence[Array], i: int) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import integer, positive, real_array
+from richlazy.errors import counts, integer, positive, real_array
 from richlazy.formulas import low_rank
 
 __all__ = [
@@ -220,7 +220,7 @@ def kernel_window(inputs: int) -> Window | None:
     """
     from scipy.optimize import brentq, minimize_scalar
 
-    d = integer(inputs, "inputs")
+    d = float(integer(inputs, "inputs"))  # whose powers would leave the range of int64
 
     def lowest(log_scale: float) -> float:
         """The lowest slope, up to a positive factor: negative exactly inside the window."""
@@ -256,7 +256,7 @@ def _value(turn: Turn, r: Array, d: Array, u: Array, v: Array) -> Array:
     return np.asarray(v * a * r**2 + b * r + v * c)
 
 
-def _zeros(turn: Turn, d: int, squared_norm: float) -> tuple[float, ...]:
+def _zeros(turn: Turn, d: float, squared_norm: float) -> tuple[float, ...]:
     from scipy.optimize import brentq
 
     def value(rank: float) -> float:
@@ -267,7 +267,7 @@ def _zeros(turn: Turn, d: int, squared_norm: float) -> tuple[float, ...]:
     return tuple(brentq(value, *ends) for ends, (low, high) in between if low * high < 0)
 
 
-def _at_stationary(turn: Turn, d: int, squared_norm: float) -> tuple[Array, Array]:
+def _at_stationary(turn: Turn, d: float, squared_norm: float) -> tuple[Array, Array]:
     """Ranks from 1 to d between which a turn has at most one zero, and its values there.
 
     With z^2 = u the rank is sigma^2/|beta| z/(1 - z^2), and the turn times 1 - z^2 a polynomial
@@ -285,13 +285,13 @@ def _at_stationary(turn: Turn, d: int, squared_norm: float) -> tuple[Array, Arra
     return ranks, _at(turn, ranks, d, squared_norm)
 
 
-def _at(turn: Turn, ranks: Array, d: int, squared_norm: float) -> Array:
-    return _value(turn, ranks, np.asarray(float(d)), *_shares(squared_norm / ranks))
+def _at(turn: Turn, ranks: Array, d: float, squared_norm: float) -> Array:
+    return _value(turn, ranks, np.asarray(d), *_shares(squared_norm / ranks))
 
 
-def _one_case(inputs: int, norm: float, strength: float) -> tuple[int, float]:
+def _one_case(inputs: int, norm: float, strength: float) -> tuple[float, float]:
     """(d, sigma^2/|beta|)."""
-    d = integer(inputs, "inputs")
+    d = float(integer(inputs, "inputs"))  # whose powers would leave the range of int64
     sigma, g = positive(norm, "norm", ndim=0), positive(strength, "strength", ndim=0)
     _, _, squared_norm = _checked([1.0, d], d, sigma, g)
     return d, float(squared_norm)
@@ -301,7 +301,7 @@ def _checked(
     rank: ArrayLike, inputs: ArrayLike, norm: ArrayLike, strength: ArrayLike
 ) -> tuple[Array, Array, Array]:
     """(r, d, sigma^2/|beta|)."""
-    r, d = real_array(rank, "rank"), real_array(inputs, "inputs")
+    r, d = real_array(rank, "rank"), counts(inputs, "inputs")
     sigma, g = positive(norm, "norm"), positive(strength, "strength")
     if np.any(r < 1) or np.any(r > d):
         raise ValueError(

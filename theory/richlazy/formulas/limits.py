@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import integer, nonnegative, positive, real_array, unit_interval
+from richlazy.errors import counts, integer, nonnegative, positive, real_array, unit_interval
 from richlazy.formulas import low_rank
 
 __all__ = [
@@ -195,7 +195,7 @@ def law(
 
 
 def _ratios(participation_ratio: ArrayLike, inputs: ArrayLike) -> tuple[Array, Array]:
-    pr, d = real_array(participation_ratio, "participation_ratio"), real_array(inputs, "inputs")
+    pr, d = real_array(participation_ratio, "participation_ratio"), counts(inputs, "inputs")
     if np.any(d != np.floor(d)):
         raise ValueError(f"inputs must be whole numbers; one is {d[d != np.floor(d)].flat[0]:g}")
     pr = np.where((pr > d) & (pr < d * (1 + 1e-12)), d, pr)  # rounding of a flat spectrum

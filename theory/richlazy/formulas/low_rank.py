@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import AssumptionError, positive, real_array, times, unit_interval
+from richlazy.errors import AssumptionError, counts, positive, real_array, times, unit_interval
 from richlazy.formulas import neuron
 from richlazy.formulas.elementwise import blocked
 from richlazy.laziness import Measures
@@ -327,7 +327,7 @@ def _rank(rank: ArrayLike) -> Array:
 
 
 def _ranks(rank: ArrayLike, inputs: ArrayLike) -> tuple[Array, Array]:
-    r, d = _rank(rank), real_array(inputs, "inputs")
+    r, d = _rank(rank), counts(inputs, "inputs")
     if np.any(r > d):
         raise ValueError(f"rank must be at most inputs; it is up to {r.max():g} of {d.min():g}")
     return r, d

@@ -16,7 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import AssumptionError, nonnegative, positive, real_array, unit_interval
+from richlazy.errors import (
+    AssumptionError,
+    counts,
+    nonnegative,
+    positive,
+    unit_interval,
+)
 from richlazy.formulas.low_rank import check_scale
 from richlazy.laziness import Measures
 
@@ -284,7 +290,7 @@ def _broadcast(
 
 
 def _whole(value: ArrayLike, name: str) -> Array:
-    array = positive(real_array(value, name), name)
+    array = positive(counts(value, name), name)
     if np.any(array != np.floor(array)):
         raise ValueError(
             f"{name} must be whole numbers; one is {array[array != np.floor(array)].flat[0]:g}"

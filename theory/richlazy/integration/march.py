@@ -62,6 +62,9 @@ class Point(Protocol):
     def step(self, lengths: Array) -> Step:
         """Steps of these lengths from here."""
 
+    def size(self, missed: Sequence[Array]) -> Array:
+        """Size of an error of each layer (n,), in units of the whole change."""
+
 
 def _coefficients(steps: NDArray[np.int64]) -> Array:
     """Weights of polynomial extrapolation in 1/n to 0."""
@@ -108,18 +111,21 @@ def march(
             for rest in range(index, times.size):
                 yield rest, change, resting
             return
-        step = point.step(np.array([length]))
-        new = [c + added[:, 0] for c, added in zip(change, step.extrapolate(_VALUE), strict=True)]
-        error = total_norm([missed[:, 0] for missed in step.extrapolate(_ERROR)])
+        with np.errstate(over="ignore", invalid="ignore"):  # of a step far too long: told below
+            step = point.step(np.array([length]))
+            added = step.extrapolate(_VALUE)
+            new = [c + a[:, 0] for c, a in zip(change, added, strict=True)]
+            error = point.size([missed[:, 0] for missed in step.extrapolate(_ERROR)])
+            allowed = rtols * total_norm(new)
+            if not np.all(np.isfinite(error) & np.isfinite(allowed)):
+                length *= 0.1
+                continue
         # the longest stable step would wobble about a minimum that error is left in
-        allowed = np.where(close, 10.0 / CLOSE, 1.0) * rtols * total_norm(new)
+        allowed = np.where(close, 10.0 / CLOSE, 1.0) * allowed
         # near rest dW/dt is rounding, which extrapolation magnifies and no shorter step lessens
         allowed = np.maximum(allowed, _MAGNIFIED * length * point.haze)
-        moving = error != 0  # NaN too
+        moving = error != 0
         worst = float(np.max(np.where(moving, error / np.where(moving, allowed, 1.0), 0.0)))
-        if not np.isfinite(worst):
-            length *= 0.1
-            continue
         factor = 0.9 * max(worst, 1e-8) ** (-1.0 / _ORDER)
         if worst > 1.0:
             length *= max(factor, 0.2)

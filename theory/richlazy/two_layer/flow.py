@@ -129,6 +129,9 @@ class _Frozen:
     def step(self, lengths: Array) -> _Step:
         return _Step(self, lengths)
 
+    def size(self, missed: Sequence[Array]) -> Array:
+        return total_norm(missed)
+
     def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether each network, its weights changed by `size`, is at rest, or about to be.
 

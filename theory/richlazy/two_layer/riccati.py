@@ -36,6 +36,7 @@ Array = NDArray[np.float64]
 
 _EPS = float(np.finfo(float).eps)
 _CANCELS = 8.0
+_HUGE = 1e150
 _NOISE = 1e-12  # of the largest weights
 _BALANCE = 1e-13  # of the squared weights: what rounding leaves of D - lambda I
 _TINY = 1e-290  # times before it are 0 to rounding
@@ -47,11 +48,22 @@ def imbalance(first: Array, readout: Array) -> tuple[float, float]:
     """(lambda, ||D - lambda I||) of D = W2'W2 - W1 W1' (T1), on hidden units that all have weights.
 
     Both are 0 without hidden units.
+
+    Raises
+    ------
+    AssumptionError
+        If the largest weight is not in [1e-150, 1e150], and its square not in float64.
     """
     first, readout = _matrix(first, "first"), _matrix(readout, "readout")
     units = first.shape[0]
     if units == 0:
         return 0.0, 0.0
+    peak = max(float(np.abs(w).max(initial=0.0)) for w in (first, readout))
+    if peak > 0 and not 1.0 / _HUGE <= peak <= _HUGE:
+        raise AssumptionError(
+            f"the largest weight must lie in [{1 / _HUGE:g}, {_HUGE:g}], or its square leaves the "
+            f"range of float64; it is {peak:g}: rescale the weights"
+        )
     conserved = readout.T @ readout - first @ first.T
     level = float(np.trace(conserved)) / units
     if np.vdot(first, first) > _CANCELS * abs(level) * units:
