@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from richlazy.cli.source import print_source, reading_options, source_at_norm
+from richlazy.cli.source import differs, print_source, reading_options, source_at_norm
 from richlazy.cli.tables import MEASURES, number, print_table
 
 if TYPE_CHECKING:
     from richlazy.averages.record import Expected
     from richlazy.laziness import Laziness
     from richlazy.sources.source import Source
+    from richlazy.start.task import Task
 
 __all__ = ["predict"]
 
@@ -55,6 +56,7 @@ def predict(
     from rich.console import Console
 
     from richlazy.averages.expect import expect
+    from richlazy.averages.verdict import verdict
     from richlazy.errors import times
 
     times(t, "--time", ndim=0)
@@ -65,6 +67,7 @@ def predict(
     source, given = source_at_norm(start, norm, reading)
     _check_sizes(source, inputs, hidden, task_file)
     found: Expected | Laziness
+    task: Task | None = None
     notes = list(source.notes)
     with Console(stderr=True).status("computing"):  # seen on a terminal only
         if task_file is None:
@@ -77,19 +80,84 @@ def predict(
                 t=t,
             )
         else:
-            found = _on_task(source, task_file, inputs, hidden, t)
+            task = _task(task_file, inputs)
+            found = _on_task(source, task, hidden, t)
             if source.is_spectrum:
                 notes.append("singular vectors drawn at random, seed 0")
+        shape = _shape(source, hidden, inputs if task is None else task.inputs)
+        said = verdict(
+            found,
+            participation_ratio=_ranks(source)["participation"],
+            hidden=shape[0],
+            inputs=shape[1],
+            norm=source.norm,
+            own_norm=given if differs(source.norm, given) else None,
+            outputs=task.outputs if task is not None else outputs or 1,
+            strength=task.strength if task is not None else strength or 1.0,
+        )
     if as_json:
         import json
 
         about = {"start": source.name, "norm": source.norm, "given_norm": given, "notes": notes}
         if source.read is not None:
             about["read"] = source.read.to_dict()
+        about["effective_ranks"] = _ranks(source)
+        if task is not None:
+            about["task"] = {
+                "outputs": task.outputs,
+                "inputs": task.inputs,
+                "strength": task.strength,
+                "alignment": _alignment(source, task),
+            }
+        about["verdict"] = said.to_dict()
         click.echo(json.dumps({**about, **found.to_dict()}, indent=1, allow_nan=False))
     else:
         _show(found)
+        click.echo(f"verdict: {said.sentence}")
+        ranks = ", ".join(f"{kind} {rank:.4g}" for kind, rank in _ranks(source).items())
+        click.echo(f"effective ranks: {ranks}")
+        if task is not None:
+            shares = _alignment(source, task)
+            words = "unknown" if shares is None else ", ".join(f"{c:.4g}" for c in shares)
+            click.echo(
+                f"task: {task.outputs} x {task.inputs}, strength {task.strength:.6g} as in its "
+                f"file (not rescaled), alignment c {words}"
+            )
         print_source(source, given, notes)
+
+
+def _shape(source: Source, hidden: int | None, inputs: int | None) -> tuple[int, int]:
+    """Shape of W1; of a spectrum as asked for, with as many hidden units as inputs by default."""
+    if not source.is_spectrum:
+        rows, columns = source.values.shape
+        return int(rows), int(columns)
+    assert inputs is not None
+    return inputs if hidden is None else hidden, inputs
+
+
+def _ranks(source: Source) -> dict[str, float]:
+    """Effective ranks, those that need all singular values where these can be had."""
+    from richlazy.start import matrices, spectrum
+
+    values = source.values
+    if source.is_spectrum:
+        known = values
+    elif min(values.shape) <= matrices.DENSE_LIMIT:
+        known = spectrum.of(values)
+    else:
+        return {"participation": float(spectrum.participation_ratio(values))}
+    kinds: tuple[spectrum.Kind, ...] = ("participation", "stable", "entropy", "numerical")
+    return {kind: float(spectrum.effective_rank(known, kind)) for kind in kinds}
+
+
+def _alignment(source: Source, task: Task) -> list[float] | None:
+    """Share of each squared task mode in the row space of the weights, where it can be had."""
+    from richlazy.start import matrices
+    from richlazy.start.network import Network
+
+    if source.is_spectrum or not matrices.has_factors(source.values):
+        return None
+    return [float(c) for c in Network(source.values).alignment(task)]
 
 
 def _check_sizes(
@@ -110,19 +178,22 @@ def _check_sizes(
             raise ValueError(f"--{name} is {wanted}, but the weights have {size} {what}")
 
 
-def _on_task(
-    source: Source, task_file: str, inputs: int | None, hidden: int | None, t: float
-) -> Laziness:
-    import numpy as np
-
+def _task(task_file: str, inputs: int | None) -> Task:
     from richlazy.sources.files import read_vector_or_matrix
-    from richlazy.start.network import Network
     from richlazy.start.task import Task
-    from richlazy.two_layer.solve import predict as predict_one
 
     task = Task(read_vector_or_matrix(task_file, "--task"))
     if inputs is not None and inputs != task.inputs:
         raise ValueError(f"--inputs is {inputs}, but the task has {task.inputs}")
+    return task
+
+
+def _on_task(source: Source, task: Task, hidden: int | None, t: float) -> Laziness:
+    import numpy as np
+
+    from richlazy.start.network import Network
+    from richlazy.two_layer.solve import predict as predict_one
+
     if not source.is_spectrum:
         return predict_one(Network(source.values), task, t)
     size = np.count_nonzero(source.values) if hidden is None else hidden

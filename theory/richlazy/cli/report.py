@@ -56,6 +56,7 @@ def _print_report(made: Report) -> None:
     known = [f"{kind} {rank:.4g}" for kind, rank in mine.ranks.items() if rank is not None]
     click.echo(f"{made.source.name}: {made.hidden} x {made.inputs}")
     click.echo("effective ranks: " + ", ".join(known))
+    click.echo(f"verdict: {made.verdict.sentence}")
     click.echo("expected over random tasks:")
     print_table(("start", "PR", *MEASURES.values()), made.table())
     click.echo(f"method: {mine.expected.method}; {mine.expected.accuracy}")

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from richlazy.sources.source import Source
 
-__all__ = ["print_source", "reading_options", "source_at_norm"]
+__all__ = ["differs", "print_source", "reading_options", "source_at_norm"]
 
 
 _READING = (
@@ -63,12 +63,17 @@ def source_at_norm(text: str, norm: str | None, reading: dict[str, Any]) -> tupl
     return sources.rescaled(source, wanted), source.norm
 
 
+def differs(norm: float, given: float) -> bool:
+    """Whether a norm is another than the one given, as far as it is shown."""
+    return f"{norm:.6g}" != f"{given:.6g}"
+
+
 def print_source(source: Source, given: float, notes: Iterable[str]) -> None:
     """Print what was read, the norm, the norm given where it is another, and a line a note."""
     if source.read is not None:
         click.echo(f"read: {source.read.description}")
-    rescaled = f"{source.norm:.6g}" != f"{given:.6g}"
-    before = f" (as given {given:.6g}; --norm keep leaves it)" if rescaled else ""
+    told = f" (as given {given:.6g}; --norm keep leaves it)"
+    before = told if differs(source.norm, given) else ""
     click.echo(f"norm: {source.norm:.6g}{before}")
     for note in notes:
         click.echo(f"note: {note}")

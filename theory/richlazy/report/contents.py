@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from richlazy.averages.expect import expect
 from richlazy.averages.record import Expected
+from richlazy.averages.verdict import Verdict, verdict
 from richlazy.curves import flat as curves
 from richlazy.curves.curve import Curve
 from richlazy.errors import AssumptionError, ConvergenceError
@@ -114,6 +115,18 @@ class Report:
     by_alignment: Curve
     course: TimeCourse
     notes: tuple[str, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the start is rich or lazy, and against what."""
+        return verdict(
+            self.entries[0].expected,
+            participation_ratio=self.ratio,
+            hidden=self.hidden,
+            inputs=self.inputs,
+            norm=self.norm,
+            own_norm=None if np.isclose(self.norm, self.given_norm, 1e-6, 0.0) else self.given_norm,
+        )
 
     def group(self, start: str) -> list[Entry]:
         """Entries of one start, one for each replicate."""

@@ -43,6 +43,8 @@ def summary(report: Report) -> str:
         f"Over random tasks KA = {ka}, RA = {ra} and the weight change is {change} "
         f"({mine.expected.method}; {mine.expected.accuracy}).",
         "",
+        f"Verdict: {report.verdict.sentence}.",
+        "",
         "| start | participation ratio | KA | RA | weight change |",
         "|---|---|---|---|---|",
     ]
@@ -51,7 +53,12 @@ def summary(report: Report) -> str:
     ]
     if len(report.starts) > 2:
         lines += ["", f"± is the standard deviation over {REPLICATES} replicates."]
-    lines.append("")
+    lines += [
+        "",
+        "A kernel moves as much as another where the two KA differ by at most two standard "
+        "deviations, of the replicates and of the sampled tasks together:",
+        "",
+    ]
     for name in report.starts[1:]:
         mean, sd = spread(report.group(name), "kernel_alignment")
         gap = mine.mean("kernel_alignment") - mean
@@ -138,6 +145,7 @@ def _json(report: Report) -> dict[str, Any]:
         "citation": report.source.citation,
         "read": None if report.source.read is None else report.source.read.to_dict(),
         "notes": list(report.notes),
+        "verdict": report.verdict.to_dict(),
         "singular_values": None
         if report.singular_values is None
         else [float(v) for v in report.singular_values],
