@@ -91,7 +91,7 @@ def predict(
             hidden=shape[0],
             inputs=shape[1],
             norm=source.norm,
-            own_norm=given if differs(source.norm, given) else None,
+            own_norm=given if differs(source.norm, given) and not source.family else None,
             outputs=task.outputs if task is not None else outputs or 1,
             strength=task.strength if task is not None else strength or 1.0,
         )
