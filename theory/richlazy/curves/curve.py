@@ -48,6 +48,9 @@ class Curve:
     def __post_init__(self) -> None:
         if self.axis not in AXES:
             raise ValueError(f"axis must be one of {', '.join(AXES)}; it is {self.axis!r}")
+        for name in self.columns:
+            if not name.isidentifier():  # tables and pictures are headed by it
+                raise ValueError(f"a column must be named as a variable is; it is {name!r}")
         if self.x.ndim != 1 or any(c.shape != self.x.shape for c in self.columns.values()):
             shapes = [c.shape for c in self.columns.values()]
             raise ValueError(
