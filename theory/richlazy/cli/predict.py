@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from richlazy import names
 from richlazy.cli.source import print_source, source_at_norm
-from richlazy.cli.tables import MEASURES, number, print_table
+from richlazy.cli.tables import MEASURES, number, print_line, print_table
 
 if TYPE_CHECKING:
     from richlazy.averages.record import Expected
@@ -80,7 +81,12 @@ def predict(
     if as_json:
         import json
 
-        about = {"start": source.name, "norm": source.norm, "given_norm": given, "notes": notes}
+        about = {
+            "start": names.plain(source.name),
+            "norm": source.norm,
+            "given_norm": given,
+            "notes": notes,
+        }
         click.echo(json.dumps({**about, **found.to_dict()}, indent=1, allow_nan=False))
     else:
         _show(found)
@@ -139,6 +145,6 @@ def _show(found: Expected | Laziness) -> None:
             rows.append([label, number(value, name)])
     columns = ("mean", "sd over tasks", "standard error") if averaged else ("value",)
     print_table(("measure", *columns), rows)
-    click.echo(f"method: {found.method}")
-    click.echo(f"accuracy: {found.accuracy}")
-    click.echo(f"assumptions: {'; '.join(found.assumptions)}")
+    print_line(f"method: {found.method}")
+    print_line(f"accuracy: {found.accuracy}")
+    print_line(f"assumptions: {'; '.join(found.assumptions)}")

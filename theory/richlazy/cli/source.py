@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import click
+from richlazy.cli.tables import print_line
 
 if TYPE_CHECKING:
     from richlazy.sources.source import Source
@@ -36,6 +36,6 @@ def print_source(source: Source, given: float, notes: Iterable[str]) -> None:
     """Print the norm, the norm given where it is another, and a line a note."""
     rescaled = f"{source.norm:.6g}" != f"{given:.6g}"
     before = f" (as given {given:.6g}; --norm keep leaves it)" if rescaled else ""
-    click.echo(f"norm: {source.norm:.6g}{before}")
+    print_line(f"norm: {source.norm:.6g}{before}")
     for note in notes:
-        click.echo(f"note: {note}")
+        print_line(f"note: {note}")
