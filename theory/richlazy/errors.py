@@ -25,7 +25,6 @@ __all__ = [
     "integer",
     "nonnegative",
     "not_masked",
-    "plain",
     "positive",
     "real_array",
     "several",
@@ -60,18 +59,6 @@ class KindError(TypeError, ValueError):
 
 class UndefinedError(ValueError):
     """A measure is 0/0 at the given state, such as the alignment of a zero representation."""
-
-
-def plain(text: str) -> str:
-    r"""Return `text` for one line on a screen: what is not printable is escaped.
-
-    Names of files and neurons may hold control characters, which a terminal obeys, or bytes
-    that are no UTF-8, which it cannot show.
-
-    >>> print(plain("a\x1b[31m\nb"))
-    a\x1b[31m\nb
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def real_array(value: ArrayLike, name: str, *, ndim: int | tuple[int, ...] | None = None) -> Array:

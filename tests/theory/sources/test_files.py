@@ -288,10 +288,11 @@ def test_output_file_replaces_no_device(tmp_path):
     assert text == "pipe: is not a regular file; name one"
 
 
-def test_output_folder_is_made_and_kept(tmp_path):
+def test_output_folder_is_made_when_asked_and_kept(tmp_path):
     folder = tmp_path / "a" / "b"
     assert writing.output_folder(str(folder)) == folder
-    assert folder.is_dir()
+    assert not folder.parent.exists()
+    writing.make_folder(folder)
     assert writing.output_folder(folder) == folder
     (folder / "kept.txt").write_text("x")
     assert message(folder, writing.output_folder) == (

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from richlazy import names
 from richlazy.cli.source import differs, print_source, reading_options, source_at_norm
-from richlazy.cli.tables import MEASURES, number, print_table
+from richlazy.cli.tables import MEASURES, number, print_line, print_table
 
 if TYPE_CHECKING:
     from richlazy.averages.record import Expected
@@ -98,7 +99,12 @@ def predict(
     if as_json:
         import json
 
-        about = {"start": source.name, "norm": source.norm, "given_norm": given, "notes": notes}
+        about: dict[str, Any] = {
+            "start": names.plain(source.name),
+            "norm": source.norm,
+            "given_norm": given,
+            "notes": notes,
+        }
         if source.read is not None:
             about["read"] = source.read.to_dict()
         about["effective_ranks"] = _ranks(source)
@@ -113,13 +119,13 @@ def predict(
         click.echo(json.dumps({**about, **found.to_dict()}, indent=1, allow_nan=False))
     else:
         _show(found)
-        click.echo(f"verdict: {said.sentence}")
+        print_line(f"verdict: {said.sentence}")
         ranks = ", ".join(f"{kind} {rank:.4g}" for kind, rank in _ranks(source).items())
-        click.echo(f"effective ranks: {ranks}")
+        print_line(f"effective ranks: {ranks}")
         if task is not None:
             shares = _alignment(source, task)
             words = "unknown" if shares is None else ", ".join(f"{c:.4g}" for c in shares)
-            click.echo(
+            print_line(
                 f"task: {task.outputs} x {task.inputs}, strength {task.strength:.6g} as in its "
                 f"file (not rescaled), alignment c {words}"
             )
@@ -215,6 +221,6 @@ def _show(found: Expected | Laziness) -> None:
             rows.append([label, number(value, name)])
     columns = ("mean", "sd over tasks", "standard error") if averaged else ("value",)
     print_table(("measure", *columns), rows)
-    click.echo(f"method: {found.method}")
-    click.echo(f"accuracy: {found.accuracy}")
-    click.echo(f"assumptions: {'; '.join(found.assumptions)}")
+    print_line(f"method: {found.method}")
+    print_line(f"accuracy: {found.accuracy}")
+    print_line(f"assumptions: {'; '.join(found.assumptions)}")

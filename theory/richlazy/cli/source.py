@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from richlazy.cli.tables import print_line
+
 if TYPE_CHECKING:
     from richlazy.sources.source import Source
 
@@ -71,9 +73,9 @@ def differs(norm: float, given: float) -> bool:
 def print_source(source: Source, given: float, notes: Iterable[str]) -> None:
     """Print what was read, the norm, the norm given where it is another, and a line a note."""
     if source.read is not None:
-        click.echo(f"read: {source.read.description}")
+        print_line(f"read: {source.read.description}")
     told = f" (as given {given:.6g}; --norm keep leaves it)"
     before = told if differs(source.norm, given) else ""
-    click.echo(f"norm: {source.norm:.6g}{before}")
+    print_line(f"norm: {source.norm:.6g}{before}")
     for note in notes:
-        click.echo(f"note: {note}")
+        print_line(f"note: {note}")

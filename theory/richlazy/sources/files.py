@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.errors import FileError, plain, positive, real_array
+from richlazy.errors import FileError, positive, real_array
+from richlazy.names import plain
 from richlazy.sources import formats, opening, tables
 from richlazy.sources.content import (
     LARGEST,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.errors import plain
+from richlazy.names import plain
 from richlazy.sources.content import EXACT, Form
 from richlazy.summary import summary
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.errors import plain
+from richlazy.names import plain
 from richlazy.sources import connectomes, files, opening
 from richlazy.sources.content import LIMIT, afford
 from richlazy.start import matrices, spectrum
