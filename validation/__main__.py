@@ -14,8 +14,10 @@ def main() -> None:
         # read on importing NumPy, here and in every process of ours: numbers do not depend on it
         os.environ[f"{library}_NUM_THREADS"] = "1"
     try:
+        from richlazy.cli.main import show_anything
         from validation.cli import cli
 
+        show_anything()
         cli(prog_name="python -m validation")
     except ModuleNotFoundError as error:
         needed = (error.name or "").partition(".")[0]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from rich.table import Table
 
+from richlazy import names
 from richlazy.errors import FileError
 from richlazy.writing import write_text
 from validation import RECURRENT, STUDIES
@@ -66,15 +67,52 @@ def write(folder: Path) -> tuple[list[Path], list[str]]:
     return [folder / name for name in pages], [name for name in known if name not in found]
 
 
+#: What a result says, each with its type.
+_RESULT: dict[str, Any] = {
+    "study": str,
+    "question": str,
+    "verdict": str,
+    "passed": bool,
+    "quick": bool,
+    "checks": list,
+    "command": str,
+    "versions": dict,
+}
+_CHECK: dict[str, Any] = {
+    "name": str,
+    "test": str,
+    "worst": (int, float, NoneType),
+    "limit": (int, float),
+    "values": int,
+}
+
+
 def _record(path: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads((path / "result.json").read_text(encoding="utf-8"))
-        for key in ("study", "question", "passed", "checks", "command", "versions"):
-            record[key]
-        record["verdict"] += " on the quick grid" if record["quick"] else ""
-    except (OSError, ValueError, KeyError, TypeError):
+        if not _typed(record, _RESULT) or record["study"] != path.name:
+            raise ValueError
+        findings = record.setdefault("findings", [])
+        texts = [*record["versions"].values(), *findings]
+        if not (isinstance(findings, list) and all(isinstance(text, str) for text in texts)):
+            raise ValueError
+        for check in record["checks"]:
+            if not _typed(check, _CHECK):
+                raise ValueError
+            float(check["worst"] or 0.0), float(check["limit"])  # integers may be too large
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         raise FileError(f"{path / 'result.json'}: is no result of a study; run it again") from None
+    record["verdict"] += " on the quick grid" if record["quick"] else ""
     return record
+
+
+def _typed(record: Any, types: dict[str, Any]) -> bool:
+    """Whether it has all these keys, with values of these types; true is no number here."""
+    return isinstance(record, dict) and all(
+        isinstance(record.get(key), kind)
+        and (kind is bool or not isinstance(record.get(key), bool))
+        for key, kind in types.items()
+    )
 
 
 def _worst(check: dict[str, Any]) -> str:
@@ -87,7 +125,7 @@ def _page(folder: Path, records: Sequence[dict[str, Any]]) -> str:
     parts = [f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>']
     parts.append(f"<style>{_STYLE}</style></head><body><h1>{title}</h1><table>")
     for record in records:
-        name = html.escape(record["study"])
+        name = names.html(record["study"])
         parts.append(f'<tr><td><a href="#{name}">{name}</a></td><td>{_verdict(record)}</td></tr>')
     parts.append("</table>")
     for record in records:
@@ -95,61 +133,59 @@ def _page(folder: Path, records: Sequence[dict[str, Any]]) -> str:
     used = dict.fromkeys(
         ", ".join(f"{k} {v}" for k, v in record["versions"].items()) for record in records
     )
-    parts += [f"<p>{html.escape(versions)}</p>" for versions in used]
+    parts += [f"<p>{names.html(versions)}</p>" for versions in used]
     parts.append("</body></html>")
     return "\n".join(parts) + "\n"
 
 
 def _verdict(record: dict[str, Any]) -> str:
     kind = "passed" if record["passed"] else "failed"
-    return f'<span class="{kind}">{html.escape(record["verdict"])}</span>'
+    return f'<span class="{kind}">{names.html(record["verdict"])}</span>'
 
 
 def _section(folder: Path, record: dict[str, Any]) -> str:
-    name = html.escape(record["study"])
-    parts = [f'<section id="{name}"><h2>{name}</h2><p>{html.escape(record["question"])}</p>']
+    name = names.html(record["study"])
+    parts = [f'<section id="{name}"><h2>{name}</h2><p>{names.html(record["question"])}</p>']
     parts.append(f"<p>{_verdict(record)}</p>")
     if record["checks"]:
         head = "<tr><th>check</th><th>test</th><th>worst</th><th>limit</th><th>values</th></tr>"
         parts.append(f"<table>{head}")
         for check in record["checks"]:
-            words = "".join(f"<td>{html.escape(check[key])}</td>" for key in ("name", "test"))
+            words = "".join(f"<td>{names.html(check[key])}</td>" for key in ("name", "test"))
             numbers = _worst(check), f"{check['limit']:g}", str(check["values"])
             parts.append(
                 f"<tr>{words}{''.join(f'<td class=number>{n}</td>' for n in numbers)}</tr>"
             )
         parts.append("</table>")
-    if record.get("findings"):
-        items = "".join(f"<li>{html.escape(line)}</li>" for line in record["findings"])
+    if record["findings"]:
+        items = "".join(f"<li>{names.html(line)}</li>" for line in record["findings"])
         parts.append(f"<ul>{items}</ul>")
     figure = folder / record["study"] / "figure.png"
-    if figure.exists():
+    if figure.is_file():
         data = base64.b64encode(figure.read_bytes()).decode()
         parts.append(f'<img alt="Figure of the study {name}" src="data:image/png;base64,{data}">')
-    parts.append(f"<p><code>{html.escape(record['command'])}</code></p></section>")
+    parts.append(f"<p><code>{names.html(record['command'])}</code></p></section>")
     return "\n".join(parts)
-
-
-def _cell(text: str) -> str:
-    """Text for a cell of a Markdown table."""
-    return text.replace("|", "\\|")
 
 
 def _markdown(records: Sequence[dict[str, Any]]) -> str:
     lines = ["# Gradient descent against the theory", "", "| study | verdict |", "|---|---|"]
-    lines += [f"| [{r['study']}](#{r['study']}) | {_cell(r['verdict'])} |" for r in records]
+    lines += [
+        f"| [{r['study']}](#{r['study']}) | {names.markdown(r['verdict'])} |" for r in records
+    ]
     for record in records:
         name = record["study"]
-        lines += ["", f"## {name}", "", record["question"], "", f"**{record['verdict']}**", ""]
+        lines += ["", f"## {name}", "", names.markdown(record["question"]), ""]
+        lines += [f"**{names.markdown(record['verdict'])}**", ""]
         if record["checks"]:
             lines += ["| check | test | worst | limit | values |", "|---|---|---:|---:|---:|"]
         for check in record["checks"]:
-            words = " | ".join(_cell(check[key]) for key in ("name", "test"))
+            words = " | ".join(names.markdown(check[key]) for key in ("name", "test"))
             numbers = f"{_worst(check)} | {check['limit']:g} | {check['values']}"
             lines.append(f"| {words} | {numbers} |")
-        if record.get("findings"):
-            lines += ["", *(f"- {line}" for line in record["findings"])]
+        if record["findings"]:
+            lines += ["", *(f"- {names.markdown(line)}" for line in record["findings"])]
         if record["checks"]:
             lines += ["", f"![Figure of the study {name}]({name}/figure.png)"]
-        lines += ["", f"`{record['command']}`"]
+        lines += ["", f"`{names.plain(record['command']).replace('`', '')}`"]
     return "\n".join(lines) + "\n"

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 import richlazy
+from richlazy.curves.figure import defaults
 from richlazy.errors import FileError
-from richlazy.writing import output_folder, write_bytes, write_text
+from richlazy.writing import make_folder, output_folder, write_bytes, write_text
 from validation.study import Arrays, Case, Result, Study
 
 __all__ = ["Store", "versions"]
@@ -28,6 +29,7 @@ __all__ = ["Store", "versions"]
 _CASES = "cases"
 _PLAN = "plan.json"
 _FOUND = ("result.json", "table.csv", "figure.png")
+_SEAL = "seal"  # in the file of a case, beside what it measured
 _UNREADABLE = (OSError, EOFError, MemoryError, RuntimeError, ValueError, zipfile.BadZipFile)
 
 
@@ -81,6 +83,7 @@ class Store:
         plan = {"study": study.name, "quick": quick, "seed": seed}
         plan["versions"] = versions(study.packages)
         self._plan = json.dumps(plan | {"code": _code(), "cases": self.cases}, allow_nan=False)
+        self._run = hashlib.sha256(self._plan.encode()).hexdigest()
 
     def check(self) -> None:
         """Refuse a folder that this run may not use; nothing in it is touched.
@@ -92,7 +95,7 @@ class Store:
             resumed, another run is at work in it, it holds something else, or it cannot be
             written to.
         """
-        output_folder(self.folder, force=True)
+        make_folder(output_folder(self.folder, force=True))
         self._lock()
         # what a kill between making the folder and writing the plan leaves
         begun = all(path.name.endswith(".tmp") or path.name == _CASES for path in self._content())
@@ -156,9 +159,9 @@ class Store:
                     shutil.rmtree(cases)
             except OSError as error:
                 raise FileError(f"{cases}: cannot be removed ({error.strerror})") from None
-            output_folder(cases)
+            make_folder(cases)
             write_text(self.folder / _PLAN, self._plan + "\n")
-        output_folder(cases, force=True)
+        make_folder(output_folder(cases, force=True))
         for leftover in cases.glob(".*.tmp"):
             leftover.unlink(missing_ok=True)
 
@@ -180,16 +183,35 @@ class Store:
         return True
 
     def get(self, index: int) -> Arrays:
-        """What a finished case measured."""
+        """What a finished case measured.
+
+        Raises
+        ------
+        ValueError
+            If the file is that of another case or run, or was changed.
+        """
         with np.load(self._path(index), allow_pickle=False) as stored:
-            return dict(stored)
+            found = dict(stored)
+        if str(found.pop(_SEAL, "")) != self._sealed(index, found):
+            raise ValueError(f"{self._path(index)}: is not what case {index} of this run measured")
+        return found
 
     def put(self, index: int, found: Arrays) -> None:
-        """Keep what a case measured."""
+        """Keep what a case measured, under a seal."""
+        arrays = {name: np.asarray(values) for name, values in found.items()}
         data = io.BytesIO()
-        np.savez(data, **{name: np.asarray(values) for name, values in found.items()})
+        np.savez(data, **arrays, **{_SEAL: np.array(self._sealed(index, arrays))})
         write_bytes(self._path(index), data.getvalue())
         self._failure(index).unlink(missing_ok=True)
+
+    def _sealed(self, index: int, arrays: Arrays) -> str:
+        """A digest of the run, the case and all that it measured."""
+        digest = hashlib.sha256(f"{index} of {self._run}".encode())
+        for name in sorted(arrays):
+            values = np.ascontiguousarray(arrays[name])
+            digest.update(f"{name} {values.dtype.str} {np.shape(arrays[name])}".encode())
+            digest.update(values.tobytes())
+        return digest.hexdigest()
 
     def fail(self, index: int, error: str) -> None:
         """Record why a case has no result."""
@@ -206,14 +228,16 @@ class Store:
     def conclude(self, command: str) -> Result:
         """Compare all cases, as they stand on disk; write table, figure and, last, the verdict."""
         (self.folder / _FOUND[0]).unlink(missing_ok=True)  # of an earlier conclusion
-        result = self.study.conclude(self.cases, [self.get(i) for i in range(len(self.cases))])
+        found = [self.get(index) for index in range(len(self.cases))]
+        picture = io.BytesIO()
+        with defaults():
+            result = self.study.conclude(self.cases, found)
+            result.figure.savefig(picture, format="png", dpi=150)
         rows = io.StringIO()
         writer = csv.DictWriter(rows, list(result.rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(result.rows)
         write_text(self.folder / "table.csv", rows.getvalue())
-        picture = io.BytesIO()
-        result.figure.savefig(picture, format="png", dpi=150)
         write_bytes(self.folder / "figure.png", picture.getvalue())
         self._record(
             command,

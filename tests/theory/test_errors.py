@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+import richlazy as rl
 from richlazy import errors
 
 
@@ -149,6 +150,21 @@ def test_integers_have_a_least_value():
         errors.integer(0, "x")
     with pytest.raises(ValueError, match=r"^x must be at least 2; it is 1.0$"):
         errors.integer(1.0, "x", least=2)
+
+
+HIDDEN = np.ma.masked_equal([[1, -999, 2], [0.5, 3, -999], [-999, 1, 1]], -999)
+
+
+@pytest.mark.parametrize(
+    "use", [rl.spectrum.effective_rank, rl.Network, lambda w: rl.expect(w, 3), rl.Task]
+)
+def test_masked_entries_are_not_used_as_weights(use):
+    with pytest.raises(ValueError, match=r"has 3 masked entries, .* pass \w+\.filled\(0\)"):
+        use(HIDDEN)
+    with pytest.raises(ValueError, match="masked entries"):
+        errors.times(np.ma.masked_less([0.0, 1.0], 0.5))
+    assert rl.spectrum.effective_rank(HIDDEN.filled(0)) == pytest.approx(1.87, abs=0.005)
+    np.testing.assert_array_equal(errors.real_array(np.ma.array([1.0, 2.0]), "x"), [1, 2])
 
 
 def test_counts_stay_where_float64_counts():

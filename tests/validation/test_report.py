@@ -93,7 +93,7 @@ def test_everything_is_told_as_it_is(tmp_path):
         assert words in page.text, words
     markdown = (tmp_path / "report.md").read_text()
     assert "| means | \\|z\\| < 4 & so on | 2.5 | 4 | 12 |" in markdown
-    assert "- It is <b>so</b>." in markdown
+    assert r"- It is \<b>so\</b>." in markdown  # raw HTML would be taken for what it says
     assert "![Figure of the study rank](rank/figure.png)" in markdown
     assert "[rank](#rank)" in markdown
 
@@ -145,7 +145,44 @@ def test_cases_that_failed_leave_no_figure(tmp_path):
     assert "![" not in (tmp_path / "report.md").read_text()
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"study": 1'])
+CHECK = RECORD["checks"][0]
+WRONG = [
+    {"study": "noise"},  # another study's
+    {"study": 3},
+    {"question": None},
+    {"verdict": 1.0},
+    {"passed": "yes"},
+    {"quick": 0},
+    {"checks": None},
+    {"checks": {}},
+    {"checks": [3]},
+    {"checks": [CHECK | {"name": 1}]},
+    {"checks": [CHECK | {"test": None}]},
+    {"checks": [CHECK | {"worst": "2"}]},
+    {"checks": [CHECK | {"worst": True}]},
+    {"checks": [CHECK | {"limit": None}]},
+    {"checks": [CHECK | {"limit": 10**400}]},
+    {"checks": [CHECK | {"values": 2.5}]},
+    {"findings": "one"},
+    {"findings": [1]},
+    {"command": ["python"]},
+    {"versions": []},
+    {"versions": {"python": 3}},
+]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"study": 1',
+        "[" * 100_000,
+        *(json.dumps(RECORD | wrong) for wrong in WRONG),
+        *(json.dumps({k: v for k, v in RECORD.items() if k != key}) for key in ("quick", "checks")),
+    ],
+)
 def test_a_result_that_is_none_is_named(tmp_path, content):
     kept(tmp_path)
     (tmp_path / "rank" / "result.json").write_text(content)
@@ -153,6 +190,20 @@ def test_a_result_that_is_none_is_named(tmp_path, content):
     assert done.exit_code == 2
     assert done.output.count("\n") == 1
     assert "result.json: is no result of a study; run it again" in done.output
+
+
+def test_words_of_a_result_have_no_power_over_the_pages(tmp_path):
+    words = "\x1b[31m <script>x</script> | `_a_` \u202e"
+    check = CHECK | {"name": words}
+    kept(tmp_path, question=words, verdict=words, checks=[check], findings=[words], command=words)
+    report.write(tmp_path)
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / name).read_text()
+        assert all(c.isprintable() or c == "\n" for c in text)
+        assert "\\x1b" in text
+    assert "script" not in Page((tmp_path / "report.html").read_text()).tags
+    markdown = (tmp_path / "report.md").read_text()
+    assert markdown.count("<script>") == markdown.count(r"\<script>") + 1  # the code at the end
 
 
 def test_no_results_say_how_to_make_them(tmp_path):

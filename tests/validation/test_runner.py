@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -177,6 +178,63 @@ def test_a_damaged_case_is_run_again(runs):
         assert case.read_bytes() == whole
     assert [index for index, _ in runs.log()] == [3, 3, 3]
     assert runs.files() == wanted
+
+
+def test_the_file_of_another_case_or_run_is_no_result(runs):
+    """Each is a whole and valid file, and stands where another should."""
+    assert runs.run()[0] == 0
+    assert runs.run("--seed", "1", "--out", "other")[0] == 0
+    wanted = runs.files()
+    cases = runs.folder / "validation-results" / "tiny" / "cases"
+    case, others = cases / "00003.npz", runs.folder / "other" / "tiny" / "cases"
+    whole = case.read_bytes()
+    with np.load(case) as stored:
+        arrays = dict(stored)
+    changed = arrays | {"values": arrays["values"] + 1.0}
+    bare = {name: values for name, values in arrays.items() if name != "seal"}
+    (runs.behaviour / "log").unlink()
+    for put in (
+        lambda: shutil.copy(cases / "00004.npz", case),
+        lambda: shutil.copy(others / "00003.npz", case),
+        lambda: np.savez(case, **changed),
+        lambda: np.savez(case, **bare),
+    ):
+        put()
+        assert runs.run("--resume")[0] == 0
+        assert case.read_bytes() == whole
+    assert [index for index, _ in runs.log()] == [3, 3, 3, 3]
+    assert runs.files() == wanted
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_ended_leaves_no_temporary_file(runs, monkeypatch, number):
+    monkeypatch.setenv("TINY_CASES", "500")
+    moments = random.Random(1)
+    for _ in range(5):
+        process, begun = runs.start("--jobs", "2", "--resume"), len(runs.log())
+        wait_until(lambda begun=begun: len(runs.log()) > begun + 4)
+        time.sleep(moments.uniform(0.0, 0.1))
+        process.send_signal(number)
+        process.communicate()
+        assert process.returncode == -number
+        assert not list((runs.folder / "validation-results").rglob("*.tmp"))
+
+
+def test_a_plain_terminal_and_a_user_s_own_settings_of_figures_change_nothing(runs, monkeypatch):
+    assert runs.run("--out", "plain")[0] == 0
+    (runs.folder / "matplotlibrc").write_text("text.usetex: True\nsavefig.bbox: tight\n")
+    for name, value in {
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONIOENCODING": "ascii:strict",
+    }.items():
+        monkeypatch.setenv(name, value)
+    tiny = runs.folder / "validation" / "tiny.py"
+    assert runs.run()[::2] == (0, "")
+    assert runs.files() == runs.files("plain")
+    tiny.write_text(tiny.read_text().replace("Is the mean small?", "Is ‖μ‖ small?"))
+    assert runs.run("--force")[::2] == (0, "")
 
 
 def test_only_the_same_run_is_resumed(runs):

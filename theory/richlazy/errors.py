@@ -24,6 +24,7 @@ __all__ = [
     "instance",
     "integer",
     "nonnegative",
+    "not_masked",
     "positive",
     "real_array",
     "several",
@@ -187,7 +188,18 @@ def _called(value: Any) -> str:
     return type(value).__name__ + (f" of shape {shape}" if isinstance(shape, tuple) else "")
 
 
+def not_masked(value: Any, name: str) -> None:
+    """Refuse a NumPy masked array whose mask hides something: nobody said what is there."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        count = int(np.count_nonzero(np.ma.getmaskarray(value)))
+        raise ValueError(
+            f"{name} has {count} masked entries, whose values are unknown; if "
+            f"they are zero, pass {name}.filled(0)"
+        )
+
+
 def _numeric(value: ArrayLike, name: str) -> Array:
+    not_masked(value, name)
     try:
         array = np.asarray(value)
     except ValueError:

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import signal
+import stat
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 
 from richlazy.errors import FileError
 
-__all__ = ["output_file", "output_folder", "write_bytes", "write_text"]
+__all__ = [
+    "make_folder",
+    "output_file",
+    "output_folder",
+    "write_bytes",
+    "write_folder",
+    "write_text",
+]
+
+#: What ends a program from outside and can be put off (SIGHUP is not there on Windows).
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -29,18 +45,126 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """
     path = Path(path)
     temporary = path.parent / f".{os.urandom(8).hex()}.tmp"
+    with _undisturbed():
+        try:
+            _write(temporary, data)
+            os.replace(temporary, path)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written ({error.strerror})") from None
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def write_folder(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
+    """Write all `files` into the folder `path`, or none: old ones and new ones never mix.
+
+    They are written to a temporary folder first, which becomes `path` or takes its place in one
+    step. Where that cannot be (the folder holds other things, is the one we stand in or a place
+    where others are mounted, or the system cannot exchange two folders) the old files go and the
+    new ones come one by one; only a power cut or SIGKILL in that moment leaves some missing.
+    Whatever else the folder holds stays. Ask `output_folder` first.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be written.
+    """
+    with _undisturbed():
+        try:
+            folder = Path(path).resolve()
+            for name in files:
+                if (folder / name).is_dir():
+                    raise FileError(f"{folder / name}: is a folder, where a file has to go")
+            if not folder.exists():
+                with _staged(folder.parent, files) as temporary:
+                    os.rename(temporary, folder)
+            elif not (_holds_only(folder, files) and _exchanged(folder, files)):
+                with _staged(folder, files) as temporary:
+                    for name in files:
+                        (folder / name).unlink(missing_ok=True)
+                    for name in files:
+                        os.rename(temporary / name, folder / name)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    # "x" and not tempfile: the file gets the permissions that the user's umask says
+    with open(path, "xb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+@contextlib.contextmanager
+def _staged(place: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
+    """A temporary folder in `place` that holds the files; in the end what is left of it goes."""
+    missing = [folder for folder in (place, *place.parents) if not folder.exists()]
+    temporary = place / f".{os.urandom(8).hex()}.tmp"
     try:
-        # "x" and not tempfile: the file gets the permissions that the user's umask says.
-        with open(temporary, "xb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written ({error.strerror})") from None
+        temporary.mkdir(parents=True)
+        for name, data in files.items():
+            _write(temporary / name, data)
+        yield temporary
     finally:
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            for name in files:
+                (temporary / name).unlink(missing_ok=True)
+        for folder in (temporary, *missing):
+            with contextlib.suppress(OSError):  # it holds something, or has its place by now
+                folder.rmdir()
+
+
+def _holds_only(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether there is nothing else in the folder, and we do not stand in it."""
+    with os.scandir(folder) as entries:
+        ours = all(entry.name in files and not entry.is_symlink() for entry in entries)
+    return ours and folder not in (Path.cwd(), *Path.cwd().parents)
+
+
+def _exchanged(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether a folder of the files has taken the place of this one, in one step (Linux)."""
+    import ctypes
+
+    if not os.access(folder.parent, os.W_OK | os.X_OK):
+        return False
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):  # another system
+        return False
+    with _staged(folder.parent, files) as temporary:
+        temporary.chmod(stat.S_IMODE(folder.stat().st_mode))
+        here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+        failed = rename(here, os.fsencode(temporary), here, os.fsencode(folder), exchange)
+        return not failed
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off signals that would end the program until what is inside is done.
+
+    Python handles signals in the main thread only; elsewhere they cannot be put off.
+    """
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in _ENDING:
+            number = getattr(signal, name, None)
+            # None: a handler that Python does not know and could not put back
+            if number is not None and signal.getsignal(number) is not None:
+                before[number] = signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def output_file(path: str | os.PathLike[str], force: bool = False) -> Path:
@@ -66,9 +190,10 @@ def output_file(path: str | os.PathLike[str], force: bool = False) -> Path:
 
 
 def output_folder(path: str | os.PathLike[str], force: bool = False) -> Path:
-    """Make the folder `path` (and its parents) and return it; with `force` it may hold files.
+    """Return `path` if it may be a folder of results; with `force` it may hold files.
 
-    Nothing in it is removed; files of the same names will be replaced.
+    Nothing is made yet (`write_folder` or `make_folder` do), and nothing in it will be removed;
+    files of the same names will be replaced.
 
     Raises
     ------
@@ -79,14 +204,30 @@ def output_folder(path: str | os.PathLike[str], force: bool = False) -> Path:
     if os.path.lexists(path) and not os.path.isdir(path):
         raise FileError(f"{path}: is a file; name a folder")
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        filled = next(path.iterdir(), None) is not None
+        filled = path.is_dir() and next(path.iterdir(), None) is not None
     except OSError as error:
         raise FileError(f"{path}: cannot be used as a folder ({error.strerror})") from None
     if filled and not force:
         raise FileError(f"{path}: is not empty; choose another folder, or force to write into it")
-    _check_writable(path)
+    there = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+    if not os.path.isdir(there):
+        raise FileError(f"{path}: cannot be used as a folder ({os.strerror(errno.ENOTDIR)})")
+    _check_writable(there)
     return path
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make the folder `path` and its parents, where they are missing.
+
+    Raises
+    ------
+    FileError
+        If it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be used as a folder ({error.strerror})") from None
 
 
 def _check_writable(folder: Path) -> None:

@@ -175,3 +175,44 @@ def test_what_is_no_number_is_never_printed_as_json(monkeypatch):
     wrong = type(record)(**{**vars(record), "loss": float("nan")})
     monkeypatch.setattr(prediction, "predict", lambda *_: wrong)
     assert "not JSON compliant" in fail("predict", "w.csv", "--task", "beta.csv", "--json")
+
+
+def test_one_sentence_says_rich_or_lazy_and_against_what():
+    arguments = ("flat:rank=5,norm=1", "--inputs", "100")
+    found, table = answer(*arguments), succeed("predict", *arguments)
+    full = rl.expect(rl.spectrum.flat(100), 100).kernel_alignment.mean
+    assert found["verdict"]["regime"] == "rich"
+    assert found["verdict"]["full_rank"] == full
+    assert found["verdict"]["own_norm"] is None  # a family has no other norm
+    assert f"verdict: {found['verdict']['sentence']}\n" in table
+    assert f"richer than a flat full-rank start of this size and norm ({full:.3f})" in table
+    assert "effective ranks: participation 5, stable 5, entropy 5, numerical 5\n" in table
+    assert found["effective_ranks"]["participation"] == pytest.approx(5.0, rel=1e-12)
+
+
+def test_the_own_norm_of_a_file_is_told_of():
+    found = answer("w.csv")["verdict"]
+    assert found["own_norm"] == pytest.approx(np.linalg.norm(W), rel=1e-12)
+    ratio = rl.spectrum.effective_rank(rl.spectrum.of(W))
+    law = rl.limits.law(ratio, W.shape[1], norm=np.linalg.norm(W)).mean.kernel_alignment
+    assert found["law_at_own_norm"] == pytest.approx(float(law), rel=1e-9)
+    assert answer("w.csv", "--norm", "keep")["verdict"]["own_norm"] is None
+
+
+def test_a_task_file_is_not_rescaled_and_says_so(tmp_path):
+    np.save(tmp_path / "task.npy", 3.0 * BETA)
+    found = answer("w.csv", "--task", str(tmp_path / "task.npy"))
+    task = rl.Task(3.0 * BETA)
+    assert found["task"]["strength"] == pytest.approx(task.strength, rel=1e-12)
+    shares = rl.Network(W).alignment(task)
+    assert found["task"]["alignment"] == pytest.approx(list(shares), rel=1e-9)
+    table = succeed("predict", "w.csv", "--task", str(tmp_path / "task.npy"))
+    said = (
+        f"strength {task.strength:.6g} as in its file (not rescaled), alignment c {shares[0]:.4g}"
+    )
+    assert said in table
+
+
+def test_no_alignment_of_a_full_rank_matrix_points_to_what_can_be_asked():
+    line = fail("predict", "flat:rank=4", "--inputs", "4", "--alignment", "0.3")
+    assert "Leave it out for random tasks, or ask for one task by its vector (--task FILE" in line

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from richlazy import names
 from richlazy.report import contents as report
 from tests.theory.cli.commands import W, answer, contents, fail, run, succeed
+from tests.theory.report.reports import WRITTEN
 
 
 def test_a_report_prints_its_table_and_writes_its_folder(few, folder):
@@ -20,8 +25,8 @@ def test_a_report_prints_its_table_and_writes_its_folder(few, folder):
     assert lines[0] == "edges: 3 x 3"
     assert lines[1].startswith("effective ranks: participation ")
     assert lines[3].split() == ["start", "PR", "KA", "RA", "||dW||"]
-    names = ["edges", "flat, full rank", "Gaussian", "entries shuffled", "degrees kept"]
-    for line, name, start in zip(lines[4:9], names, stored_report["starts"], strict=True):
+    starts = ["edges", "flat, full rank", "Gaussian", "entries shuffled", "degrees kept"]
+    for line, name, start in zip(lines[4:9], starts, stored_report["starts"], strict=True):
         assert line.startswith(name)
         ratio, ka, *_ = line.removeprefix(name).split()
         assert float(ratio) == pytest.approx(start["effective_ranks"]["participation"], abs=0.06)
@@ -40,6 +45,26 @@ def test_a_report_of_anything_that_predict_takes(few, folder):
     succeed("report", "w.csv", "--norm", "keep", "--out", "out", "--force")
     stored_report = json.loads((folder / "out/report.json").read_text())
     assert stored_report["norm"] == pytest.approx(np.linalg.norm(W), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x\udcff", "e\x1b[31m<b>|&_", "two\nlines", "\u202eturned", "=cmd", "日本 <script>", "`$x$`"],
+)
+def test_a_name_has_no_power_over_any_medium(name, few, folder):
+    shutil.copy("w.csv", name + ".csv")
+    out = "out" + name
+    printed = succeed("report", name + ".csv", "--out", out)
+    assert printed.replace("\n", "").isprintable()
+    assert sorted(os.listdir(out)) == WRITTEN
+    for file in ("summary.md", "starts.csv", "report.json"):
+        assert (folder / out / file).read_text().replace("\n", "").isprintable(), file
+    shown = json.loads((folder / out / "report.json").read_text())["name"]
+    summary = (folder / out / "summary.md").read_text()
+    assert summary.startswith(f"# {names.markdown(shown)}\n")
+    assert f"| {names.markdown(shown)} |" in summary
+    with (folder / out / "starts.csv").open() as file:
+        assert next(csv.DictReader(file))["start"] == ("'=cmd" if name == "=cmd" else shown)
 
 
 def test_a_report_on_the_default_input(monkeypatch, folder):

@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse
 from matplotlib.colors import to_rgb
 
-from richlazy import curves
+from richlazy import curves, names
 from richlazy.curves import AXES, Curve
 from richlazy.curves import figure as figures
 from richlazy.report import contents as report
@@ -225,7 +225,7 @@ def test_the_same_report_is_the_same_picture(made):
     assert figures.render(figure, "svg") == first
 
 
-@pytest.mark.parametrize("name", ["_hidden", r"$\frac{$", "a$b$c", "größe κ [b] %"])
+@pytest.mark.parametrize("name", ["_hidden", r"$\frac{$", "a$b$c", "größe κ [b] %", "日本"])
 def test_any_name_is_drawn_as_it_is_written(made, name):
     """Matplotlib reads dollars as mathematics and leaves labels with _ out of its legends."""
     source = Source(name, made.source.values)
@@ -237,7 +237,47 @@ def test_any_name_is_drawn_as_it_is_written(made, name):
     figure = report_figure.draw(renamed)
     texts = [text.get_text() for text in figure.get_axes()[4].get_legend().get_texts()]
     assert texts[1] == name.replace("$", r"\$")
-    figure.draw_without_rendering()
+    figures.render(figure, "png")  # without a warning of letters that the font lacks
+
+
+@pytest.mark.parametrize("name", ["e\x1b[31m<b>&--", "x\udcff", "two\nlines", "\x00"])
+def test_any_name_leaves_svg_whole(name, made):
+    source = Source(name, made.source.values)
+    figure = report_figure.draw(report.Report(**{**vars(made), "source": source}))
+    assert figure.get_suptitle().startswith(names.drawn(name) + ": 8 x 10 weights")
+    ElementTree.fromstring(figures.render(figure, "svg"))
+
+
+def test_the_title_of_a_curve_is_text():
+    curve = Curve("rank", np.ones(1), {"loss": np.ones(1), "kernel_alignment": np.ones(1)})
+    curve.provenance["setting"] = "$x\x1b"
+    figure = curve.plot()
+    assert figure.get_suptitle().startswith(r"\$x\x1b")
+    ElementTree.fromstring(figures.render(figure, "svg"))
+
+
+@pytest.mark.parametrize("name", ["=cmd()", "a,b", "two\nlines", "<b>", ""])
+def test_columns_are_named_as_variables_are(name):
+    with pytest.raises(ValueError, match=r"^a column must be named as a variable is; it is "):
+        Curve("rank", np.ones(1), {name: np.ones(1)})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"text.usetex": True},
+        {"font.family": ["NoSuchFont"]},
+        {"savefig.dpi": 10, "savefig.bbox": "tight", "savefig.transparent": True},
+        {"axes.formatter.use_locale": True, "axes.unicode_minus": False},
+        {"svg.fonttype": "none", "lines.linewidth": 40.0},
+    ],
+)
+def test_settings_of_the_user_s_do_not_reach_our_figures(settings):
+    plain = figures.render(curves.rank(12).plot(), "svg")
+    with mpl.rc_context(settings):
+        before = dict(mpl.rcParams)
+        assert figures.render(curves.rank(12).plot(), "svg") == plain
+        assert dict(mpl.rcParams) == before
 
 
 @pytest.mark.parametrize(

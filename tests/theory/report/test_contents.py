@@ -64,6 +64,17 @@ def test_a_report_says_what_it_is_on(whole):
     assert found.notes == ()
 
 
+@pytest.mark.parametrize("name", ["Gaussian", "flat, full rank", "degrees kept"])
+def test_a_file_named_like_a_control_is_not_averaged_into_it(few, tmp_path, name):
+    weights = sparse_weights((6, 8))
+    np.save(tmp_path / f"{name}.npy", weights)
+    np.save(tmp_path / "w.npy", weights)
+    found, plain = (made(sources.find(str(tmp_path / f"{n}.npy"))) for n in (name, "w"))
+    assert found.source.name == name
+    assert found.starts == [f"{name} (the input)", *plain.starts[1:]]
+    assert [row[1:] for row in found.table()] == [row[1:] for row in plain.table()]
+
+
 def test_every_control_has_ten_replicates_and_every_step_is_told(whole):
     found, _, steps = whole
     counts = [len(found.group(name)) for name in found.starts]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from richlazy import curves, writing
+from richlazy import curves
 from richlazy.report import contents as report
 from richlazy.report import output as report_output
 from richlazy.sources import source as sources
@@ -173,21 +173,3 @@ def test_a_report_without_all_ranks_or_descent_is_valid_json(few, tmp_path, monk
     assert (rows[0]["start"], rows[0]["entropy_rank"]) == ('a"b,c', "")
     course = (tmp_path / "time_course.csv").read_text().splitlines()
     assert {line.split(",")[0] for line in course} == {"source", "theory"}
-
-
-def test_an_interrupt_leaves_whole_files_only(tmp_path, monkeypatch, written):
-    """Whatever is there after an interrupt in the middle of writing is complete."""
-    found, folder = written
-    replace, count = os.replace, iter(range(100))
-
-    def interrupt(*paths):
-        if next(count) == 3:
-            raise KeyboardInterrupt
-        replace(*paths)
-
-    monkeypatch.setattr(writing.os, "replace", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        report_output.write(found, tmp_path)
-    left = os.listdir(tmp_path)
-    assert len(left) == 3
-    assert all((tmp_path / name).read_bytes() == (folder / name).read_bytes() for name in left)

@@ -142,7 +142,8 @@ def test_one_row_or_column_is_a_spectrum(folder, text):
 def test_a_file_goes_before_a_connectome_and_a_family_before_a_file(folder):
     (folder / "celegans").write_text("x")
     assert message("celegans") == (
-        "celegans: unknown kind of file; its name must end in .npy, .npz, .csv, .tsv, .mtx"
+        "celegans: unknown kind of file; its name must end in .npy, .npz, .csv, .tsv, .txt, .dat, "
+        ".mtx, .mat, .graphml, .gexf, .parquet, .feather, .safetensors"
     )
     np.save(folder / "flat:rank=2.npy", W)
     assert message("flat:rank=2.npy") == "rank must be a number; it is '2.npy'"

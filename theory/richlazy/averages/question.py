@@ -100,7 +100,10 @@ def asked(
     if m > 1 or method not in (None, "closed form", "sample"):
         raise AssumptionError("alignment needs one output and method 'closed form' or 'sample'")
     if c < 1 and found.rank == found.inputs:
-        raise ValueError("alignment must be 1 where rank = inputs: no direction lies outside")
+        raise ValueError(
+            "alignment must be 1 where rank = inputs: no direction lies outside. Leave it out for "
+            "random tasks, or ask for one task by its vector (--task FILE, rl.predict)"
+        )
     return Question(found, matrix, m, g, c, time, count, rng)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from richlazy.cli.tables import MEASURES, number, print_table
+from richlazy.cli.tables import MEASURES, number, print_line, print_table
 
 if TYPE_CHECKING:
     from richlazy.curves.curve import Curve
@@ -91,7 +91,7 @@ def curve(
 
         writing.write_bytes(path, render(draw_curve(made), suffix))
     if path is not None:
-        click.echo(f"wrote {path}")
+        print_line(f"wrote {path}")
 
 
 def _print_curve(made: Curve) -> None:
@@ -102,4 +102,4 @@ def _print_curve(made: Curve) -> None:
         for index, x in enumerate(made.x)
     )
     print_table((made.axis, *labels), rows, labelled=False)
-    click.echo(made.title)
+    print_line(made.title)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from richlazy.cli.source import print_source, source_at_norm
-from richlazy.cli.tables import MEASURES, number, print_table
+from richlazy import names
+from richlazy.cli.source import differs, print_source, reading_options, source_at_norm
+from richlazy.cli.tables import MEASURES, number, print_line, print_table
 
 if TYPE_CHECKING:
     from richlazy.averages.record import Expected
     from richlazy.laziness import Laziness
     from richlazy.sources.source import Source
+    from richlazy.start.task import Task
 
 __all__ = ["predict"]
 
@@ -29,6 +31,7 @@ __all__ = ["predict"]
 @click.option("--strength", type=float, help="Length of the task vector.  [1.0]")
 @click.option("--outputs", type=int, help="Number of outputs.  [1]")
 @click.option("--time", "t", type=float, default=float("inf"), help="Learning rate x steps.  [inf]")
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def predict(
     start: str,
@@ -41,17 +44,20 @@ def predict(
     outputs: int | None,
     t: float,
     as_json: bool,
+    reading: dict[str, Any],
 ) -> None:
     """Predicted laziness of a start with a silent readout.
 
-    SPECTRUM-OR-WEIGHTS is a file (.npy .npz .csv .tsv .mtx: one row or column is a spectrum, a
-    table is hidden x inputs, a header pre,post,weight makes an edge list), a shipped connectome
+    SPECTRUM-OR-WEIGHTS is a file (.npy .npz .csv .tsv .txt .mtx .mat .graphml .parquet
+    .safetensors ..., or - for standard input: one row or column is a spectrum, a table is hidden x
+    inputs, a header pre,post,weight makes an edge list; FILE:NAME is one array), a connectome
     (celegans, mushroom_body_left, mushroom_body_right) or a family: flat:rank=5,norm=1,
     power_law:count=100,exponent=1, exponential:count=50,rate=0.1, gaussian:hidden=50,inputs=80.
     """
     from rich.console import Console
 
     from richlazy.averages.expect import expect
+    from richlazy.averages.verdict import verdict
     from richlazy.errors import times
 
     times(t, "--time", ndim=0)
@@ -59,9 +65,10 @@ def predict(
         for name, value in (("alignment", alignment), ("strength", strength), ("outputs", outputs)):
             if value is not None:
                 raise ValueError(f"--{name} and --task exclude each other: the file is the task")
-    source, given = source_at_norm(start, norm)
+    source, given = source_at_norm(start, norm, reading)
     _check_sizes(source, inputs, hidden, task_file)
     found: Expected | Laziness
+    task: Task | None = None
     notes = list(source.notes)
     with Console(stderr=True).status("computing"):  # seen on a terminal only
         if task_file is None:
@@ -74,17 +81,89 @@ def predict(
                 t=t,
             )
         else:
-            found = _on_task(source, task_file, inputs, hidden, t)
+            task = _task(task_file, inputs)
+            found = _on_task(source, task, hidden, t)
             if source.is_spectrum:
                 notes.append("singular vectors drawn at random, seed 0")
+        shape = _shape(source, hidden, inputs if task is None else task.inputs)
+        said = verdict(
+            found,
+            participation_ratio=_ranks(source)["participation"],
+            hidden=shape[0],
+            inputs=shape[1],
+            norm=source.norm,
+            own_norm=given if differs(source.norm, given) and not source.family else None,
+            outputs=task.outputs if task is not None else outputs or 1,
+            strength=task.strength if task is not None else strength or 1.0,
+        )
     if as_json:
         import json
 
-        about = {"start": source.name, "norm": source.norm, "given_norm": given, "notes": notes}
+        about: dict[str, Any] = {
+            "start": names.plain(source.name),
+            "norm": source.norm,
+            "given_norm": given,
+            "notes": notes,
+        }
+        if source.read is not None:
+            about["read"] = source.read.to_dict()
+        about["effective_ranks"] = _ranks(source)
+        if task is not None:
+            about["task"] = {
+                "outputs": task.outputs,
+                "inputs": task.inputs,
+                "strength": task.strength,
+                "alignment": _alignment(source, task),
+            }
+        about["verdict"] = said.to_dict()
         click.echo(json.dumps({**about, **found.to_dict()}, indent=1, allow_nan=False))
     else:
         _show(found)
+        print_line(f"verdict: {said.sentence}")
+        ranks = ", ".join(f"{kind} {rank:.4g}" for kind, rank in _ranks(source).items())
+        print_line(f"effective ranks: {ranks}")
+        if task is not None:
+            shares = _alignment(source, task)
+            words = "unknown" if shares is None else ", ".join(f"{c:.4g}" for c in shares)
+            print_line(
+                f"task: {task.outputs} x {task.inputs}, strength {task.strength:.6g} as in its "
+                f"file (not rescaled), alignment c {words}"
+            )
         print_source(source, given, notes)
+
+
+def _shape(source: Source, hidden: int | None, inputs: int | None) -> tuple[int, int]:
+    """Shape of W1; of a spectrum as asked for, with as many hidden units as inputs by default."""
+    if not source.is_spectrum:
+        rows, columns = source.values.shape
+        return int(rows), int(columns)
+    assert inputs is not None
+    return inputs if hidden is None else hidden, inputs
+
+
+def _ranks(source: Source) -> dict[str, float]:
+    """Effective ranks, those that need all singular values where these can be had."""
+    from richlazy.start import matrices, spectrum
+
+    values = source.values
+    if source.is_spectrum:
+        known = values
+    elif min(values.shape) <= matrices.DENSE_LIMIT:
+        known = spectrum.of(values)
+    else:
+        return {"participation": float(spectrum.participation_ratio(values))}
+    kinds: tuple[spectrum.Kind, ...] = ("participation", "stable", "entropy", "numerical")
+    return {kind: float(spectrum.effective_rank(known, kind)) for kind in kinds}
+
+
+def _alignment(source: Source, task: Task) -> list[float] | None:
+    """Share of each squared task mode in the row space of the weights, where it can be had."""
+    from richlazy.start import matrices
+    from richlazy.start.network import Network
+
+    if source.is_spectrum or not matrices.has_factors(source.values):
+        return None
+    return [float(c) for c in Network(source.values).alignment(task)]
 
 
 def _check_sizes(
@@ -105,19 +184,22 @@ def _check_sizes(
             raise ValueError(f"--{name} is {wanted}, but the weights have {size} {what}")
 
 
-def _on_task(
-    source: Source, task_file: str, inputs: int | None, hidden: int | None, t: float
-) -> Laziness:
-    import numpy as np
-
+def _task(task_file: str, inputs: int | None) -> Task:
     from richlazy.sources.files import read_vector_or_matrix
-    from richlazy.start.network import Network
     from richlazy.start.task import Task
-    from richlazy.two_layer.solve import predict as predict_one
 
     task = Task(read_vector_or_matrix(task_file, "--task"))
     if inputs is not None and inputs != task.inputs:
         raise ValueError(f"--inputs is {inputs}, but the task has {task.inputs}")
+    return task
+
+
+def _on_task(source: Source, task: Task, hidden: int | None, t: float) -> Laziness:
+    import numpy as np
+
+    from richlazy.start.network import Network
+    from richlazy.two_layer.solve import predict as predict_one
+
     if not source.is_spectrum:
         return predict_one(Network(source.values), task, t)
     size = np.count_nonzero(source.values) if hidden is None else hidden
@@ -139,6 +221,6 @@ def _show(found: Expected | Laziness) -> None:
             rows.append([label, number(value, name)])
     columns = ("mean", "sd over tasks", "standard error") if averaged else ("value",)
     print_table(("measure", *columns), rows)
-    click.echo(f"method: {found.method}")
-    click.echo(f"accuracy: {found.accuracy}")
-    click.echo(f"assumptions: {'; '.join(found.assumptions)}")
+    print_line(f"method: {found.method}")
+    print_line(f"accuracy: {found.accuracy}")
+    print_line(f"assumptions: {'; '.join(found.assumptions)}")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["MEASURES", "number", "print_table"]
+import click
+
+from richlazy import names
+
+__all__ = ["MEASURES", "number", "print_line", "print_table"]
 
 _WIDEST = 500  # characters
 
@@ -18,6 +22,11 @@ MEASURES = {
     "kernel_alignment": "kernel alignment KA",
     "loss": "excess loss",
 }
+
+
+def print_line(text: str) -> None:
+    """Print one line, in which no name has power over the terminal."""
+    click.echo(names.plain(text))
 
 
 def print_table(
@@ -34,7 +43,7 @@ def print_table(
     for index, title in enumerate(header):
         table.add_column(title, justify="left" if labelled and index == 0 else "right")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(names.plain, row))
     Console(width=_WIDEST, highlight=False, markup=False, emoji=False).print(table)
 
 

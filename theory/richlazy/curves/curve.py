@@ -57,6 +57,9 @@ class Curve:
         instance(self.provenance, dict, "provenance", "write {} where nothing is known")
         parameters = self.provenance.get("parameters", {})
         instance(parameters, dict, "parameters in provenance", "write {name: value}")
+        for name in self.columns:
+            if not name.isidentifier():  # tables and pictures are headed by it
+                raise ValueError(f"a column must be named as a variable is; it is {name!r}")
         if self.x.ndim != 1 or any(c.shape != self.x.shape for c in self.columns.values()):
             shapes = [c.shape for c in self.columns.values()]
             raise ValueError(

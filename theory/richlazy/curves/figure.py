@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -10,13 +11,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from richlazy import names
 from richlazy.curves.axes import AXES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "LABELS", "MARKERS", "draw_curve", "new_figure", "panel", "render", "style"]
+__all__ = [
+    "COLOURS",
+    "LABELS",
+    "MARKERS",
+    "defaults",
+    "draw_curve",
+    "new_figure",
+    "panel",
+    "render",
+    "style",
+]
 
 Array = NDArray[np.float64]
 
@@ -58,6 +70,20 @@ _TOGETHER = {
         "laziest_rank": "largest E KA",
     },
 }
+_STYLE: Any = {
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5.0,
+    "legend.frameon": False,
+    "svg.hashsalt": "richlazy",  # the same figure gives the same file
+    "savefig.dpi": 160,
+}
 _LOGARITHMIC = ("rank", "scale", "strength", "depth", "time")
 
 
@@ -82,26 +108,25 @@ class Curve(Protocol):
 
 
 @contextmanager
+def defaults() -> Iterator[None]:
+    """Matplotlib as it comes: a user's own settings (`matplotlibrc`) do not reach our figures."""
+    import matplotlib as mpl
+
+    # the backend is no matter of style, and `rc_context` would not put it back
+    settings: Any = {name: v for name, v in dict.items(mpl.rcParamsDefault) if name != "backend"}
+    with warnings.catch_warnings(), mpl.rc_context():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")  # a box is drawn
+        dict.update(mpl.rcParams, settings)
+        yield
+
+
+@contextmanager
 def style() -> Iterator[None]:
     """The one style of every figure."""
     import matplotlib as mpl
 
-    with mpl.rc_context(
-        {
-            "font.size": 8.5,
-            "axes.titlesize": 9,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "grid.color": "#e6e6e6",
-            "grid.linewidth": 0.6,
-            "lines.linewidth": 1.6,
-            "lines.markersize": 5.0,
-            "legend.frameon": False,
-            "svg.hashsalt": "richlazy",  # the same figure gives the same file
-            "savefig.dpi": 160,
-        }
-    ):
+    with defaults():
+        mpl.rcParams.update(_STYLE)
         yield
 
 
@@ -195,7 +220,7 @@ def draw_curve(curve: Curve) -> Figure:
             panel(axes, curve, measure)
         for axes, kind in zip(grid[len(measures) :], kinds, strict=True):
             _together(axes, curve, kind)
-        figure.suptitle(curve.title, fontsize=9)
+        figure.suptitle(names.drawn(curve.title), fontsize=9)
     return figure
 
 

@@ -26,6 +26,7 @@ from richlazy.deep.parts import assembled, parts_of
 from richlazy.deep.reduction import reduced
 from richlazy.errors import real_array, several
 from richlazy.errors import times as checked_times
+from richlazy.integration.shared import Shared
 from richlazy.laziness import Measures, alignment, defined, difference
 from richlazy.start.task import Task, as_task
 from richlazy.summary import summary
@@ -67,11 +68,12 @@ def solve(weights: Sequence[ArrayLike], task: Task) -> DeepSolution:
     return DeepSolution(weights, task)
 
 
-class DeepSolution:
+class DeepSolution(Shared):
     """The trajectory of a deep linear network on one task, from `deep.solve`.
 
     Every measure takes t, a number or an array, infinity allowed, and has the shape of t
-    (time = learning rate x steps).
+    (time = learning rate x steps). May be shared between threads, which get what each would get
+    alone; `assumptions` and `accuracy` then speak of the answers to all of them.
 
     Attributes
     ----------
@@ -81,12 +83,12 @@ class DeepSolution:
     """
 
     def __init__(self, start: Sequence[ArrayLike], task: Task) -> None:
+        super().__init__()
         self.task = as_task(task)
         self.start = _checked(start, task)
         self._bases, self._small, self._lost = reduced(self.start, task)
         self._parts = parts_of(self._small) if len(self.start) > 1 else []
         self._closed = bool(self._parts) and all(mode.balanced(p.small) for p in self._parts)
-        self._cache: dict[bytes, Measures] = {}
         self._worst = 0.0
         self._note: tuple[str, ...] = ()
 
@@ -143,15 +145,7 @@ class DeepSolution:
         `weight_change_input` is that of the first layer, `weight_change_readout` of the last
         (of one layer, both are the same).
         """
-        at = checked_times(t)
-        key = at.tobytes() + repr(at.shape).encode()
-        if key not in self._cache:
-            distinct, place = np.unique(at, return_inverse=True)
-            found = self._certified(distinct)
-            if len(self._cache) > 16:
-                self._cache.clear()
-            self._cache[key] = Measures(*(v[place.reshape(at.shape)] for v in found))
-        return self._cache[key]
+        return Measures(*self._answers(t, self._certified))
 
     def loss(self, t: ArrayLike = np.inf) -> Array:
         """Excess loss 1/2 E ||(W* - W_L ... W_1) x||^2."""

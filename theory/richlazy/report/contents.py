@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from richlazy.averages.expect import expect
 from richlazy.averages.record import Expected
+from richlazy.averages.verdict import Verdict, verdict
 from richlazy.curves import flat as curves
 from richlazy.curves.curve import Curve
 from richlazy.errors import AssumptionError, ConvergenceError
@@ -59,6 +60,8 @@ REPLICATES = 10
 STEPS = 2 + 3 * REPLICATES + 2
 
 SEED = 0
+_FLAT, _GAUSSIAN = "flat, full rank", "Gaussian"
+_SHUFFLED, _REWIRED = "entries shuffled", "degrees kept"
 _TIMES = 161
 _DESCENT_STEPS = 20_000
 _DESCENT_WORK = 2e10  # multiplications of plain gradient descent, about ten seconds
@@ -113,6 +116,18 @@ class Report:
     course: TimeCourse
     notes: tuple[str, ...]
 
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the start is rich or lazy, and against what."""
+        return verdict(
+            self.entries[0].expected,
+            participation_ratio=self.ratio,
+            hidden=self.hidden,
+            inputs=self.inputs,
+            norm=self.norm,
+            own_norm=None if np.isclose(self.norm, self.given_norm, 1e-6, 0.0) else self.given_norm,
+        )
+
     def group(self, start: str) -> list[Entry]:
         """Entries of one start, one for each replicate."""
         return [entry for entry in self.entries if entry.start == start]
@@ -153,10 +168,10 @@ def make(source: Source, given_norm: float, advance: Callable[[str], None]) -> R
         hidden, inputs = values.shape
         s = spectrum.of(values) if min(hidden, inputs) <= matrices.DENSE_LIMIT else None
     most, norm = min(hidden, inputs), source.norm
-    entries = [_entry(source.name, 0, values if s is None else s, inputs, None)]
+    entries = [_entry(_own_name(source.name), 0, values if s is None else s, inputs, None)]
     advance(source.name)
-    entries.append(_entry("flat, full rank", 0, spectrum.flat(most, norm), inputs, None))
-    advance("flat, full rank")
+    entries.append(_entry(_FLAT, 0, spectrum.flat(most, norm), inputs, None))
+    advance(_FLAT)
     tasks = entries[0].expected.tasks
     fewer = None if tasks is None else tasks // 4  # replicates average over tasks too
     entries += _controls(source, (hidden, inputs), fewer, notes, advance)
@@ -174,6 +189,12 @@ def make(source: Source, given_norm: float, advance: Callable[[str], None]) -> R
         source, inputs, hidden, norm, given_norm, s, tuple(entries), by_rank, by_alignment,
         course, tuple(notes),
     )  # fmt: skip
+
+
+def _own_name(name: str) -> str:
+    """The name of the start reported on, told apart from its controls: names are their keys."""
+    taken = name in (_FLAT, _GAUSSIAN, _SHUFFLED, _REWIRED)
+    return f"{name} (the input)" if taken else name
 
 
 def _entry(name: str, replicate: int, start: Any, inputs: int, tasks: int | None) -> Entry:
@@ -200,7 +221,7 @@ def _controls(
             f"no randomised controls: the smaller dimension is over {matrices.DENSE_LIMIT}"
         )
     else:
-        kinds["Gaussian"] = lambda rng: spectrum.gaussian(*shape, source.norm, rng)
+        kinds[_GAUSSIAN] = lambda rng: spectrum.gaussian(*shape, source.norm, rng)
         kinds |= _rearranged(source, notes)
     entries = []
     for index, (name, sample) in enumerate(kinds.items()):
@@ -222,14 +243,14 @@ def _rearranged(
         return {}
     dense = _dense(source.values)
     kinds: dict[str, Callable[[np.random.Generator], Array]] = {
-        "entries shuffled": lambda rng: spectrum.of(controls.shuffled(dense, rng))
+        _SHUFFLED: lambda rng: spectrum.of(controls.shuffled(dense, rng))
     }
     try:
         controls.degree_preserving(dense, np.random.default_rng(SEED), swaps_per_edge=1)
     except AssumptionError as error:
         notes.append(f"no degree-preserving control: {error}")
         return kinds
-    kinds["degrees kept"] = lambda rng: spectrum.of(controls.degree_preserving(dense, rng))
+    kinds[_REWIRED] = lambda rng: spectrum.of(controls.degree_preserving(dense, rng))
     if np.all(dense):
         notes.append("no entry is zero: with degrees kept, weights only move within columns")
     return kinds

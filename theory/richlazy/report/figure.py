@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from richlazy import names
 from richlazy.curves.figure import COLOURS, LABELS, MARKERS, new_figure, panel, style
 from richlazy.report.contents import MEASURES, RANKS, Report
 
@@ -33,7 +34,7 @@ def draw(report: Report) -> Figure:
         figure = new_figure(12.5, 8.4)
         grid = figure.subplots(3, 4)
         figure.suptitle(
-            f"{_plain(report.source.name)}: {report.hidden} x {report.inputs} weights, norm "
+            f"{names.drawn(report.source.name)}: {report.hidden} x {report.inputs} weights, norm "
             f"{report.norm:.4g}, random tasks of strength 1, silent readout",
             fontsize=11,
         )
@@ -49,11 +50,6 @@ def draw(report: Report) -> Figure:
         _course(grid[2], report)
         _legend(grid[1, 0], report)
     return figure
-
-
-def _plain(name: str) -> str:
-    """A user's name without its power over the typesetting."""
-    return name.replace("$", r"\$")
 
 
 def _spectrum(axes: Axes, report: Report) -> None:
@@ -112,7 +108,7 @@ def _legend(axes: Axes, report: Report) -> None:
     from matplotlib.lines import Line2D
 
     entries: dict[str, dict[str, Any]] = {"flat starts (T7), ± sd over tasks": {"color": _GREY}}
-    entries |= {_plain(name): look for name, look in _looks(report).items()}
+    entries |= {names.drawn(name): look for name, look in _looks(report).items()}
     entries["flat start of rank PR (T6); theory in time"] = {"color": COLOURS[0]}
     entries["mean alignment of random tasks"] = _MEAN
     if report.course.step is not None:

@@ -8,7 +8,7 @@ from math import hypot
 from pathlib import Path
 from typing import Any
 
-from richlazy import writing
+from richlazy import names, writing
 from richlazy.curves.figure import render
 from richlazy.laziness import Measures
 from richlazy.report.contents import (
@@ -33,7 +33,7 @@ def summary(report: Report) -> str:
     mine = report.entries[0]
     ka, ra, change = (shown(m, mine.mean(m)) for m in MEASURES)
     lines = [
-        f"# {report.source.name}",
+        f"# {names.markdown(report.source.name)}",
         "",
         f"{report.hidden} x {report.inputs} weights at Frobenius norm {report.norm:.4g} "
         f"(as given: {report.given_norm:.4g}), silent readout, random tasks of strength 1, "
@@ -43,25 +43,31 @@ def summary(report: Report) -> str:
         f"Over random tasks KA = {ka}, RA = {ra} and the weight change is {change} "
         f"({mine.expected.method}; {mine.expected.accuracy}).",
         "",
+        f"Verdict: {report.verdict.sentence}.",
+        "",
         "| start | participation ratio | KA | RA | weight change |",
         "|---|---|---|---|---|",
     ]
-    lines += [
-        "| " + " | ".join(c.replace("|", r"\|") for c in row) + " |" for row in report.table()
-    ]
+    lines += ["| " + " | ".join(map(names.markdown, row)) + " |" for row in report.table()]
     if len(report.starts) > 2:
         lines += ["", f"± is the standard deviation over {REPLICATES} replicates."]
-    lines.append("")
+    lines += [
+        "",
+        "A kernel moves as much as another where the two KA differ by at most two standard "
+        "deviations, of the replicates and of the sampled tasks together:",
+        "",
+    ]
     for name in report.starts[1:]:
         mean, sd = spread(report.group(name), "kernel_alignment")
         gap = mine.mean("kernel_alignment") - mean
         noise = hypot(sd or 0.0, mine.expected.kernel_alignment.standard_error or 0.0)
         compared = f"(KA {ka} against {shown('kernel_alignment', mean, sd)})"
         if abs(gap) <= 2.0 * noise + _ROUNDING:
-            lines.append(f"- Its kernel moves as much as with {name} {compared}.")
+            lines.append(f"- Its kernel moves as much as with {names.markdown(name)} {compared}.")
         else:
             more, word = ("more", "richer") if gap < 0 else ("less", "lazier")
-            lines.append(f"- Its kernel moves {more} than with {name} {compared}: {word}.")
+            what = names.markdown(name)
+            lines.append(f"- Its kernel moves {more} than with {what} {compared}: {word}.")
     course = report.course
     if course.gap is not None:
         lines.append(
@@ -69,14 +75,14 @@ def summary(report: Report) -> str:
             f"random task ({course.method}) to {course.gap:.1e} in KA "
             "(the error of the finite step)."
         )
-    lines += [f"- {note.rstrip('.')}." for note in report.notes]
+    lines += [f"- {names.markdown(note.rstrip('.'))}." for note in report.notes]
     if report.source.citation:
-        lines += ["", f"Data: {report.source.citation}"]
+        lines += ["", f"Data: {names.markdown(report.source.citation)}"]
     return "\n".join(lines) + "\n"
 
 
 def write(report: Report, folder: Path) -> list[Path]:
-    """Write figure, tables, JSON and summary; returns the paths."""
+    """Write figure, tables, JSON and summary, all or none; returns the paths."""
     figure = draw(report)
     written = {
         "report.png": render(figure, "png"),
@@ -88,8 +94,7 @@ def write(report: Report, folder: Path) -> list[Path]:
         "report.json": (json.dumps(_json(report), indent=1, allow_nan=False) + "\n").encode(),
         "summary.md": summary(report).encode(),
     }
-    for name, data in written.items():
-        writing.write_bytes(folder / name, data)
+    writing.write_folder(folder, written)
     return [folder / name for name in written]
 
 
@@ -98,21 +103,17 @@ def _starts_csv(report: Report) -> str:
     header += [f"{m}_{part}" for m in MEASURES for part in ("mean", "task_sd", "standard_error")]
     lines = [",".join([*header, "method"])]
     for entry in report.entries:
-        cells = [_quoted(entry.start), str(entry.replicate)]
+        cells = [names.csv_cell(entry.start), str(entry.replicate)]
         cells += [_cell(entry.ranks[k]) for k in RANKS]
         for measure in MEASURES:
             statistic = getattr(entry.expected, measure)
             cells += [_cell(v) for v in (statistic.mean, statistic.sd, statistic.standard_error)]
-        lines.append(",".join([*cells, _quoted(entry.expected.method)]))
+        lines.append(",".join([*cells, names.csv_cell(entry.expected.method)]))
     return "\n".join(lines) + "\n"
 
 
 def _cell(value: float | None) -> str:
     return "" if value is None else repr(float(value))
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
 
 
 def _course_csv(course: TimeCourse) -> str:
@@ -128,7 +129,7 @@ def _course_csv(course: TimeCourse) -> str:
 
 def _json(report: Report) -> dict[str, Any]:
     return {
-        "name": report.source.name,
+        "name": names.plain(report.source.name),
         "version": version("richlazy"),
         "seed": SEED,
         "hidden": report.hidden,
@@ -136,13 +137,15 @@ def _json(report: Report) -> dict[str, Any]:
         "norm": report.norm,
         "given_norm": report.given_norm,
         "citation": report.source.citation,
+        "read": None if report.source.read is None else report.source.read.to_dict(),
         "notes": list(report.notes),
+        "verdict": report.verdict.to_dict(),
         "singular_values": None
         if report.singular_values is None
         else [float(v) for v in report.singular_values],
         "starts": [
             {
-                "start": entry.start,
+                "start": names.plain(entry.start),
                 "replicate": entry.replicate,
                 "effective_ranks": entry.ranks,
                 "method": entry.expected.method,

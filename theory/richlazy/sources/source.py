@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.sources import connectomes, files
+from richlazy.names import plain
+from richlazy.sources import connectomes, files, opening
+from richlazy.sources.content import LIMIT, afford
 from richlazy.start import matrices, spectrum
 from richlazy.start.matrices import MatrixLike
 from richlazy.summary import summary
@@ -28,11 +31,15 @@ FAMILIES: dict[str, tuple[Callable[..., Array], tuple[str, ...]]] = {
 }
 
 
+_VALUE = 40  # bytes of memory that a singular value takes on its way
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """A start: singular values (1-D) or weights (hidden x inputs), with what is known of it.
 
-    `family` marks singular values that were asked for by formula and already have their norm.
+    `family` marks singular values that were asked for by formula and already have their norm;
+    `read` is what a file was read as.
     """
 
     name: str
@@ -40,6 +47,7 @@ class Source:
     notes: tuple[str, ...] = ()
     citation: str | None = None
     family: bool = False
+    read: files.Input | None = None
 
     @property
     def is_spectrum(self) -> bool:
@@ -66,34 +74,42 @@ class Source:
         )
 
 
-def find(text: str) -> Source:
+def find(text: str, *, limit: float = LIMIT, **reading: Any) -> Source:
     """Resolve a family such as ``flat:rank=5,norm=1``, a shipped connectome or a file.
 
-    A file goes before a connectome of the same name, a family before a file.
+    A file goes before a connectome of the same name, a family before a file. `limit` (GB) and
+    `reading` are the options of `richlazy.files.read`; only a file can be read in another way.
 
     Raises
     ------
     ValueError
-        If it is none of these; the message lists what there is.
+        If it is none of these (the message lists what there is), or needs more memory than
+        the limit.
     """
     family, colon, given = text.partition(":")
-    exists = os.path.exists(text)
-    if family in FAMILIES and (colon or not exists):
-        return Source(text, _family(family, given), family=True)
+    exists = os.path.lexists(text)
+    meant = [name for name, value in reading.items() if value not in (None, False)]
+    is_family = family in FAMILIES and (bool(colon) or not exists)
+    if meant and (is_family or (text in connectomes.names() and not exists)):
+        raise ValueError(f"--{meant[0]} is for files, and {text} is none; leave it out")
+    if is_family:
+        return Source(text, _family(family, given, limit), family=True)
     if text in connectomes.names() and not exists:
         shipped = connectomes.load(text)
         return Source(text, shipped.weights, citation=shipped.source)
-    if not exists and (colon or not Path(text).suffix):
+    file, array = opening.find(text)
+    if not exists and file != "-" and array is None and (colon or not Path(text).suffix):
         raise ValueError(
             f"{text!r} is no file, no shipped connectome ({', '.join(connectomes.names())}) and "
             f"no family ({', '.join(FAMILIES)}, as in flat:rank=5)"
         )
-    read = files.read(text)
-    values = read.values if read.kind == "spectrum" else matrices.as_matrix(read.values, text)
-    return Source(read.name, values, read.notes)
+    read = files.read(text, limit=limit, **reading)
+    spectral = read.kind == "spectrum"
+    values = read.values if spectral else matrices.as_matrix(read.values, plain(text))
+    return Source(read.name, values, read.notes, read=read)
 
 
-def _family(family: str, given: str) -> Array:
+def _family(family: str, given: str, limit: float) -> Array:
     make, needed = FAMILIES[family]
     usage = f"{family}:" + ",".join(f"{name}=..." for name in (*needed, "norm"))
     parameters: dict[str, float] = {}
@@ -108,6 +124,9 @@ def _family(family: str, given: str) -> Array:
     missing = [name for name in needed if name not in parameters]
     if missing:
         raise ValueError(f"{family} needs {' and '.join(missing)}; write {usage}")
+    sizes = [parameters[name] for name in needed if name not in ("exponent", "rate")]
+    if (size := min(sizes)) < np.inf:
+        afford(_VALUE * size, limit, f"a spectrum of {size:g} values")
     return make(**parameters)
 
 

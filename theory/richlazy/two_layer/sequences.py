@@ -203,12 +203,15 @@ def path_length(solution: Solution, t: float = np.inf) -> float:
     (1.411177, 1.386411)
     """
     route = instance(solution, Solution, "solution", "write solve(start, task)")._route
+    end = float(checked_times(t, ndim=0))
 
     def positions(at: Array) -> Array:
         changes = route.changes(at)
         return np.array([np.concatenate([c.first.ravel(), c.readout.ravel()]) for c in changes])
 
-    first, readout, cov_yx, root = route.reduced.problem
-    largest = 1.0 if root is None else float(np.linalg.norm(root, 2)) ** 2
-    rate = largest * float(_square(first) + _square(readout)) + float(np.linalg.norm(cov_yx))
-    return path.length(positions, float(checked_times(t, ndim=0)), 1.0 / (rate or 1.0))
+    with solution._lock:
+        route.changes(np.array([end]))  # the small network is that of the latest question
+        first, readout, cov_yx, root = route.reduced.problem
+        largest = 1.0 if root is None else float(np.linalg.norm(root, 2)) ** 2
+        rate = largest * float(_square(first) + _square(readout)) + float(np.linalg.norm(cov_yx))
+        return path.length(positions, end, 1.0 / (rate or 1.0))

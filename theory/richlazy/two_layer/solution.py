@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy import laziness
 from richlazy.errors import times
+from richlazy.integration.shared import Shared
 from richlazy.laziness import Alignments, Laziness, Measures
 from richlazy.start import matrices
 from richlazy.start.network import Network, as_network
@@ -43,7 +44,7 @@ class Route(Protocol):
 
     @property
     def reduced(self) -> Reduced:
-        """The small network whose flow it follows."""
+        """The small network whose flow the latest answer follows."""
 
     def changes(self, at: Array) -> list[Change]:
         """Weight changes of the small network at ascending times."""
@@ -109,18 +110,20 @@ class _Turned(NamedTuple):
         return self.readout @ self.weights
 
 
-class Solution:
+class Solution(Shared):
     """The trajectory of one network on one task, from `solve`.
 
     Every measure takes t, a number or an array, infinity allowed, and has the shape of t
-    (time = learning rate x steps). It can be pickled and copied, and goes on answering,
-    if its start can: a LinearOperator made of local functions cannot be pickled.
+    (time = learning rate x steps). It may be shared between threads, which get what each would
+    get alone; `method`, `assumptions` and `accuracy` then speak of the answers to all of them. It
+    can be pickled and copied, and goes on answering, if its start can: a LinearOperator made of
+    local functions cannot be pickled.
     """
 
     def __init__(self, start: Network, task: Task, route: Route) -> None:
+        super().__init__()
         self.start, self.task = as_network(start), as_task(task)
         self._route = route
-        self._cache: dict[object, tuple[Array, ...]] = {}
 
     def __repr__(self) -> str:
         return summary(self, method=self.method, start=self.start, task=self.task)
@@ -128,21 +131,24 @@ class Solution:
     @property
     def method(self) -> str:
         """Which solver answered, with its T-id; a Krylov order is the largest needed so far."""
-        return self._route.method
+        with self._lock:
+            return self._route.method
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What the method needed, and what else a reader should know."""
-        return self._route.assumptions
+        with self._lock:
+            return self._route.assumptions
 
     @property
     def accuracy(self) -> str:
         """How far the numbers given so far can be trusted."""
-        return self._route.accuracy
+        with self._lock:
+            return self._route.accuracy
 
     def measures(self, t: ArrayLike = np.inf) -> Measures:
         """Every measure at t; an undefined alignment is NaN here, an error from its own method."""
-        return Measures(*self._found(t, self._route.measures))
+        return Measures(*self._answers(t, self._route.measures))
 
     def loss(self, t: ArrayLike = np.inf) -> Array:
         """Excess loss 1/2 E ||(W* - W2 W1) x||^2."""
@@ -165,20 +171,7 @@ class Solution:
     def _alignments(self, t: ArrayLike) -> Alignments:
         route = self._route
         question = route.alignments if isinstance(route, UnrotatedRoute) else route.measures
-        return Alignments(*self._found(t, question)[-3:])
-
-    def _found(
-        self, t: ArrayLike, question: Callable[[Array], tuple[Array, ...]]
-    ) -> tuple[Array, ...]:
-        """Answers in the shape of t, each distinct time asked once and remembered."""
-        time = times(t)
-        key = (question.__name__, time.shape, time.tobytes())
-        if key not in self._cache:
-            distinct, place = np.unique(time, return_inverse=True)
-            if len(self._cache) > 16:
-                self._cache.clear()
-            self._cache[key] = tuple(v[place.reshape(time.shape)] for v in question(distinct))
-        return self._cache[key]
+        return Alignments(*self._answers(t, question)[-3:])
 
     def at(self, t: float) -> State:
         """Weights at one time, as thin factors."""
@@ -217,8 +210,8 @@ class Solution:
     def _states(self, time: Array) -> list[State]:
         """Weights at distinct ascending times."""
         distinct = np.unique(time)
-        changes = self._route.changes(distinct)  # may make the small network larger
-        reduced = self._route.reduced
+        with self._lock:  # another question has another small network
+            changes, reduced = self._route.changes(distinct), self._route.reduced
         left, right = reduced.left, reduced.right
         assert left is not None
         assert right is not None
@@ -238,8 +231,9 @@ class Solution:
 
         A necessary sign of accuracy only: any error of W* conserves D as well.
         """
-        (change,) = self._route.changes(times(t, ndim=0)[None])
-        first, readout = (x[0] for x in self._route.reduced.problem[:2])
+        with self._lock:
+            (change,) = self._route.changes(times(t, ndim=0)[None])
+            first, readout = (x[0] for x in self._route.reduced.problem[:2])
         w1, w2 = first + change.first[0], readout + change.readout[0]
         moved = (w2.T @ w2 - w1 @ w1.T) - (readout.T @ readout - first @ first.T)
         return float(np.linalg.norm(moved) / (np.sum(w1**2) + np.sum(w2**2)))

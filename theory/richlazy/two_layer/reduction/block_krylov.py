@@ -44,7 +44,8 @@ class BlockChain:
 
     Left vectors U span H, right vectors V span X, and W1(0)'U = V B' at every order. Every
     new block is orthogonalised twice against all before it, and its directions that vanish are
-    deflated. When none is left the small network is exact.
+    deflated. When none is left the small network is exact. What has grown is replaced and never
+    changed, so that a shallow copy grows by itself.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ class BlockChain:
         first[h:, : right.shape[1]] = rows.T
         self._first = first
         self._look_ahead(self.left)
-        self._orders.append(_Order(len(first), first.shape[1], self._coupling()))
+        self._orders = [*self._orders, _Order(len(first), first.shape[1], self._coupling())]
 
     def _look_ahead(self, left: Array) -> None:
         """What the newest right vectors reach next: W1 V beyond H, and cov_xx V beyond X."""

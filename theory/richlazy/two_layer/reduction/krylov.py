@@ -139,7 +139,8 @@ class Bidiagonal:
 
     U_k' W1(0) = B V_{k+1}', B upper bidiagonal; v_1 is the task direction. Every new
     vector is orthogonalised twice against its chain. A vanishing coefficient ends a chain:
-    the small network is then exact.
+    the small network is then exact. What has grown is replaced and never changed, so that a
+    shallow copy grows by itself.
 
     Parameters
     ----------
@@ -187,16 +188,19 @@ class Bidiagonal:
             if self.complete and self.order:
                 return
             step = self._adjoint(self.left[-1]) - self.alpha[-1][:, None] * self.right[-1]
-            self._append(step, self.right, self.beta)
+            vector, size = self._next(step, self.right)
+            self.right, self.beta = [*self.right, vector], [*self.beta, size]
             self._next_left()
 
     def _next_left(self) -> None:
         step = self._forward(self.right[-1])
         if self.left:
             step -= self.beta[-1][:, None] * self.left[-1]
-        self._append(step, self.left, self.alpha)
+        vector, size = self._next(step, self.left)
+        self.left, self.alpha = [*self.left, vector], [*self.alpha, size]
 
-    def _append(self, step: Array, basis: list[Array], coefficients: list[Array]) -> None:
+    def _next(self, step: Array, basis: list[Array]) -> tuple[Array, Array]:
+        """The direction that a step adds to a basis, and its coefficient."""
         for _ in range(2):
             for vector in basis:
                 step -= np.sum(step * vector, axis=1, keepdims=True) * vector
@@ -204,10 +208,8 @@ class Bidiagonal:
         self.scale = np.maximum(self.scale, size)
         self.alive = self.alive & (size > BREAKDOWN * self.scale)
         size = np.where(self.alive, size, 0.0)
-        basis.append(
-            np.where(self.alive[:, None], step / np.where(size > 0, size, 1.0)[:, None], 0.0)
-        )
-        coefficients.append(size)
+        unit = step / np.where(size > 0, size, 1.0)[:, None]
+        return np.where(self.alive[:, None], unit, 0.0), size
 
     def _forward(self, x: Array) -> Array:
         if isinstance(self.first, np.ndarray) and self.first.ndim == 1:

@@ -17,6 +17,7 @@ __all__ = [
     "FIRST_ORDER",
     "Chain",
     "certified",
+    "first_guess",
     "first_order",
     "integrated",
     "left_unlearned",
@@ -70,27 +71,38 @@ def left_unlearned(reduced: Reduced, loss: float) -> tuple[str, ...]:
 
 
 def spread_over_orders(
-    chain: Chain, at: Array, rtol: float = _TOLERANCE
+    chain: Chain, at: Array, rtol: float = _TOLERANCE, begin: int | None = None
 ) -> tuple[Measures, Reduced, float]:
     """Measures (times, stack) at a Krylov order that agrees with a lower one, and their gap.
 
     The lower order is also integrated to the looser tolerance, so that the gap bounds both
-    errors of the lower one; the higher one, whose measures are returned, is far better.
+    errors of the lower one; the higher one, whose measures are returned, is far better. Orders
+    go up from `begin`, or `first_guess`, however far the chain has grown already.
     """
-    largest = float(np.max(chain.scale / np.sqrt(chain.lengths)))
-    chain.grow(min(first_order(largest, 1.0), _LAST_ORDER))
-    coarse, goal, last = chain.reduced(max(1, (2 * chain.order) // 3)), _LOOSER * rtol, np.inf
+    order = _grown(chain, first_guess(chain) if begin is None else begin)
+    coarse, goal, last = chain.reduced(max(1, (2 * order) // 3)), _LOOSER * rtol, np.inf
     while True:
-        fine = chain.reduced()
+        fine = chain.reduced(order)
         after = measured(fine, integrated(fine, at, rtol))
         lower = fine if fine.complete else coarse  # exact in the order: the tolerance remains
         before = measured(lower, integrated(lower, at, goal))
         gap = laziness.difference(after, before)
         tolerance = 0.5 * last < gap < 20.0 * goal  # what no further order will take away
-        if gap < goal or tolerance or fine.complete or chain.order >= _LAST_ORDER:
+        if gap < goal or tolerance or fine.complete or order >= _LAST_ORDER:
             return after, fine, gap
         coarse, last = fine, gap
-        chain.grow(min(chain.order + max(3, chain.order // 2), _LAST_ORDER))
+        order = _grown(chain, order + max(3, order // 2))
+
+
+def _grown(chain: Chain, order: int) -> int:
+    """The order, after growing the chain so far, or what it ends at."""
+    chain.grow(min(order, _LAST_ORDER))
+    return min(order, chain.order)
+
+
+def first_guess(chain: Chain) -> int:
+    """Krylov order to begin with, from how stiff the chain knows the start to be by now."""
+    return first_order(float(np.max(chain.scale / np.sqrt(chain.lengths))), 1.0)
 
 
 def first_order(largest: float, strength: float) -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.laziness import Measures
 from richlazy.two_layer.flow import Change
+from richlazy.two_layer.reduction.krylov import Reduced
 from richlazy.two_layer.routes.certificate import (
     FIRST_ORDER,
     Chain,
+    first_guess,
     integrated,
     left_unlearned,
     single,
@@ -27,7 +31,8 @@ class ByKrylov:
     def __init__(self, chain: Chain, assumptions: tuple[str, ...]) -> None:
         self.chain = chain
         chain.grow(FIRST_ORDER)
-        self.reduced = chain.reduced()
+        self.reduced = self._largest = chain.reduced()
+        self._begin = first_guess(chain)  # for every question: none depends on those before
         self._assumptions = assumptions
         self._rest: tuple[str, ...] = ()
         self._worst = 0.0
@@ -35,29 +40,35 @@ class ByKrylov:
     @property
     def method(self) -> str:
         """Name, with the hidden units of the largest small network needed so far."""
-        return f"krylov (T15), k={self.reduced.problem.first.shape[1]}"
+        return f"krylov (T15), k={_hidden(self._largest)}"
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What it needed, and how the reduction ended."""
-        state = "complete" if self.reduced.complete else "cut where two orders agree"
+        state = "complete" if self._largest.complete else "cut where two orders agree"
         return (*self._assumptions, f"Krylov space {state}", *self._rest)
 
     @property
     def accuracy(self) -> str:
         """Agreement of the runs made so far."""
-        orders = "" if self.reduced.complete else "two Krylov orders and "
+        orders = "" if self._largest.complete else "two Krylov orders and "
         return f"{orders}two tolerances agree to {self._worst:.1e} relative"
 
     def changes(self, at: Array) -> list[Change]:
         """Weight changes of the small network at ascending times."""
-        self.measures(at)  # grows the chain as far as these times need
+        self.measures(at)  # finds the order that these times need
         return integrated(self.reduced, at)
 
     def measures(self, at: Array) -> Measures:
         """Measures of the large network at ascending times."""
-        found, self.reduced, gap = spread_over_orders(self.chain, at)
+        chain = copy(self.chain)  # an interrupt leaves the route as it was
+        found, self.reduced, gap = spread_over_orders(chain, at, begin=self._begin)
+        self.chain, self._largest = chain, max(self._largest, self.reduced, key=_hidden)
         self._worst = max(self._worst, gap)
         if np.isinf(at[-1]):
             self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
         return single(found)
+
+
+def _hidden(reduced: Reduced) -> int:
+    return int(reduced.problem.first.shape[1])
