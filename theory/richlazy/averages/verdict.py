@@ -9,6 +9,7 @@ differ by more than `CLOSE` and two standard errors.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from richlazy.averages.expect import expect
 from richlazy.averages.record import Expected
 from richlazy.errors import AssumptionError, ConvergenceError
-from richlazy.formulas import limits
+from richlazy.formulas import limits, low_rank, several_outputs
 from richlazy.laziness import Laziness
 from richlazy.start import spectrum
 
@@ -139,11 +140,13 @@ def verdict(
         error = found.kernel_alignment.standard_error or 0.0
     else:
         value, error = (None if statistic is None else float(found.kernel_alignment or 0.0)), 0.0
-    most, given = min(hidden, inputs), {"outputs": outputs, "strength": strength, "t": found.time}
-    flat = _reference(spectrum.flat(most, norm), inputs, given)
+    most, t = min(hidden, inputs), found.time
     gaussian = None
     if most <= _LARGE and outputs == 1 and norm * norm <= _STIFF * strength:
-        gaussian = _reference(spectrum.gaussian(hidden, inputs, norm), inputs, given)
+        s = spectrum.gaussian(hidden, inputs, norm)
+        with suppress(AssumptionError, ConvergenceError):
+            typical = expect(s, inputs, strength=strength, t=t, method="typical")
+            gaussian = typical.kernel_alignment.mean
     by_law = None
     if own_norm is not None and outputs == 1:
         law = limits.law(
@@ -155,22 +158,26 @@ def verdict(
         regime = "lazy"
     elif value is not None and value <= RICH:
         regime = "rich"
-    return Verdict(
-        regime, value, float(error), flat, gaussian, participation_ratio, most, own_norm, by_law
-    )
+    flat = _full_rank(most, inputs, outputs, norm, strength, t)
+    ratio = participation_ratio
+    return Verdict(regime, value, float(error), flat, gaussian, ratio, most, own_norm, by_law)
 
 
-def _reference(s: Any, inputs: int, given: dict[str, Any]) -> float | None:
-    """Mean KA of a reference over random tasks, None where it cannot be had."""
-    flat = bool(np.ptp(s) == 0.0)
-    exact = given["outputs"] == 1 or np.isinf(given["t"])
-    if flat and not exact:
-        return None
+def _full_rank(
+    rank: int, inputs: int, outputs: int, norm: float, strength: float, t: float
+) -> float | None:
+    """Mean KA of a flat start over random tasks (T7), None where it has no closed form."""
     try:
-        found = expect(s, inputs, method="closed form" if flat else "typical", **given)
-    except (AssumptionError, ConvergenceError):
+        if outputs == 1:
+            one = low_rank.expected(rank, inputs, norm=norm, strength=strength, t=t)
+            return float(one.mean.kernel_alignment)
+        if np.isfinite(t):
+            return None
+        modes = np.full(outputs, strength / np.sqrt(outputs))
+        several = several_outputs.expected(rank, inputs, strengths=modes, norm=norm)
+        return float(several.mean.kernel_alignment)
+    except AssumptionError:
         return None
-    return found.kernel_alignment.mean
 
 
 def _shown(value: float) -> str:
