@@ -15,9 +15,9 @@ from richlazy.recurrent.reduction import Training, whole
 from tests.derivations.recurrent_flow import digits, numbers
 
 __all__ = [
-    "CASES", "claimed", "distance", "errors", "exact", "for_these_errors", "forces",
-    "lag_letters", "made", "point_of", "problem_forces", "random_case", "unleaked",
-    "weight_letters",
+    "CASES", "SLOPES", "STEP", "claimed", "distance", "errors", "exact", "for_these_errors",
+    "forces", "lag_letters", "made", "moving", "point_of", "problem_forces", "random_case",
+    "unleaked", "weight_letters",
 ]  # fmt: skip
 
 #: units, channels, outputs, steps, scale of the weights, leak, what weighs the lags
@@ -31,6 +31,10 @@ CASES = {
     "leaky": (3, 2, 2, 3, 0.9, 0.3, "weights"),
     "coloured": (3, 2, 2, 3, 0.8, 0.6, "cov"),
 }
+
+#: Of differences in time, of order eight.
+STEP = 0.005
+SLOPES = np.array([3, -32, 168, -672, 0, 672, -168, 32, -3]) / (840.0 * STEP)
 
 claimed = partial(numbers, number=digits)
 
@@ -133,3 +137,10 @@ def problem_forces(problem):
     du, back, dv = point.forces(point.error[:, None])
     past = point._wide_controls[:, None, :, : back.shape[-1]]
     return {"U": du[0, 0], "W": (back @ np.swapaxes(past, -1, -2))[0, 0], "V": dv[0, 0]}
+
+
+def moving(solution, t):
+    """Weights at t, and how fast those handed out move, by differences of order eight."""
+    each = [solution.at(t + STEP * place) for place in range(-4, 5)]
+    parts = zip(*((x.inputs, x.recurrent(), x.readout) for x in each), strict=True)
+    return each[4], [np.tensordot(SLOPES, np.stack(part), 1) for part in parts]

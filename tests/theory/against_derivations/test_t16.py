@@ -18,6 +18,7 @@ from tests.theory.against_derivations.recurrent_claims import (
     forces,
     lag_letters,
     made,
+    moving,
     unleaked,
     weight_letters,
 )
@@ -69,6 +70,22 @@ def test_flow(agreement, case, trained):
             continue
         error = distance(found[x], rate, np.abs(rate).max() or size)
         assert agreement(f"T16 flow_{x}", error) < 1e-13
+
+
+@pytest.mark.parametrize("case", ["one step", "white", "weighted", "leaky", "coloured"])
+def test_how_fast_the_weights_handed_out_move(agreement, case):
+    """By differences: 1e-10 of the integrator over the step."""
+    net, task = made(case)
+    state, moved = moving(solve(net, task, "flow"), 0.2)
+    letters = weight_letters(state.inputs, state.recurrent(), state.readout)
+    letters = for_these_errors(unleaked(letters, net.leak) | lag_letters(task), task)
+    flow = {x: claimed(T16, f"flow_{x}", letters, {T: task.steps}) for x in "UWV"}
+    known = {"a": mpmath.mpf(net.leak), "gU": flow["U"], "gW": flow["W"]}
+    wanted = {x: claimed(T16, f"leaky_flow_{x}", known, {}) for x in "UW"} | {"V": flow["V"]}
+    size = max(np.abs(x).max() for x in wanted.values())
+    for (x, rate), found in zip(wanted.items(), moved, strict=True):
+        error = distance(found, rate, size)
+        assert agreement(f"T16 flow_{x}, by differences", error) < 1e-7
 
 
 @pytest.mark.parametrize("case", CASES)

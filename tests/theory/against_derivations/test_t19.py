@@ -12,10 +12,13 @@ from derivations import load
 from derivations.frame.lag_sums import T, k
 from richlazy.recurrent import Network, Task, modes, solve
 from tests.theory.against_derivations.recurrent_claims import (
+    SLOPES,
+    STEP,
     claimed,
     distance,
     exact,
     forces,
+    moving,
 )
 
 T19 = load("T19")
@@ -111,14 +114,50 @@ def turning(number):
     return np.array([[number.real, -number.imag], [number.imag, number.real]])
 
 
-@pytest.mark.parametrize("t", [0.0, 0.4, 2.0])
-def test_rates_and_law_of_a_complex_pair(agreement, t):
+def a_pair():
+    """A network and a task of one complex pair, with its axes and numbers."""
     rng = np.random.default_rng(5)
     q = orthonormal(5, 2, rng)
-    x, z, y = rng.uniform(0.3, 0.9, 3) * np.exp(1j * rng.uniform(-2.0, 2.0, 3))
+    start = rng.uniform(0.3, 0.9, 3) * np.exp(1j * rng.uniform(-2.0, 2.0, 3))
     strengths = rng.standard_normal(STEPS) + 1j * rng.standard_normal(STEPS)
+    x, z, y = start
     net = Network(q @ turning(x), q @ turning(z) @ q.T, turning(y) @ q.T)
     task = Task([turning(s) for s in strengths], weights=rng.uniform(0.5, 2.0, STEPS))
+    return net, task, q, start, strengths
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_how_fast_the_weights_handed_out_move(agreement, weighted):
+    """Real modes and a pair; 1e-10 of the integrator over the step."""
+    net, task, (q, left, right), _, strengths = aligned(weighted)
+    state, (u, w, v) = moving(solve(net, task, "modes"), 0.4)
+    now = [q.T @ state.inputs @ left, q.T @ state.recurrent() @ q, right.T @ state.readout @ q]
+    moved = {"u": q.T @ u @ left, "a": q.T @ w @ q, "v": right.T @ v @ q}
+    for mode in range(3):
+        letters = {x: mpmath.mpf(y[mode, mode]) for x, y in zip("uav", now, strict=True)}
+        letters |= of_lags(exact(strengths[:, mode]), task)
+        for x, rate in moved.items():
+            wanted = claimed(T19, f"mode_rate_{x}", letters, {T: STEPS})
+            error = distance(rate[mode, mode], wanted, np.abs(rate).max())
+            assert agreement(f"T19 mode_rate_{x}, by differences", error) < 1e-7
+
+
+def test_how_fast_the_pair_handed_out_moves(agreement):
+    net, task, q, _, strengths = a_pair()
+    state, (u, w, v) = moving(solve(net, task, "modes"), 0.4)
+    now = {"x": q.T @ state.inputs, "z": q.T @ state.recurrent() @ q, "y": state.readout @ q}
+    letters = {name: mpmath.mpc(block[0, 0], block[1, 0]) for name, block in now.items()}
+    letters |= of_lags([mpmath.mpc(s) for s in strengths], task, "s^c")
+    for name, rate in {"x": q.T @ u, "z": q.T @ w @ q, "y": v @ q}.items():
+        wanted = claimed(T19, f"pair_rate_{name}", letters, {T: STEPS})
+        turned = np.array([[wanted.real, -wanted.imag], [wanted.imag, wanted.real]])
+        error = distance(rate, turned)
+        assert agreement(f"T19 pair_rate_{name}, by differences", error) < 1e-7
+
+
+@pytest.mark.parametrize("t", [0.0, 0.4, 2.0])
+def test_rates_and_law_of_a_complex_pair(agreement, t):
+    net, task, q, (x, z, y), strengths = a_pair()
     solution = solve(net, task, "modes")
     assert solution.method == "modes (T19), 0 real, 1 complex pairs"
     state = solution.at(t)
@@ -197,14 +236,12 @@ def test_loss_of_a_geometric_mode(agreement, point):
 @pytest.mark.parametrize("t", [0.5, 2.0])
 def test_rates_of_a_geometric_mode(agreement, point, t):
     """Differences of order eight along the trajectory: its velocity is not handed out."""
-    step, places = 0.005, np.arange(-4, 5)
-    slopes = np.array([3, -32, 168, -672, 0, 672, -168, 32, -3]) / (840.0 * step)
-    found = geometric(point, t + step * places)
+    found = geometric(point, t + STEP * np.arange(-4, 5))
     letters = at_state(found, 4, point)
     rates = {x: T19.evaluate(f"geometric_rate_{x}", **letters) for x in "uav"}
     size = max(1, *(abs(x) for x in rates.values()))
     for x, values in (("u", found.inputs), ("a", found.recurrent), ("v", found.readout)):
-        error = distance(slopes @ values, rates[x], size)
+        error = distance(SLOPES @ values, rates[x], size)
         # 1e-11 of the integrator over the step
         assert agreement(f"T19 geometric_rate_{x}", error) < 1e-7
 
