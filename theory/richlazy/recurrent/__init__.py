@@ -1,6 +1,6 @@
 """Linear recurrent networks: their exact gradient flow, T16 to T20 (`richlazy.recurrent`)."""
 
-from richlazy.recurrent import modes, typical
+from richlazy.recurrent import limits, modes, typical
 from richlazy.recurrent.expect import expect
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.record import Expected, Laziness
@@ -16,6 +16,7 @@ __all__ = [
     "State",
     "Task",
     "expect",
+    "limits",
     "modes",
     "predict",
     "solve",

@@ -19,7 +19,7 @@ from richlazy.recurrent.task import Task
 from richlazy.start import matrices
 from richlazy.start.matrices import Thin
 
-__all__ = ["Method", "predict", "solve"]
+__all__ = ["Method", "check_fit", "predict", "solve", "training"]
 
 Method: TypeAlias = Literal["modes", "reduced", "flow"]
 
@@ -61,7 +61,7 @@ def solve(
     >>> sol.method, bool(sol.loss(np.inf) < 1e-12)
     ('flow (T16)', True)
     """
-    case = _Case(net, task, _training(trained), float(positive(tolerance, "tolerance", ndim=0)))
+    case = _Case(net, task, training(trained), float(positive(tolerance, "tolerance", ndim=0)))
     if method not in (None, *get_args(Method)):
         raise ValueError(f"method must be one of {', '.join(get_args(Method))}; it is {method!r}")
     for attempt in _PREFERRED if method is None else (_ROUTES[method],):
@@ -83,7 +83,8 @@ def predict(
     return solve(net, task, method, trained=trained).laziness(t)
 
 
-def _training(trained: Sequence[str]) -> Training:
+def training(trained: Sequence[str]) -> Training:
+    """Which matrices are trained, from their names."""
     parts = (trained,) if isinstance(trained, str) else tuple(trained)
     unknown = [part for part in parts if part not in _PARTS]
     if unknown or not parts:
@@ -91,22 +92,27 @@ def _training(trained: Sequence[str]) -> Training:
     return Training(*(part in parts for part in _PARTS))
 
 
+def check_fit(net: Network, task: Task) -> None:
+    """ValueError unless network and task have the same ends and a kernel of sensible size."""
+    for name, mine, theirs in (
+        ("channels", net.channels, task.channels),
+        ("outputs", net.outputs, task.outputs),
+    ):
+        if mine != theirs:
+            raise ValueError(f"the network has {mine} {name}, the task {theirs}")
+    size = task.steps * task.outputs * task.channels
+    if size > _KERNEL:
+        raise ValueError(
+            f"steps x outputs x channels must be at most {_KERNEL}, the side of the tangent "
+            f"kernel; it is {size}: take fewer steps"
+        )
+
+
 class _Case:
     """A network and a task, and what several routes need of them."""
 
     def __init__(self, net: Network, task: Task, trained: Training, tolerance: float) -> None:
-        for name, mine, theirs in (
-            ("channels", net.channels, task.channels),
-            ("outputs", net.outputs, task.outputs),
-        ):
-            if mine != theirs:
-                raise ValueError(f"the network has {mine} {name}, the task {theirs}")
-        size = task.steps * task.outputs * task.channels
-        if size > _KERNEL:
-            raise ValueError(
-                f"steps x outputs x channels must be at most {_KERNEL}, the side of the tangent "
-                f"kernel; it is {size}: take fewer steps"
-            )
+        check_fit(net, task)
         self.net, self.task, self.trained, self.tolerance = net, task, trained, tolerance
 
     @cached_property
