@@ -41,6 +41,7 @@ PUBLIC = [
     "path_length",
     "predict",
     "recurrent",
+    "recurrent_limits",
     "relative_weight_change",
     "representation_alignment",
     "riccati",

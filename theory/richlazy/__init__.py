@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         limits,
         low_rank,
         modes,
+        recurrent_limits,
         several_outputs,
     )
     from richlazy.laziness import (
@@ -64,6 +65,7 @@ _MODULES = {
     "low_rank": "formulas.low_rank",
     "modes": "formulas.modes",
     "recurrent": "recurrent",
+    "recurrent_limits": "formulas.recurrent_limits",
     "riccati": "two_layer.riccati",
     "several_outputs": "formulas.several_outputs",
     "spectrum": "start.spectrum",
@@ -115,6 +117,7 @@ __all__ = [
     "path_length",
     "predict",
     "recurrent",
+    "recurrent_limits",
     "relative_weight_change",
     "representation_alignment",
     "riccati",

@@ -7,10 +7,11 @@ import pytest
 
 from richlazy.errors import AssumptionError
 from richlazy.formulas import recurrent_limits as typical_limits
-from richlazy.recurrent import Network, Task, limits, solve, typical
+from richlazy.recurrent import Network, Task, expect, limits, solve, turn, typical
 from richlazy.recurrent.kernel import tangent_kernel
 from richlazy.recurrent.reduction import Training, enriched
 from richlazy.recurrent.routes import certified
+from richlazy.start import spectrum
 from richlazy.start.matrices import Thin
 
 EVERY = ("inputs", "recurrent", "readout")
@@ -260,3 +261,45 @@ def test_what_the_pair_cannot_learn_is_said():
     found = limits.rich(net, Task(response))
     assert found.loss == pytest.approx(0.5 * 0.4**2 * 1.25, rel=1e-6)
     assert "excess loss 0.1:" in found.assumptions[1]
+
+
+# -- where W moves least -------------------------------------------------------------------
+
+
+def test_the_turn_is_that_of_sampled_starts():
+    found = turn(200, 4, gain=0.625, tasks=24)
+    curve = np.interp([1.0, 3.0, 12.0], found.ranks, found.weight_change)
+    assert found.least in (1, 2, 3)
+    for rank, said in ((3, curve[1]), (12, curve[2])):
+        start = spectrum.flat(rank=rank, norm=0.625 * 200**0.5)
+        sampled = expect(start, 4, units=200, method="sample", tasks=40).weight_change_recurrent
+        assert abs(sampled.mean / said - 1) < 0.05 + 4 * sampled.standard_error / sampled.mean
+    # both halves of it: the typical start rises with rank, the scatter falls
+    assert np.all(np.diff(found.typical) > 0)
+    assert np.all(np.diff(typical_limits.scatter(found.ranks, steps=4, gain=0.625)) < 0)
+
+
+def test_ranks_that_hold_too_few_lags_are_not_the_least_and_that_is_said():
+    found = turn(60, 7, gain=0.3, tasks=2)
+    assert found.least >= 3
+    assert "ranks below 3 hold fewer lags" in found.assumptions[-1]
+
+
+def test_a_weak_task_moves_w_less_from_higher_rank_and_a_strong_one_more():
+    """T20 at two steps: the turn strength of the derivation, in closed form."""
+    found = typical_limits.turn_strength(150, gain=0.6, input_norm=0.5, readout_norm=2.0)
+    x, y, g = 0.25, 4.0, 0.6
+    k = (x + y) * g**2 + x * y
+    assert found == pytest.approx(np.sqrt(3 * ((x + y) * k - g**2 * x * y) / 150), rel=1e-14)
+
+
+# -- where full rank is not the laziest ----------------------------------------------------
+
+
+def test_at_low_gain_and_many_lags_a_quarter_of_the_rank_has_the_larger_kernel_alignment():
+    given = {"steps": 5, "units": 240, "strength": 0.3, "tasks": 24}
+    full, quarter = (
+        expect(spectrum.flat(rank=r, norm=0.3 * 240**0.5), **given).kernel_alignment.mean
+        for r in (240, 60)
+    )
+    assert quarter - full > 0.006

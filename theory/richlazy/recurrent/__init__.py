@@ -7,6 +7,7 @@ from richlazy.recurrent.record import Expected, Laziness
 from richlazy.recurrent.solution import Solution, State
 from richlazy.recurrent.solve import predict, solve
 from richlazy.recurrent.task import Task
+from richlazy.recurrent.turn import Turn, turn
 
 __all__ = [
     "Expected",
@@ -15,10 +16,12 @@ __all__ = [
     "Solution",
     "State",
     "Task",
+    "Turn",
     "expect",
     "limits",
     "modes",
     "predict",
     "solve",
+    "turn",
     "typical",
 ]
