@@ -64,9 +64,11 @@ def write_derivations(app: Any) -> None:
 
 def draw_pictures(app: Any) -> None:
     """Draw the pictures of the pages "Beyond the papers" and "Recurrent networks"."""
-    from pictures import write
+    import pictures
+    import recurrent_pictures
 
-    write(DOCS / "pictures")
+    for module in (pictures, recurrent_pictures):
+        module.write(DOCS / "pictures")
 
 
 def map_code(app: Any) -> None:

@@ -42,6 +42,7 @@ PUBLIC = [
     "predict",
     "recurrent",
     "recurrent_curves",
+    "recurrent_limits",
     "relative_weight_change",
     "representation_alignment",
     "riccati",

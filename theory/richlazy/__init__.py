@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         limits,
         low_rank,
         modes,
+        recurrent_limits,
         several_outputs,
     )
     from richlazy.integration.stages import Curriculum
@@ -67,6 +68,7 @@ _MODULES = {
     "modes": "formulas.modes",
     "recurrent": "recurrent",
     "recurrent_curves": "curves.recurrent",
+    "recurrent_limits": "formulas.recurrent_limits",
     "riccati": "two_layer.riccati",
     "several_outputs": "formulas.several_outputs",
     "spectrum": "start.spectrum",
@@ -119,6 +121,7 @@ __all__ = [
     "predict",
     "recurrent",
     "recurrent_curves",
+    "recurrent_limits",
     "relative_weight_change",
     "representation_alignment",
     "riccati",

@@ -1,6 +1,6 @@
 """Linear recurrent networks: their exact gradient flow, T16 to T20 (`richlazy.recurrent`)."""
 
-from richlazy.recurrent import modes, typical
+from richlazy.recurrent import limits, modes, typical
 from richlazy.recurrent.expect import expect
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.record import Expected, Laziness
@@ -8,6 +8,7 @@ from richlazy.recurrent.sequences import path_length, sequence
 from richlazy.recurrent.solution import Solution, State
 from richlazy.recurrent.solve import predict, solve
 from richlazy.recurrent.task import Task
+from richlazy.recurrent.turn import Turn, turn
 
 __all__ = [
     "Expected",
@@ -16,11 +17,14 @@ __all__ = [
     "Solution",
     "State",
     "Task",
+    "Turn",
     "expect",
+    "limits",
     "modes",
     "path_length",
     "predict",
     "sequence",
     "solve",
+    "turn",
     "typical",
 ]

@@ -207,7 +207,9 @@ class _Point:
         return np.asarray(self.rounding * np.sqrt(np.sum(self.rates, axis=-1)))
 
     def step(self, lengths: Array) -> _Step:
-        return _Step(self, lengths)
+        # powers of W overflow in a step that is far too long; the march then takes a shorter one
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _Step(self, lengths)
 
     def size(self, missed: Sequence[Array]) -> Array:
         return total_norm(missed)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from richlazy.errors import AssumptionError, instance, positive, several
+from richlazy.errors import AssumptionError, positive, several
 from richlazy.recurrent.modes import aligned_blocks
 from richlazy.recurrent.network import Network, as_network
 from richlazy.recurrent.record import Laziness
@@ -19,7 +19,7 @@ from richlazy.recurrent.task import Task, as_task
 from richlazy.start import matrices
 from richlazy.start.matrices import Thin
 
-__all__ = ["Method", "predict", "solve"]
+__all__ = ["Method", "check_fit", "predict", "solve", "training"]
 
 Method: TypeAlias = Literal["modes", "reduced", "flow"]
 
@@ -64,7 +64,7 @@ def solve(
     case = _Case(
         as_network(net),
         as_task(task),
-        _training(trained),
+        training(trained),
         float(positive(tolerance, "tolerance", ndim=0)),
     )
     if method is not None and (not isinstance(method, str) or method not in get_args(Method)):
@@ -88,7 +88,8 @@ def predict(
     return solve(net, task, method, trained=trained).laziness(t)
 
 
-def _training(trained: Sequence[str]) -> Training:
+def training(trained: Sequence[str]) -> Training:
+    """Which matrices are trained, from their names."""
     parts = several(
         (trained,) if isinstance(trained, str) else trained, "trained", "write trained=['inputs']"
     )
@@ -98,24 +99,29 @@ def _training(trained: Sequence[str]) -> Training:
     return Training(*(part in parts for part in _PARTS))
 
 
+def check_fit(net: Network, task: Task) -> None:
+    """ValueError unless network and task have the same ends and a kernel of sensible size."""
+    as_network(net)
+    as_task(task)
+    for name, mine, theirs in (
+        ("channels", net.channels, task.channels),
+        ("outputs", net.outputs, task.outputs),
+    ):
+        if mine != theirs:
+            raise ValueError(f"the network has {mine} {name}, the task {theirs}")
+    size = task.steps * task.outputs * task.channels
+    if size > _KERNEL:
+        raise ValueError(
+            f"steps x outputs x channels must be at most {_KERNEL}, the side of the tangent "
+            f"kernel; it is {size}: take fewer steps"
+        )
+
+
 class _Case:
     """A network and a task, and what several routes need of them."""
 
     def __init__(self, net: Network, task: Task, trained: Training, tolerance: float) -> None:
-        instance(net, Network, "net", "write recurrent.Network(inputs, recurrent, readout)")
-        instance(task, Task, "task", "write recurrent.Task(response)")
-        for name, mine, theirs in (
-            ("channels", net.channels, task.channels),
-            ("outputs", net.outputs, task.outputs),
-        ):
-            if mine != theirs:
-                raise ValueError(f"the network has {mine} {name}, the task {theirs}")
-        size = task.steps * task.outputs * task.channels
-        if size > _KERNEL:
-            raise ValueError(
-                f"steps x outputs x channels must be at most {_KERNEL}, the side of the tangent "
-                f"kernel; it is {size}: take fewer steps"
-            )
+        check_fit(net, task)
         self.net, self.task, self.trained, self.tolerance = net, task, trained, tolerance
 
     @cached_property
