@@ -88,7 +88,7 @@ def velocity(at, task, trained=ALL):
     return [x * (part in trained) for x, part in zip((du, dw, dv), ALL, strict=True)]
 
 
-def followed(net, task, times, trained=ALL):
+def followed(net, task, times, trained=ALL, **options):
     """Weights at ascending times by DOP853; the changes are integrated, not the weights."""
     from scipy.integrate import solve_ivp
 
@@ -112,6 +112,7 @@ def followed(net, task, times, trained=ALL):
         t_eval=times,
         rtol=1e-11,
         atol=1e-15,
+        **options,
     )
     assert found.success
     return [unpack(y) for y in found.y.T]
@@ -211,10 +212,11 @@ def random_recurrent(rng, units, gain, kind="gaussian", rank=None):
     return x * (gain * np.sqrt(units) / size) if size > 0 else x
 
 
-def random_case(rng, *, largest=12, coloured=None, leak=None):
+def random_case(rng, *, largest=12, coloured=None, leak=None, steps=None):
     """A random network and task: any kind of W, metric, leak and strength."""
     units = int(rng.integers(1, largest + 1))
-    steps, m, n = (int(rng.integers(1, top + 1)) for top in (8, 3, 3))
+    drawn, m, n = (int(rng.integers(1, top + 1)) for top in (8, 3, 3))
+    steps = drawn if steps is None else steps
     kind = str(rng.choice(["gaussian", "symmetric", "normal", "low rank"]))
     rank = int(rng.integers(0, units + 1))
     w = random_recurrent(rng, units, rng.uniform(0.3, 1.3), kind, rank)

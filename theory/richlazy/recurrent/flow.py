@@ -170,18 +170,36 @@ class _Point:
         """J' z of every unit vector z over (output, lag, channel), (s, T m n, ...)."""
         t, m, n = self.steps, self.outputs, self.channels
         unit = np.eye(m * self.wide).reshape(-1, m, self.wide)
-        carried = self._hankel(self.seen(unit))
         outer = _triangle(np.swapaxes(self._wide_reads, -1, -2))  # (s, a, T m)
         inner = _triangle(self._wide_controls)  # (s, b, T n)
         if t > 1:  # C_i meets B_(i+1)
             inner_w = _triangle(self._wide_controls[..., : (t - 1) * n])
-        back = outer[:, None] @ carried
+        back = self._carried_units(outer)
         rate_u, rate_w, rate_v = np.sqrt(self.problem.rates)
         parts = [rate_u * back[..., :n]]
         if t > 1:
             parts.append(rate_w * back[..., n:] @ np.swapaxes(inner_w, -1, -2)[:, None])
         parts.append(rate_v * self.seen(unit) @ np.swapaxes(inner, -1, -2)[:, None])
         return np.concatenate([x.reshape(*x.shape[:2], -1) for x in parts], axis=-1)
+
+    def _carried_units(self, outer: Array) -> Array:
+        """B of every unit vector over (output, lag, channel), in coordinates: (s, T m n, a, T n).
+
+        The one at lag k has B_i = O_(k - i)', without the m T n of them side by side.
+        """
+        t, m, n = self.steps, self.outputs, self.channels
+        s, a, _ = outer.shape
+        lags = np.moveaxis(outer.reshape(s, a, t, m), -1, 1)  # (s, m, a, T)
+        shifted = np.zeros((s, m, t, a, t))  # (k, i)
+        for i in range(t):
+            shifted[..., i:, :, i] = np.swapaxes(lags[..., : t - i], -1, -2)
+        back = np.zeros((s, m, t, n, a, t, n))
+        for c in range(n):
+            back[..., c, :, :, c] = shifted
+        wide = back.reshape(s, m, t * n, -1)
+        if self.problem.root is not None:
+            wide = np.asarray(self.problem.root @ wide)
+        return np.asarray(wide.reshape(s, m * t * n, a, t * n))
 
     @property
     def _wide_controls(self) -> Array:

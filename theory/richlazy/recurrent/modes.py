@@ -27,6 +27,7 @@ __all__ = ["Block", "Mode", "aligned_blocks", "along_blocks", "geometric"]
 Array = NDArray[np.float64]
 
 _ROUNDING = 1e-13  # relative
+_NOTHING = 3e-15  # relative
 _TOLERANCE = 1e-11
 _DOUBLINGS = 60
 
@@ -67,9 +68,9 @@ def aligned_blocks(problem: Problem) -> list[Block] | str:
         start = stop
     found = []
     for outputs, channels in blocks:
-        driven = np.concatenate([u @ channels, v.T @ outputs], axis=1)
+        driven = np.concatenate([_held(u @ channels, u), _held(v.T @ outputs, v)], axis=1)
         directions, strength, _ = np.linalg.svd(driven, full_matrices=False)
-        rank = int(np.count_nonzero(strength > _ROUNDING * max(float(strength[0]), 1e-300)))
+        rank = int(np.count_nonzero(strength > _ROUNDING * strength[0]))
         found.append(Block(directions[:, :rank], outputs, channels))
     return _refused(problem, wanted, found) or found
 
@@ -78,6 +79,13 @@ def _weighs_lags(root: Array, channels: int) -> bool:
     """Whether a metric over (lag, channel) is a weight of each lag, the same for every channel."""
     each = np.diag(root).reshape(-1, channels)
     return not (np.any(root != np.diag(np.diag(root))) or np.any(each != each[:, :1]))
+
+
+def _held(columns: Array, whole: Array) -> Array:
+    """Columns without those that are rounding of the whole: such a mode is at rest."""
+    return np.where(
+        np.linalg.norm(columns, axis=0) > _NOTHING * np.linalg.norm(whole), columns, 0.0
+    )
 
 
 def _refused(problem: Problem, wanted: Array, blocks: Sequence[Block]) -> str:
@@ -245,8 +253,12 @@ def _geometric_flow(start: Array, s: float, d: float, at: Array) -> Array:
         turn = s * d / (1 - d * w) ** 2 - p * w / (1 - w * w) ** 2
         return np.array([v * push, p * turn, u * push])
 
+    # while they are small, u and v keep their digits only against themselves
+    size = float(np.abs(start[[0, 2]]).max()) or 1.0
+    small = 1e-14 * np.array([min(size, 1.0), 1.0, min(size, 1.0)])
+
     def ahead(y: Array, t: float, until: float) -> Array:
-        run = solve_ivp(velocity, (t, until), y, "LSODA", rtol=_TOLERANCE, atol=1e-14)
+        run = solve_ivp(velocity, (t, until), y, "LSODA", rtol=_TOLERANCE, atol=small)
         if not run.success:
             raise ConvergenceError(f"the mode could not be followed to t = {until:g}")
         return np.asarray(run.y[:, -1])

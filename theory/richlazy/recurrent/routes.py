@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.recurrent.flow import Change, integrate
+from richlazy.recurrent.flow import Change, Problem, integrate
 from richlazy.recurrent.measures import Measures, difference, loss_scale, measured
 from richlazy.recurrent.modes import Block, along_blocks
 from richlazy.recurrent.network import Network
@@ -92,6 +92,14 @@ class ByModes:
         real = len(self.blocks) - pairs
         return f"modes (T19), {real} real" + (f", {pairs} complex pairs" if pairs else "")
 
+    def _resting(self, problem: Problem) -> tuple[str, ...]:
+        """What to say of modes that the task has and that nothing drives or reads."""
+        lags = problem.target[0].reshape(len(problem.readout[0]), problem.steps, -1)
+        wanted = [np.linalg.norm(np.tensordot(b.outputs.T, lags, 1) @ b.channels)
+                  for b in self.blocks if not b.units.shape[1]]  # fmt: skip
+        silent = int(np.sum(np.array(wanted) > _LEARNED * np.linalg.norm(lags)))
+        return (f"{silent} modes of the task start at zero, and stay there",) if silent else ()
+
     def found(self, at: Array) -> Found:
         """The flow at ascending times."""
         problem = self.reduced.problem
@@ -104,6 +112,7 @@ class ByModes:
         said = (
             *self.said,
             "network and task share their modes to rounding",
+            *self._resting(problem),
             *_left(self.reduced, at, found),
         )
         return Found(self.reduced, changes, _single(found), said, gap, _agree(gap))

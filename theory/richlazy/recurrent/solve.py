@@ -26,6 +26,7 @@ Method: TypeAlias = Literal["modes", "reduced", "flow"]
 _PARTS = ("inputs", "recurrent", "readout")
 _DENSE = 400  # units up to which the flow of a network that cannot be reduced is integrated whole
 _KERNEL = 2000  # largest side of the tangent kernel
+_JACOBIAN = 4e7  # entries, a third of a gigabyte
 
 
 def solve(
@@ -109,11 +110,14 @@ def check_fit(net: Network, task: Task) -> None:
     ):
         if mine != theirs:
             raise ValueError(f"the network has {mine} {name}, the task {theirs}")
-    size = task.steps * task.outputs * task.channels
-    if size > _KERNEL:
+    reads, states = (task.steps * k for k in (task.outputs, task.channels))
+    size = task.outputs * states
+    jacobian = size * min(net.units, reads) * min(net.units, states)
+    if size > _KERNEL or jacobian > _JACOBIAN:
         raise ValueError(
-            f"steps x outputs x channels must be at most {_KERNEL}, the side of the tangent "
-            f"kernel; it is {size}: take fewer steps"
+            f"steps x outputs x channels is {size}: the Jacobian of so many responses by the "
+            f"weights that count has {jacobian:.1e} entries, more than {_JACOBIAN:.0e}, or "
+            f"they are more than {_KERNEL}; take fewer steps"
         )
 
 
