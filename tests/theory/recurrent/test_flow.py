@@ -175,7 +175,7 @@ def test_powers_beyond_float64_are_refused():
     rng = np.random.default_rng(0)
     w = 1e3 * rng.standard_normal((5, 5))
     net = Network.random(w, rng=rng)
-    with pytest.raises(ValueError, match="over 40 steps.*rescale the network or the task"):
+    with pytest.raises(ValueError, match=r"over 40 steps.*rescale the network or the task"):
         solve(net, Task.random(40, rng=rng)).loss(1e-3)
 
 

@@ -12,7 +12,11 @@ from richlazy.recurrent.reduction import Training, whole
 from tests.theory.recurrent import cases
 
 RNG = np.random.default_rng(0)
-U, W, V = RNG.standard_normal((5, 2)), 0.3 * RNG.standard_normal((5, 5)), RNG.standard_normal((2, 5))
+U, W, V = (
+    RNG.standard_normal((5, 2)),
+    0.3 * RNG.standard_normal((5, 5)),
+    RNG.standard_normal((2, 5)),
+)
 TASK = Task.random(3, 2, 2, rng=1)
 
 
@@ -79,9 +83,7 @@ def test_only_what_is_trained_moves_and_counts_in_the_kernel(part):
         assert (getattr(here, f"weight_change_{name}") > 0) == (name == part)
     moved = cases.weights(found.at(0.5).network())
     start = cases.weights(net)
-    wanted = cases.cosine(
-        cases.kernel(start, TASK, [part]), cases.kernel(moved, TASK, [part])
-    )
+    wanted = cases.cosine(cases.kernel(start, TASK, [part]), cases.kernel(moved, TASK, [part]))
     np.testing.assert_allclose(here.kernel_alignment, wanted, rtol=1e-10)
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from richlazy.errors import AssumptionError
 from richlazy.recurrent import Network, Task, modes, solve
-from tests.theory.recurrent import cases
 
 TIMES = np.array([0.0, 0.4, 3.0])
 
@@ -183,6 +182,13 @@ def test_a_mode_at_its_saddle_stays():
     ],
 )
 def test_bad_geometric_arguments_are_refused(wrong, words):
-    good = {"inputs": 0.1, "recurrent": 0.2, "readout": 0.1, "strength": 1.0, "decay": 0.5, "t": 1.0}
+    good = {
+        "inputs": 0.1,
+        "recurrent": 0.2,
+        "readout": 0.1,
+        "strength": 1.0,
+        "decay": 0.5,
+        "t": 1.0,
+    }
     with pytest.raises(ValueError, match=words):
         modes.geometric(**{**good, **wrong})
