@@ -23,9 +23,9 @@ may vanish, absolute, of weights over the norm of their matrix. The checks:
   of both added in quadrature, of every measure;
 - steps: what steps leave of a mean, over its standard error.
 
-T20 is of infinitely many units; a mean over networks of N is off by O(1/N), several standard
-errors here. So networks of two sizes learn the same tasks, and their means are extrapolated in 1/N,
-which needs no allowance.
+T20 is of infinitely many units; a mean over networks of N is off by O(1/N), which is not below its
+standard error here. So networks of two sizes learn the same tasks, and their means are extrapolated
+in 1/N, which needs no allowance.
 """
 
 from __future__ import annotations

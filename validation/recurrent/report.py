@@ -41,12 +41,16 @@ def draw(grid: Grid, seen: Sequence[Seen], averaged: Sequence[Mean]) -> Figure:
             values = [[mean.limit[k][i, -1], *mean.sizes[k][:, i, -1]] for k in (0, 1)]
             other.errorbar(at, values[0], values[1], color=colour, fmt="o", ms=3.5, capsize=2,
                            label=f"{mean.spectrum}: descent")  # fmt: skip
-            other.plot(at, mean.typical[0][i, -1] + 0.0 * at, color=colour, lw=1.2,
-                       label="T20, typical start")  # fmt: skip
+            other.plot(
+                at,
+                mean.typical[0][i, -1] + 0.0 * at,
+                color=colour,
+                lw=1.2,
+            )
             other.plot(at, mean.law[0][i, -1] + 0.0 * at, color=colour, ls="--", lw=1.2)
         other.set_xlabel("1/N (at 0: extrapolated; dashed: the law)")
         other.set_ylabel(f"{label}, t = {grid.ends[-1]}")
-    others[0].legend(frameon=False, fontsize=7)
+    others[0].legend(frameon=False, fontsize=7, title="line: T20, typical start")
     return figure
 
 

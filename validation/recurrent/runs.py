@@ -35,7 +35,7 @@ class Cell:
 
 CELLS = {
     "small": Cell(8, 3, gain=0.8),
-    "two layers": Cell(10, 2, 2, 2, gain=0.4),
+    "two steps": Cell(10, 2, 2, 2, gain=0.4),
     "long": Cell(24, 6, gain=1.2),
     "wide": Cell(16, 5, 2, 2, gain=0.6),
     "low rank": Cell(20, 4, 2, 1, gain=0.7, rank=2),
@@ -62,7 +62,7 @@ class Grid:
     runs: int = 6  #: networks and tasks of each cell
     strength: float = 1.5  #: ||S||
     times: tuple[int, ...] = (1, 4, 12)
-    fineness: int = 120  #: the largest step is about 2/sharpness over this
+    fineness: int = 240  #: the largest step is about 2/sharpness over this; saddles ask for it
     draws: int = 192  #: random tasks, each learned by one network of either size
     sizes: tuple[int, int] = (50, 100)
     #: (steps, channels, gain, strength) of the tasks whose means are taken
