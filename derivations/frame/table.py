@@ -206,6 +206,8 @@ ROWS = (
         ("two_layer/test_sequences", "two_layer/test_properties_sequences"),
         ("forgetting",),
     ),
+    Row("T12", "recurrent.path_length", ("recurrent/test_sequences",), ("forgetting",)),
+    Row("T12", "recurrent.sequence", ("recurrent/test_sequences",), ("forgetting",)),
     Row(
         "T13",
         "descent.descend",
@@ -230,6 +232,7 @@ ROWS = (
         ),
         ("spectrum", "step", "connectome"),
     ),
+    Row("T16", "recurrent.sequence", ("recurrent/test_sequences",), ("recurrent",)),
     Row(
         "T16",
         "recurrent.Network.conserved",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from derivations.frame import CheckError, Derivation
-from derivations.t20_several_lags import FORMULAS, NOTATION, STEPS
+from derivations.frame.derivation import CheckError, Derivation
+from derivations.t20_typical_start.several_lags import FORMULAS, NOTATION, STEPS
 from richlazy.formulas import recurrent_limits
 
 DERIVATION = Derivation(

@@ -10,8 +10,8 @@ import random
 import sympy as sp
 from sympy import exp, oo
 
-from derivations.checks import Zero
-from derivations.frame import Step
+from derivations.frame.checks import Zero
+from derivations.frame.derivation import Step
 
 __all__ = ["FORMULAS", "NOTATION", "STEPS"]
 
