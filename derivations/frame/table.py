@@ -200,14 +200,14 @@ ROWS = (
         ("two_layer/test_sequences", "two_layer/test_properties_sequences"),
         ("forgetting",),
     ),
+    Row("T12", "recurrent.path_length", ("recurrent/test_sequences",), ("forgetting",)),
+    Row("T12", "recurrent.sequence", ("recurrent/test_sequences",), ("forgetting",)),
     Row(
         "T12",
         "sequence",
         ("two_layer/test_sequences", "two_layer/test_properties_sequences"),
         ("forgetting",),
     ),
-    Row("T12", "recurrent.path_length", ("recurrent/test_sequences",), ("forgetting",)),
-    Row("T12", "recurrent.sequence", ("recurrent/test_sequences",), ("forgetting",)),
     Row(
         "T13",
         "descent.descend",
@@ -232,7 +232,6 @@ ROWS = (
         ),
         ("spectrum", "step", "connectome"),
     ),
-    Row("T16", "recurrent.sequence", ("recurrent/test_sequences",), ("recurrent",)),
     Row(
         "T16",
         "recurrent.Network.conserved",
@@ -245,6 +244,7 @@ ROWS = (
         ("recurrent/test_flow", "against_derivations/test_t16"),
         ("recurrent",),
     ),
+    Row("T16", "recurrent.sequence", ("recurrent/test_sequences",), ("recurrent",)),
     Row(
         "T16",
         "recurrent.solve",

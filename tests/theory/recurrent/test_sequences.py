@@ -301,6 +301,7 @@ def test_lengths_obey_the_triangle_and_the_loss_that_was_lost(seed, gain, first,
     before = [run.initial_losses[0], run.losses[0, 1]]
     for stage, loss0, now in zip(run.stages, before, np.diag(run.losses), strict=True):
         assert stage.laziness.weight_change <= stage.path_length * (1.0 + 1e-7)
+        assert stage.path_length == path_length(stage.solution, stage.time)
         assert stage.path_length**2 <= stage.time * (loss0 - now) * (1.0 + 1e-6) + 1e-14
     assert run.stages[1].since_start.weight_change <= run.path_length.sum() * (1.0 + 1e-7)
 
