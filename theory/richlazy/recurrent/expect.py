@@ -30,7 +30,7 @@ Average: TypeAlias = Literal["typical", "law", "sample"]
 
 _TASKS, _NETWORKS = 200, 20
 _PILOT = 4  # tasks whose leaks the tree is grown by, and whose flow is certified
-_LEAK = 1e-3  # square of what leaks: far below the spread over tasks
+_LEAK = 1e-3  # error by what leaks: far below the spread over tasks
 _SAMPLING = 1e-5  # tolerance of the flow of tasks whose spread is orders above it
 _NODES = 4000  # of a tree before it is reduced
 _BEYOND = 2  # letters of a word beyond those that the responses at the start need
@@ -282,7 +282,7 @@ def _on_tree(
     if shorter.units < net.units:  # the chains have not come to their end
         less = enriched(shorter, pilot, training, case.time, _LEAK)
         cut = difference(first, _flow(less.problem, pilot, at, _SAMPLING), scale)
-    return max(cut, reduced.leak**2), found, difference(first, loose, scale)
+    return max(cut, reduced.error), found, difference(first, loose, scale)
 
 
 def _tree(case: _Case, values: Array, shares: Array, words: int) -> Network:

@@ -196,10 +196,10 @@ class _Point:
         back = np.zeros((s, m, t, n, a, t, n))
         for c in range(n):
             back[..., c, :, :, c] = shifted
-        back = back.reshape(s, m, t * n, -1)
+        wide = back.reshape(s, m, t * n, -1)
         if self.problem.root is not None:
-            back = self.problem.root @ back
-        return np.asarray(back.reshape(s, m * t * n, a, t * n))
+            wide = self.problem.root @ wide
+        return np.asarray(wide.reshape(s, m * t * n, a, t * n))
 
     @property
     def _wide_controls(self) -> Array:
