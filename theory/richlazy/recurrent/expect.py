@@ -29,7 +29,7 @@ Average: TypeAlias = Literal["typical", "law", "sample"]
 
 _TASKS, _NETWORKS = 200, 20
 _PILOT = 4  # tasks whose leaks the tree is grown by, and whose flow is certified
-_LEAK = 1e-3  # square of what leaks: far below the spread over tasks
+_LEAK = 1e-3  # error by what leaks: far below the spread over tasks
 _SAMPLING = 1e-5  # tolerance of the flow of tasks whose spread is orders above it
 _NODES = 4000  # of a tree before it is reduced
 _BEYOND = 2  # letters of a word beyond those that the responses at the start need
@@ -287,7 +287,7 @@ def _on_tree(
         first = Measures(*(v[: len(pilot)] for v in found))
         shortened = _flow(_repeated(less.problem, pilot), case.time, _SAMPLING)
         cut = difference(first, shortened, loss_scale(reduced.problem)[: len(pilot)])
-    return max(cut, reduced.leak**2), found, gap
+    return max(cut, reduced.error), found, gap
 
 
 def _tree(case: _Case, values: Array, shares: Array, words: int) -> Network:

@@ -5,14 +5,14 @@ left: P'WP, P'U, VP is a network with the same flow, responses, kernel and weigh
 of rank r has at most n + m + 2 r such directions, exactly. For every other start the space is
 grown by what leaks out of it: run the small flow, form C_i(t) and O_j(t) of the large network at
 some times (W(0) plus the small change), and add the leading directions of what lies outside.
-The error goes like the square of the leak.
+The error goes like the leak times the part of it that comes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,13 +53,13 @@ class Training(NamedTuple):
 class Reduced:
     """A small network, and how it stands in the large one.
 
-    basis (N, p) has orthonormal columns, None where the network is small itself. leak is the part
-    of what the large network would do that the basis does not hold, relative; 0 is exact.
+    basis (N, p) has orthonormal columns, None where the network is small itself. error is that of
+    the measures, relative, by what the large network does outside the basis; 0 is exact.
     """
 
     problem: Problem
     basis: Array | None
-    leak: float
+    error: float
 
     @property
     def units(self) -> int:
@@ -109,7 +109,7 @@ def exact(net: Network, task: Task, trained: Training, factors: Thin) -> Reduced
 def enriched(
     net: Network, tasks: Sequence[Task], trained: Training, end: float, tolerance: float
 ) -> Reduced:
-    """The space grown until the square of what leaks up to time `end` is below `tolerance`.
+    """The space grown until what leaks up to time `end` makes an error below `tolerance`.
 
     One space for all tasks, which share steps and metric; the small network is a stack of them.
     """
@@ -120,16 +120,16 @@ def enriched(
             [_problem(net, task, trained, basis.T @ net.inputs, basis.T @ image,
                       net.readout @ basis) for task in tasks]
         )  # fmt: skip
-        outside, leak = _leaks(net, problem, basis, end)
-        if leak * leak <= tolerance or basis.shape[1] >= net.units or not left:
+        outside, leak, error = _leaks(net, problem, basis, end)
+        if error <= tolerance or basis.shape[1] >= net.units or not left:
             break
-        new = _orthonormal(basis, _leading(outside, leak, tolerance))
+        new = _orthonormal(basis, _leading(outside, leak * max(_LESS, 0.5 * tolerance / error)))
         if new.shape[1] == basis.shape[1]:
             break
         fresh = new[:, basis.shape[1] :]
         basis = new
         image = np.concatenate([image, matrices.forward(net.recurrent, fresh)], axis=1)
-    return Reduced(problem, basis, leak)
+    return Reduced(problem, basis, error)
 
 
 def stacked(problems: Sequence[Problem]) -> Problem:
@@ -148,36 +148,55 @@ def _words(net: Network, steps: int) -> Array:
     return np.concatenate([_unit(x) for x in (*forward, *backward)], axis=1)
 
 
-def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Array, float]:
-    """What C_i(t) and O_j(t) of the large network have outside the basis, and its relative size."""
-    steps, leak = problem.steps, net.leak
-    times = _times(problem, end)
-    columns, worst = [], 0.0
-    for _, change in integrate(problem, times, _LOOSE):
+def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Array, float, float]:
+    """What C_i(t) and O_j(t) of the large network have outside the basis, its size, the error.
+
+    All relative. They leave by x, and W brings back what of x lies along y, by which W' takes them
+    out: responses, Gram matrices and kernel are wrong by x'x and x'y.
+    """
+    steps, times = problem.steps, _times(problem, end)
+    blocks, leak, error = [np.zeros((net.units, 0))], 0.0, 0.0
+    for index, change in integrate(problem, times, _LOOSE):
         for k in range(len(problem.inputs)):
             u, v = problem.inputs[k] + change.inputs[k], problem.readout[k] + change.readout[k]
-            dw = change.recurrent[k]
-            for first, turned, product in (
-                (u, dw, matrices.forward),
-                (v.T, dw.T, matrices.adjoint),
-            ):
-                inside, outside = first, np.zeros((net.units, first.shape[1]))
-                found, total = [], float(np.sum(inside**2))
-                for _ in range(steps - 1):
-                    state = basis @ inside + outside
-                    after = leak * product(net.recurrent, state) + (1.0 - leak) * state
-                    after = after + basis @ (turned @ inside)
-                    inside = basis.T @ after
-                    outside = after - basis @ inside
-                    found.append(outside)
-                    total += float(np.sum(inside**2))
-                if found and total > 0:
-                    block = np.concatenate(found, axis=1) / np.sqrt(total)
-                    worst = max(worst, float(np.linalg.norm(block)))
-                    columns.append(block)
-    if not columns:
-        return np.zeros((net.units, 0)), 0.0
-    return np.concatenate(columns, axis=1), worst
+            ahead = matrices.forward, change.recurrent[k]
+            back = matrices.adjoint, change.recurrent[k].T
+            comes_back = 0.0
+            for first, go, turn in ((u, ahead, back), (v.T, back, ahead)):
+                inside, outside = _walk(net, basis, first, *go, steps - 1)
+                size = float(np.linalg.norm(inside))
+                if steps == 1 or size == 0.0:
+                    continue
+                blocks.append(outside / size)
+                leak = max(leak, float(np.linalg.norm(outside)) / size)
+                if index in (0, times.size - 1):
+                    _, other = _walk(net, basis, inside, *turn, steps - 1)
+                    comes_back += float(np.linalg.norm(outside.T @ other)) / size**2
+            error = max(error, leak * leak, comes_back)
+    return np.concatenate(blocks, axis=1), leak, error
+
+
+def _walk(
+    net: Network,
+    basis: Array,
+    first: Array,
+    product: Callable[[Any, Array], Array],
+    turned: Array,
+    steps: int,
+) -> tuple[Array, Array]:
+    """What W, as it has moved, makes of `first` in 1, 2, ... steps: inside the basis, outside.
+
+    Inside has `first` itself too.
+    """
+    leak = net.leak
+    inside, outside = [first], [np.zeros((net.units, first.shape[1]))]
+    for _ in range(steps):
+        state = basis @ inside[-1] + outside[-1]
+        after = leak * product(net.recurrent, state) + (1.0 - leak) * state
+        after = after + basis @ (turned @ inside[-1])
+        inside.append(basis.T @ after)
+        outside.append(after - basis @ inside[-1])
+    return np.concatenate(inside, axis=1), np.concatenate(outside[1:] or outside, axis=1)
 
 
 def _times(problem: Problem, end: float) -> Array:
@@ -189,12 +208,11 @@ def _times(problem: Problem, end: float) -> Array:
     return np.unique(np.r_[np.minimum(times, end), end])
 
 
-def _leading(outside: Array, leak: float, tolerance: float) -> Array:
-    """Leading directions of what leaks: those that must be held for the tolerance."""
+def _leading(outside: Array, goal: float) -> Array:
+    """Leading directions of what leaks: no more than `goal` is left out."""
     q, r = np.linalg.qr(outside)
     left, values, _ = np.linalg.svd(r)
     beyond = np.sqrt(np.cumsum(values[::-1] ** 2))[::-1]  # what is left out from each on
-    goal = max(_LESS * leak, 0.5 * np.sqrt(tolerance))
     count = max(1, int(np.count_nonzero(beyond > goal)))
     return np.asarray(q @ left[:, :count])
 

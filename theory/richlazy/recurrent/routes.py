@@ -144,11 +144,11 @@ class ByReduction:
         changes, measures, gap = certified(
             reduced, at, self.net.leak, max(_TOLERANCE, 1e-2 * self.tolerance)
         )
-        error = reduced.leak**2
+        error = reduced.error
         said = (
             *self.said,
             f"held in {reduced.units} of {self.net.units} directions, grown where the flow leaks",
             *_left(reduced, at, measures),
         )
-        words = f"{error:.1e} by the square of what leaks ({reduced.leak:.1e}); {_agree(gap)}"
+        words = f"{error:.1e} by what leaks and comes back; {_agree(gap)}"
         return Found(reduced, changes, _single(measures), said, max(error, gap), words)

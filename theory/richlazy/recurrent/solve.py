@@ -51,8 +51,8 @@ def solve(
     trained
         Which of "inputs", "recurrent" and "readout" move.
     tolerance
-        Of "reduced" where it is not exact: the space grows until the square of what leaks from it
-        is below.
+        Of "reduced" where it is not exact: the space grows until what leaks from it makes an
+        error of the measures below this, relative.
 
     Examples
     --------
