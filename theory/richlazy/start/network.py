@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import integer, real_array, unit_interval
 from richlazy.start import matrices, spectrum
+from richlazy.start import precision as rounding
 from richlazy.start.matrices import MatrixLike, Thin
+from richlazy.start.precision import PrecisionLike
 from richlazy.start.task import Modes, Task, random_directions
 
 __all__ = ["Network"]
@@ -27,14 +29,33 @@ class Network:
         scipy.sparse.linalg.LinearOperator.
     readout
         W2, outputs x hidden. None is a silent readout, W2(0) = 0, for any number of outputs.
+    precision
+        What the weights are known to, each relative to itself: a dtype or a number, for arrays
+        whose own dtype does not tell, such as float64 made of a text of few digits. Rank, row
+        space and balance are judged at it (`richlazy.start.precision`).
+
+    Attributes
+    ----------
+    precision : float
+        Rounding unit of the weights, the coarser one of both layers.
 
     Examples
     --------
     >>> Network([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
     Network(inputs=2, hidden=3, readout=silent)
+    >>> half = np.outer([1.0, 0.3], [0.7, 0.1]).astype(np.float16)
+    >>> Network(half).factors.values.size, Network(half.astype(float)).factors.values.size
+    (1, 2)
     """
 
-    def __init__(self, first: MatrixLike, readout: ArrayLike | None = None) -> None:
+    def __init__(
+        self,
+        first: MatrixLike,
+        readout: ArrayLike | None = None,
+        *,
+        precision: PrecisionLike = None,
+    ) -> None:
+        self.precision = max(rounding.of(first, precision), rounding.of(readout, precision))
         self.first = matrices.as_matrix(first, "W1")
         self.readout = None
         if readout is not None:
@@ -124,8 +145,8 @@ class Network:
 
     @cached_property
     def factors(self) -> Thin:
-        """Thin singular value decomposition of W1."""
-        return matrices.svd(self.first)
+        """Thin singular value decomposition of W1, without what its precision leaves of rounding."""
+        return matrices.svd(self.first, self.precision)
 
     def alignment(self, task: Task) -> Array:
         """Share of each squared task mode inside the row space of W1."""

@@ -19,10 +19,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.start import matrices
+from richlazy.start import covariance, matrices
+from richlazy.start.covariance import inverse_root
 from richlazy.start.network import Network
 from richlazy.start.task import Task
-from richlazy.two_layer.flow import Problem, inverse_root
+from richlazy.two_layer.flow import Problem
 from richlazy.two_layer.reduction.krylov import Reduced, without_rounding
 from richlazy.two_layer.reduction.subspace import new_directions, reachable, reachable_outputs
 
@@ -220,8 +221,8 @@ def _row_space(readout: Array) -> Array:
 
 def _variance(cov: Array) -> Array | None:
     """Basis of the inputs with variance, None if all have."""
-    values, vectors = np.linalg.eigh(cov)
-    known = values > values[-1] * len(cov) * 1e-15
+    values, vectors = covariance.eigen(cov)
+    known = values > 0
     return None if np.all(known) else vectors[:, known]
 
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from richlazy import laziness
 from richlazy.laziness import Measures, Traces
 from richlazy.start import matrices
+from richlazy.start.covariance import inverse_root
 from richlazy.start.matrices import MatrixLike, Moments
-from richlazy.two_layer.flow import Change, Problem, inverse_root
+from richlazy.two_layer.flow import Change, Problem
 
 __all__ = ["BREAKDOWN", "Bidiagonal", "Reduced", "without_rounding"]
 

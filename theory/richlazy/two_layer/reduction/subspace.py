@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.start import matrices
+from richlazy.start.covariance import inverse_root
 from richlazy.start.matrices import MatrixLike
 from richlazy.start.network import Network
 from richlazy.start.task import Task
-from richlazy.two_layer.flow import Problem, inverse_root
+from richlazy.two_layer.flow import Problem
 from richlazy.two_layer.reduction.krylov import BREAKDOWN, Reduced
 
 __all__ = [

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from richlazy import laziness
 from richlazy.laziness import Measures
 from richlazy.two_layer import flow
+from richlazy.start.covariance import inverse_root
 from richlazy.two_layer.flow import Change
 from richlazy.two_layer.reduction.krylov import Reduced
 
@@ -60,7 +61,7 @@ def left_unlearned(reduced: Reduced, loss: float) -> tuple[str, ...]:
     """What to say of a flow that comes to rest with this excess loss."""
     # beside the loss of zero weights: a start may have learned all but rounding
     cov_yx, root = reduced.problem.cov_yx, reduced.problem.root
-    seen = cov_yx if root is None else cov_yx @ flow.inverse_root(root)
+    seen = cov_yx if root is None else cov_yx @ inverse_root(root)
     if loss <= _LEARNED * (0.5 * float(np.sum(seen**2)) + reduced.out_of_reach):
         return ()
     return (
