@@ -14,6 +14,7 @@ from richlazy.averages.record import Expected
 from richlazy.averages.sampling import sample
 from richlazy.errors import AssumptionError
 from richlazy.start.matrices import MatrixLike
+from richlazy.start.precision import PrecisionLike
 
 __all__ = ["Average", "expect"]
 
@@ -29,6 +30,7 @@ def expect(
     method: Average | None = None,
     tasks: int | None = None,
     rng: np.random.Generator | None = None,
+    precision: PrecisionLike = None,
 ) -> Expected:
     """Laziness of a start with a silent readout over random tasks on white inputs.
 
@@ -60,6 +62,9 @@ def expect(
         one is a set of principal angles).
     rng
         Source of sampled tasks; by default a fixed seed, so that numbers repeat.
+    precision
+        What the weights are known to, each relative to itself, for arrays whose dtype does not
+        tell: see `richlazy.Network`. Rank and equal singular values are judged at it.
 
     Examples
     --------
@@ -75,7 +80,7 @@ def expect(
         raise ValueError(
             f"method must be 'closed form', 'law', 'typical' or 'sample'; it is {method!r}"
         )
-    case = asked(start, inputs, outputs, strength, alignment, t, method, tasks, rng)
+    case = asked(start, inputs, outputs, strength, alignment, t, method, tasks, rng, precision)
     for attempt in _PREFERRED if method is None else (_ROUTES[method],):
         answer = attempt(case)
         if isinstance(answer, Expected):

@@ -12,8 +12,10 @@ from richlazy.averages.random_tasks import GroupedSpectrum, grouped
 from richlazy.errors import AssumptionError, integer, positive, times, unit_interval
 from richlazy.formulas import low_rank
 from richlazy.start import matrices, spectrum
+from richlazy.start import precision as rounding
 from richlazy.start.matrices import MatrixLike
 from richlazy.start.network import Network
+from richlazy.start.precision import PrecisionLike
 from richlazy.two_layer.routes.certificate import first_order
 
 __all__ = ["Average", "Question", "asked"]
@@ -40,6 +42,7 @@ class Question:
     time: float
     given_tasks: int | None
     rng: np.random.Generator
+    precision: float
 
     @cached_property
     def stiff(self) -> bool:
@@ -68,6 +71,7 @@ def asked(
     method: Average | None,
     tasks: int | None,
     rng: np.random.Generator | None,
+    precision: PrecisionLike = None,
 ) -> Question:
     """Check the arguments of `expect`, which describes them.
 
@@ -80,30 +84,34 @@ def asked(
     time = float(times(t, ndim=0))
     count = None if tasks is None else integer(tasks, "tasks", least=2)
     rng = np.random.default_rng(0) if rng is None else rng
-    found, matrix = _understood(start, inputs)
+    if isinstance(start, Network) and precision is None:
+        unit = start.precision
+    else:
+        unit = rounding.of(start.first if isinstance(start, Network) else start, precision)
+    found, matrix = _understood(start, inputs, unit)
     if found is None:
         if m > 1 or alignment is not None or method not in (None, "law", "sample"):
             raise AssumptionError(
                 "this matrix is too large for its singular values: only one output, tasks of any "
                 "alignment and the methods 'law' and 'sample' need products alone"
             )
-        return Question(None, matrix, m, g, alignment, time, count, rng)
+        return Question(None, matrix, m, g, alignment, time, count, rng, unit)
     largest = found.values[:1]
     low_rank.check_scale(largest * np.sqrt(found.rank), np.array([g]), np.array([found.rank]))
     if m > found.inputs:
         raise ValueError(f"outputs must be at most inputs; they are {m} and {found.inputs}")
     if alignment is None:
-        return Question(found, matrix, m, g, None, time, count, rng)
+        return Question(found, matrix, m, g, None, time, count, rng, unit)
     c = float(unit_interval(alignment, "alignment", ndim=0))
     if m > 1 or method not in (None, "closed form", "sample"):
         raise AssumptionError("alignment needs one output and method 'closed form' or 'sample'")
     if c < 1 and found.rank == found.inputs:
         raise ValueError("alignment must be 1 where rank = inputs: no direction lies outside")
-    return Question(found, matrix, m, g, c, time, count, rng)
+    return Question(found, matrix, m, g, c, time, count, rng, unit)
 
 
 def _understood(
-    start: MatrixLike, inputs: int | None
+    start: MatrixLike, inputs: int | None, unit: float
 ) -> tuple[GroupedSpectrum | None, MatrixLike | None]:
     """The spectrum with multiplicities, or None where a matrix is too large for it."""
     if isinstance(start, Network):
@@ -122,14 +130,14 @@ def _understood(
             raise ValueError(
                 f"inputs must be at least the rank {np.count_nonzero(s)} of the spectrum; it is {d}"
             )
-        return grouped(s[s > 0], d), None
+        return grouped(s[s > 0], d, unit), None
     matrix = matrices.as_matrix(start, "start")
     if inputs is not None and integer(inputs, "inputs") != matrix.shape[1]:
         raise ValueError(f"inputs is {inputs}, but the matrix has {matrix.shape[1]} columns")
     large = min(matrix.shape) > matrices.DENSE_LIMIT
     if large and not isinstance(matrix, (np.ndarray, matrices.Thin)):
         return None, matrix
-    s = matrices.svd(matrix).values
+    s = matrices.svd(matrix, unit).values
     if s.size == 0 or s[0] == 0:
         raise ValueError("the matrix is zero: it has no spectrum to predict from")
-    return grouped(s, int(matrix.shape[1])), matrix
+    return grouped(s, int(matrix.shape[1]), unit), matrix

@@ -49,13 +49,30 @@ def eigen(cov: Array, rounding: float | None = None) -> tuple[Array, Array]:
 
 
 def root(cov: Array) -> Array:
-    """Symmetric square root."""
+    """Symmetric square root.
+
+    Examples
+    --------
+    >>> found = root(np.array([[4e16, 2e8], [2e8, 2.0]]))
+    >>> bool(abs((found @ found)[0, 1] / 2e8 - 1.0) < 1e-14)
+    True
+    """
     values, vectors = eigen(cov)
-    return (vectors * np.sqrt(values)) @ vectors.T
+    sizes = np.sqrt(values)
+    found = (vectors * sizes) @ vectors.T
+    if precision.graded(cov):  # small entries of eigenvectors are not known to their own digits
+        rest = vectors.T @ (cov - found @ found) @ vectors
+        together = sizes[:, None] + sizes
+        step = np.divide(rest, together, out=np.zeros_like(rest), where=together > 0)
+        found += vectors @ step @ vectors.T
+    return 0.5 * (found + found.T)
 
 
 def inverse_root(root: Array) -> Array:
     """Pseudoinverse of a root, whose least eigenvalues are the root of rounding noise."""
     values, vectors = eigen(0.5 * (root + root.T), _NO_ROOT)
     known = values > 0
-    return np.asarray((vectors[:, known] / values[known]) @ vectors[:, known].T)
+    inverse = np.asarray((vectors[:, known] / values[known]) @ vectors[:, known].T)
+    if precision.graded(root):
+        inverse = inverse + inverse @ (vectors[:, known] @ vectors[:, known].T - root @ inverse)
+    return inverse

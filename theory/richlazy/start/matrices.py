@@ -30,7 +30,9 @@ __all__ = [
     "second_moments",
     "seen_moments",
     "singular_values",
+    "sizes",
     "svd",
+    "transposed",
 ]
 
 Array = NDArray[np.float64]
@@ -175,6 +177,26 @@ def adjoint(matrix: MatrixLike, x: Array) -> Array:
     if _is_operator(matrix):
         return np.asarray(matrix.rmatmat(x))
     return np.asarray(matrix.T @ x)
+
+
+def transposed(matrix: MatrixLike) -> MatrixLike:
+    """W', its kind unchanged."""
+    if isinstance(matrix, Thin):
+        return Thin(matrix.right, matrix.values, matrix.left)
+    return matrix.T
+
+
+def sizes(matrix: MatrixLike, x: Array) -> Array:
+    """Norms (n,) of the columns of |W| |x|, x (d, n): what W x would be if nothing cancelled.
+
+    Rounding leaves `precision.noise` of it. Of an operator, whose entries are not known, infinity.
+    """
+    if isinstance(matrix, Thin):
+        inside = np.abs(matrix.values)[:, None] * (np.abs(matrix.right).T @ np.abs(x))
+        return np.asarray(np.linalg.norm(np.abs(matrix.left) @ inside, axis=0))
+    if _is_operator(matrix) and not _is_sparse(matrix):
+        return np.full(x.shape[1], np.inf)
+    return np.asarray(np.linalg.norm(abs(matrix) @ np.abs(x), axis=0))
 
 
 def _dense(matrix: MatrixLike, name: str = "the matrix") -> Array:

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["EPS", "GRADED", "PrecisionLike", "cutoff", "equilibrated", "graded", "of"]
+__all__ = ["EPS", "GRADED", "PrecisionLike", "cutoff", "equilibrated", "graded", "noise", "of"]
 
 Array = NDArray[np.float64]
 #: A dtype, such as ``"float32"``, or a relative number, such as 1e-3.
@@ -75,6 +75,16 @@ def cutoff(values: Array, shape: tuple[int, ...], unit: float = EPS) -> float:
         return 0.0
     norm = largest * float(np.linalg.norm(values / largest))
     return max(max(shape) * EPS * largest, unit * norm)
+
+
+def noise(size: int, unit: float = EPS) -> float:
+    """What rounding leaves of sums of `size` products that cancel, over the sum of their sizes.
+
+    Roundings of float64 are independent and grow with the root; those of coarser numbers were
+    made before, and an exact cancellation that they spoil is off by at most unit/2 of the sizes.
+    """
+    least = (8.0 + 4.0 * float(np.sqrt(size))) * EPS
+    return max(least, 2.0 * unit) if unit > EPS else least
 
 
 def graded(matrix: Array) -> bool:

@@ -184,20 +184,13 @@ class Task:
         return np.asarray(np.minimum(np.sum(cosines**2, axis=0), 1.0))
 
     @cached_property
-    def _eigen(self) -> tuple[Array, Array]:
-        assert self.cov_xx is not None
-        return covariance.eigen(self.cov_xx)
-
-    @cached_property
     def _root(self) -> Array:
-        values, vectors = self._eigen
-        return (vectors * np.sqrt(values)) @ vectors.T
+        assert self.cov_xx is not None
+        return covariance.root(self.cov_xx)
 
     @cached_property
     def _whitener(self) -> Array:
-        values, vectors = self._eigen
-        inverse = np.where(values > 0, 1.0 / np.sqrt(np.where(values > 0, values, 1.0)), 0.0)
-        return (vectors * inverse) @ vectors.T
+        return covariance.inverse_root(self._root)
 
     @property
     def root(self) -> Array | None:

@@ -214,7 +214,10 @@ class _Step:
             past1 = self.coefficients[:, on, :i].reshape(n, live, i * m, d)
             moved = _dot(y, w1) + (now @ _t(past2)) @ past1
             error = point.error[:, None] - point._right(moved)
-            damped = k * point.implicit(error, step[on])
+            damped = point.implicit(error, step[on])
+            gain = (damped @ _t(past1)) @ past2
+            added = _dot(gain, w1) + (w2[:, None] @ _t(y)) @ damped
+            damped = k * (damped - point.implicit(k * point._right(added), step[on]))
             self.change2[:, on] = y + _dot(damped, _t(w1)) + (damped @ _t(past1)) @ past2
             self.coefficients[:, on, i] = damped
 

@@ -127,7 +127,8 @@ class _Case:
     def chain(self) -> Bidiagonal:
         """Krylov chain of one output, one step long."""
         moments = matrices.second_moments(self.start.first)
-        chain = Bidiagonal(self.start.first, self.task.cov_yx, moments)
+        unit = self.start.precision
+        chain = Bidiagonal(self.start.first, self.task.cov_yx, moments, unit=unit)
         chain.grow(1)
         return chain
 

@@ -9,6 +9,7 @@ products with W1. (`richlazy.block_krylov` has the chains of every other start, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,17 +17,16 @@ from numpy.typing import NDArray
 
 from richlazy import laziness
 from richlazy.laziness import Measures, Traces
-from richlazy.start import matrices
+from richlazy.start import matrices, precision
 from richlazy.start.covariance import inverse_root
 from richlazy.start.matrices import MatrixLike, Moments
 from richlazy.two_layer.flow import Change, Problem
 
-__all__ = ["BREAKDOWN", "Bidiagonal", "Reduced", "without_rounding"]
+__all__ = ["Bidiagonal", "Reduced", "without_rounding"]
 
 Array = NDArray[np.float64]
 
-#: Size below which a direction is rounding, relative to the norm of the matrix it comes from.
-BREAKDOWN = 1e-13
+_NEAR = 1e-10  # of the largest: steps so short are asked whether they are rounding
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,10 @@ class Reduced:
         that no map on the inputs kept can learn.
     square
         V'S^2 V (d', d') where V is not closed under S; None where it is T^2.
+    said
+        What rounding decided.
+    trace_error, trace_square_error
+        Standard errors of the two traces.
     """
 
     problem: Problem
@@ -73,6 +77,9 @@ class Reduced:
     complete: bool
     out_of_reach: float = 0.0
     square: Array | None = None
+    said: tuple[str, ...] = ()
+    trace_error: float = 0.0
+    trace_square_error: float = 0.0
 
     def measures(self, change: Change) -> Measures:
         """Every measure at one change, arrays (n,)."""
@@ -152,12 +159,25 @@ class Bidiagonal:
         tr R_0 and tr R_0^2.
     inputs
         d, when the diagonal stands for merged directions; default: columns of `first`.
+    unit
+        Rounding unit of W1(0) as it was stored.
+
+    Attributes
+    ----------
+    left_out
+        Size of the largest step that was taken for rounding, over that of W1(0).
     """
 
     def __init__(
-        self, first: MatrixLike, tasks: Array, moments: Moments, inputs: int | None = None
+        self,
+        first: MatrixLike,
+        tasks: Array,
+        moments: Moments,
+        inputs: int | None = None,
+        unit: float = precision.EPS,
     ) -> None:
-        self.first = first
+        self.first, self.unit = first, unit
+        self.left_out = 0.0
         self.moments = moments
         self.inputs = tasks.shape[1] if inputs is None else inputs
         self.lengths = np.linalg.norm(tasks, axis=1)
@@ -187,23 +207,36 @@ class Bidiagonal:
         while self.order < max(order, 1):
             if self.complete and self.order:
                 return
-            step = self._adjoint(self.left[-1]) - self.alpha[-1][:, None] * self.right[-1]
-            self._append(step, self.right, self.beta)
+            last = self.left[-1]
+            step = self._adjoint(last) - self.alpha[-1][:, None] * self.right[-1]
+            self._append(step, self.right, self.beta, lambda: self._sizes(last, matrices.transposed(self.first)))
             self._next_left()
 
     def _next_left(self) -> None:
-        step = self._forward(self.right[-1])
+        last = self.right[-1]
+        step = self._forward(last)
         if self.left:
             step -= self.beta[-1][:, None] * self.left[-1]
-        self._append(step, self.left, self.alpha)
+        self._append(step, self.left, self.alpha, lambda: self._sizes(last, self.first))
 
-    def _append(self, step: Array, basis: list[Array], coefficients: list[Array]) -> None:
+    def _append(
+        self,
+        step: Array,
+        basis: list[Array],
+        coefficients: list[Array],
+        sizes: Callable[[], Array],
+    ) -> None:
         for _ in range(2):
             for vector in basis:
                 step -= np.sum(step * vector, axis=1, keepdims=True) * vector
         size = np.linalg.norm(step, axis=1)
         self.scale = np.maximum(self.scale, size)
-        self.alive = self.alive & (size > BREAKDOWN * self.scale)
+        noise = precision.noise(max(step.shape[1], self.right[0].shape[1]), self.unit)
+        if np.any(self.alive & (size < max(_NEAR, 100.0 * noise) * self.scale)):
+            ends = self.alive & (size <= noise * np.minimum(sizes(), self.scale))
+            self.alive = self.alive & ~ends
+            lost = float(np.max(size[ends] / self.scale[ends], initial=0.0))
+            self.left_out = max(self.left_out, lost)
         size = np.where(self.alive, size, 0.0)
         basis.append(
             np.where(self.alive[:, None], step / np.where(size > 0, size, 1.0)[:, None], 0.0)
@@ -220,6 +253,11 @@ class Bidiagonal:
             return self.first * x
         return matrices.adjoint(self.first, x.T).T.copy()
 
+    def _sizes(self, x: Array, matrix: MatrixLike) -> Array:
+        if isinstance(matrix, np.ndarray) and matrix.ndim == 1:
+            return np.asarray(np.linalg.norm(matrix * x, axis=1))
+        return matrices.sizes(matrix, x.T)
+
     def reduced(self, order: int | None = None) -> Reduced:
         """The small networks of the first `order` (default: all) steps."""
         k = self.order if order is None else min(order, self.order)
@@ -228,7 +266,9 @@ class Bidiagonal:
         index = np.arange(k)
         small[:, index, index] = np.stack(self.alpha[:k], axis=1)
         small[:, index, index + 1] = np.stack(self.beta[:k], axis=1)
-        small, turn = without_rounding(small, max(self.left[0].shape[1], self.right[0].shape[1]))
+        shape = self.left[0].shape[1], self.right[0].shape[1]
+        small, turn, lost = without_rounding(small, shape, self.unit)
+        self.left_out = max(self.left_out, lost)
         task = np.zeros((n, 1, k + 1))
         task[:, 0, 0] = self.lengths
         return Reduced(
@@ -240,18 +280,27 @@ class Bidiagonal:
             left=np.stack([v[0] for v in self.left[:k]], axis=1) @ turn[0] if n == 1 else None,
             right=np.stack([v[0] for v in self.right[: k + 1]], axis=1) if n == 1 else None,
             complete=self.complete and k == self.order,
+            trace_error=self.moments.trace.standard_error,
+            trace_square_error=self.moments.trace_square.standard_error,
         )
 
 
-def without_rounding(small: Array, size: int) -> tuple[Array, Array]:
+def without_rounding(
+    small: Array, shape: tuple[int, ...], unit: float
+) -> tuple[Array, Array, float]:
     """Small first layers with hidden units of rounding size set to zero, and the rotation to them.
+
+    The largest that was, over the largest of all, comes with them.
 
     Past the rank of W1 a chain may go on for a step on rounding. The unit it finds has a weight
     of 1e-16 where exact arithmetic has none, and would grow exponentially while error is left.
     """
     u, s, vt = np.linalg.svd(small)
-    keep = s > s[:, :1] * size * np.finfo(float).eps
+    least = np.array([precision.cutoff(values, shape, unit) for values in s])
+    keep = s > least[:, None]
     turned = ~np.all(keep, axis=1, keepdims=True)[..., None]
     rows = np.zeros_like(small)
     rows[:, : s.shape[1]] = np.where(keep, s, 0.0)[..., None] * vt[:, : s.shape[1]]
-    return np.where(turned, rows, small), np.where(turned, u, np.eye(small.shape[1]))
+    dropped = np.where(keep, 0.0, s).max(axis=1) / np.where(s[:, 0] > 0, s[:, 0], 1.0)
+    whole = np.where(turned, rows, small), np.where(turned, u, np.eye(small.shape[1]))
+    return *whole, float(dropped.max(initial=0.0))

@@ -7,12 +7,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy import laziness
 from richlazy.laziness import Measures
 from richlazy.two_layer import flow
 from richlazy.start.covariance import inverse_root
-from richlazy.two_layer.flow import Change
+from richlazy.two_layer.flow import Change, Problem
 from richlazy.two_layer.reduction.krylov import Reduced
+from richlazy.two_layer.routes.doubt import Doubt, moved, with_other_traces
 
 __all__ = [
     "FIRST_ORDER",
@@ -34,6 +34,7 @@ _LOOSER = 100.0  # times the tolerance: the second run of the certificate
 FIRST_ORDER = 6
 _LAST_ORDER = 400
 _LEARNED = 1e-12  # of the loss of zero weights
+_MAP = 1e-30  # of ||W*||^2: what rounding of the map leaves of the loss
 
 
 class Chain(Protocol):
@@ -41,6 +42,7 @@ class Chain(Protocol):
 
     scale: Array
     lengths: Array
+    left_out: float
 
     @property
     def order(self) -> int:
@@ -60,9 +62,8 @@ class Chain(Protocol):
 def left_unlearned(reduced: Reduced, loss: float) -> tuple[str, ...]:
     """What to say of a flow that comes to rest with this excess loss."""
     # beside the loss of zero weights: a start may have learned all but rounding
-    cov_yx, root = reduced.problem.cov_yx, reduced.problem.root
-    seen = cov_yx if root is None else cov_yx @ inverse_root(root)
-    if loss <= _LEARNED * (0.5 * float(np.sum(seen**2)) + reduced.out_of_reach):
+    zero = 0.5 * float(np.sum(_losses(reduced.problem))) + reduced.out_of_reach
+    if loss <= _LEARNED * zero:
         return ()
     return (
         f"the flow comes to rest with excess loss {loss:.3g}: at a saddle, or at the least that "
@@ -72,24 +73,27 @@ def left_unlearned(reduced: Reduced, loss: float) -> tuple[str, ...]:
 
 def spread_over_orders(
     chain: Chain, at: Array, rtol: float = _TOLERANCE
-) -> tuple[Measures, Reduced, float]:
-    """Measures (times, stack) at a Krylov order that agrees with a lower one, and their gap.
+) -> tuple[Measures, Reduced, Doubt]:
+    """Measures (times, stack) at a Krylov order that agrees with a lower one, and their doubt.
 
-    The lower order is also integrated to the looser tolerance, so that the gap bounds both
-    errors of the lower one; the higher one, whose measures are returned, is far better.
+    The lower order is also integrated to the looser tolerance, from numbers a rounding away, so
+    that the gap bounds all errors of the lower one; the higher one, whose measures are returned,
+    is far better.
     """
     largest = float(np.max(chain.scale / np.sqrt(chain.lengths)))
     chain.grow(min(first_order(largest, 1.0), _LAST_ORDER))
     coarse, goal, last = chain.reduced(max(1, (2 * chain.order) // 3)), _LOOSER * rtol, np.inf
     while True:
         fine = chain.reduced()
-        after = measured(fine, integrated(fine, at, rtol))
-        lower = fine if fine.complete else coarse  # exact in the order: the tolerance remains
+        changes = integrated(fine, at, rtol)
+        after = measured(fine, changes)
+        lower = moved(fine if fine.complete else coarse)  # exact in the order: the rest remains
         before = measured(lower, integrated(lower, at, goal))
-        gap = laziness.difference(after, before)
+        doubt = _doubt(fine).add(after, before)
+        gap = doubt.relative
         tolerance = 0.5 * last < gap < 20.0 * goal  # what no further order will take away
         if gap < goal or tolerance or fine.complete or chain.order >= _LAST_ORDER:
-            return after, fine, gap
+            return after, fine, _with_traces(doubt, fine, changes, after)
         coarse, last = fine, gap
         chain.grow(min(chain.order + max(3, chain.order // 2), _LAST_ORDER))
 
@@ -99,11 +103,32 @@ def first_order(largest: float, strength: float) -> int:
     return FIRST_ORDER + int(min(3.0 * largest / float(np.sqrt(strength)), 1e6))
 
 
-def certified(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> tuple[Measures, float]:
-    """Measures (times, stack), and how far a run at 100 times the tolerance is from them."""
-    found = measured(reduced, integrated(reduced, at, rtol))
-    loose = measured(reduced, integrated(reduced, at, _LOOSER * rtol))
-    return found, laziness.difference(found, loose)
+def certified(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> tuple[Measures, Doubt]:
+    """Measures (times, stack), and how far others are from them.
+
+    These come from numbers a rounding away, integrated to 100 times the tolerance.
+    """
+    changes = integrated(reduced, at, rtol)
+    found, other = measured(reduced, changes), moved(reduced)
+    doubt = _doubt(reduced).add(found, measured(other, integrated(other, at, _LOOSER * rtol)))
+    return found, _with_traces(doubt, reduced, changes, found)
+
+
+def _doubt(reduced: Reduced) -> Doubt:
+    """What the loss has at least: rounding of the map that is to be learned."""
+    return Doubt(0.5 * _MAP * float(np.max(_losses(reduced.problem), initial=0.0)))
+
+
+def _losses(problem: Problem) -> Array:
+    """||W*||^2 of each task, on white inputs."""
+    cov_yx, root = problem.cov_yx, problem.root
+    seen = cov_yx if root is None else cov_yx @ inverse_root(root)
+    return np.asarray(np.sum(seen**2, axis=(-2, -1)))
+
+
+def _with_traces(doubt: Doubt, reduced: Reduced, changes: list[Change], found: Measures) -> Doubt:
+    other = with_other_traces(reduced)
+    return doubt if other is None else doubt.add(found, measured(other, changes))
 
 
 def integrated(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> list[Change]:

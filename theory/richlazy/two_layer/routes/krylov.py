@@ -15,6 +15,7 @@ from richlazy.two_layer.routes.certificate import (
     single,
     spread_over_orders,
 )
+from richlazy.two_layer.routes.doubt import Doubt
 
 __all__ = ["ByKrylov"]
 
@@ -30,7 +31,7 @@ class ByKrylov:
         self.reduced = chain.reduced()
         self._assumptions = assumptions
         self._rest: tuple[str, ...] = ()
-        self._worst = 0.0
+        self._doubt = Doubt()
 
     @property
     def method(self) -> str:
@@ -41,13 +42,16 @@ class ByKrylov:
     def assumptions(self) -> tuple[str, ...]:
         """What it needed, and how the reduction ended."""
         state = "complete" if self.reduced.complete else "cut where two orders agree"
-        return (*self._assumptions, f"Krylov space {state}", *self._rest)
+        lost = self.chain.left_out
+        left = f"; beyond it lie at most {lost:.0e} of W1, taken for rounding" if lost else ""
+        said = (*self.reduced.said, f"Krylov space {state}{left}")
+        return (*self._assumptions, *said, *self._rest)
 
     @property
     def accuracy(self) -> str:
         """Agreement of the runs made so far."""
         orders = "" if self.reduced.complete else "two Krylov orders and "
-        return f"{orders}two tolerances agree to {self._worst:.1e} relative"
+        return f"{orders}two tolerances agree to {self._doubt}"
 
     def changes(self, at: Array) -> list[Change]:
         """Weight changes of the small network at ascending times."""
@@ -56,8 +60,8 @@ class ByKrylov:
 
     def measures(self, at: Array) -> Measures:
         """Measures of the large network at ascending times."""
-        found, self.reduced, gap = spread_over_orders(self.chain, at)
-        self._worst = max(self._worst, gap)
+        found, self.reduced, doubt = spread_over_orders(self.chain, at)
+        self._doubt.include(doubt)
         if np.isinf(at[-1]):
             self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
         return single(found)
