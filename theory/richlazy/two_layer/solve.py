@@ -19,6 +19,7 @@ from richlazy.errors import AssumptionError
 from richlazy.laziness import Laziness
 from richlazy.start import matrices
 from richlazy.start.network import Network
+from richlazy.start.precision import graded
 from richlazy.start.task import Task
 from richlazy.two_layer.reduction.block_krylov import BlockChain
 from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
@@ -33,6 +34,8 @@ from richlazy.two_layer.solution import Route, Solution
 __all__ = ["Method", "predict", "solve"]
 
 Array = NDArray[np.float64]
+_SMALL = 128**2  # entries of W1 up to which the flow needs no reduction
+
 Method: TypeAlias = Literal["modes", "closed form", "riccati", "krylov", "flow"]
 
 
@@ -168,7 +171,7 @@ def _by_riccati(case: _Case) -> Route | str:
     if not seems_balanced(case.start):
         return "the start is not lambda-balanced: W2'W2 - W1 W1' is no multiple of the identity"
     try:
-        return ByRiccati(case.invariant)
+        return ByRiccati(case.invariant, case.start.precision)
     except AssumptionError as refusal:
         return str(refusal)
 
@@ -182,9 +185,15 @@ def _by_krylov(case: _Case) -> Route | str:
 
 
 def _by_krylov_where_it_pays(case: _Case) -> Route | str:
-    """With inputs that are not white the chain is soon all there is (see `block_krylov`)."""
-    if case.colour is not None and matrices.has_factors(case.start.first):
+    """With inputs that are not white the chain is soon all there is (see `block_krylov`).
+
+    The flow on units and inputs as they are keeps those that a rotation would lose.
+    """
+    first = case.start.first
+    if case.colour is not None and matrices.has_factors(first):
         return case.colour
+    if isinstance(first, np.ndarray) and first.size <= _SMALL and graded(first):
+        return "weak units or inputs of W1 would drown in rounding of the strong ones"
     return _by_krylov(case)
 
 

@@ -44,12 +44,16 @@ class Doubt:
             known = np.isfinite(a) & np.isfinite(b) & (a != b)
             gap, size = np.abs(a - b)[known], np.maximum(np.abs(a), np.abs(b))[known]
             if name == "loss":
-                lost = gap > _LOST * size
-                self.floor = max(self.floor, float(gap[lost].max(initial=0.0)))
-                self.loss = max(self.loss, float((gap / size)[~lost].max(initial=0.0)))
+                self.take_loss(size, gap / size)
             else:
                 self.relative = max(self.relative, float((gap / size).max(initial=0.0)))
         return self
+
+    def take_loss(self, loss: Array, relative: Array) -> None:
+        """Take in losses and their relative errors."""
+        lost = relative > _LOST
+        self.floor = max(self.floor, float((loss * relative)[lost].max(initial=0.0)))
+        self.loss = max(self.loss, float(relative[~lost].max(initial=0.0)))
 
     def include(self, other: Doubt) -> Doubt:
         """Take in all that another has seen."""
