@@ -32,7 +32,6 @@ __all__ = [
     "singular_values",
     "sizes",
     "svd",
-    "transposed",
 ]
 
 Array = NDArray[np.float64]
@@ -177,13 +176,6 @@ def adjoint(matrix: MatrixLike, x: Array) -> Array:
     if _is_operator(matrix):
         return np.asarray(matrix.rmatmat(x))
     return np.asarray(matrix.T @ x)
-
-
-def transposed(matrix: MatrixLike) -> MatrixLike:
-    """W', its kind unchanged."""
-    if isinstance(matrix, Thin):
-        return Thin(matrix.right, matrix.values, matrix.left)
-    return matrix.T
 
 
 def sizes(matrix: MatrixLike, x: Array) -> Array:

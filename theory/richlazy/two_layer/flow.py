@@ -31,6 +31,8 @@ __all__ = ["Change", "Problem", "integrate"]
 
 Array = NDArray[np.float64]
 
+_NOISE = 1e-14
+_LARGE = 1e4
 _FAR = 100.0  # times the weights
 _ROUNDING = 1e-15
 _STIFFEST = 1e9  # rates over error; at 1e10 rounding keeps the flow from settling
@@ -158,7 +160,11 @@ class _Frozen:
         stuck = np.any(far, axis=(1, 2))
         rest = ~stuck & (left <= rtol * size)
         speed = total_norm([_t(self.w2) @ self.error, self.error @ _t(self.w1)])
-        rest |= speed <= self.haze
+        w1, w2, terms = np.abs(self.w1), np.abs(self.w2), np.abs(self.error)
+        terms = total_norm([_t(w2) @ terms, terms @ _t(w1)])
+        # what cancels to rounding; or what rounding of the error makes of it, if that is large
+        stays = _norm(self.error) > _LARGE * _norm(self.noise)
+        rest |= (speed <= _NOISE * terms) | (stays & (speed <= self.haze))
         close = ~rest & stuck & (left <= CLOSE * rtol * size)
         if np.any(close):
             close &= self._minimum(error)

@@ -25,7 +25,7 @@ from richlazy.two_layer.reduction.block_krylov import BlockChain
 from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
 from richlazy.two_layer.reduction.subspace import invariant_subspace
 from richlazy.two_layer.routes.flow import ByFlow
-from richlazy.two_layer.routes.krylov import ByKrylov
+from richlazy.two_layer.routes.krylov import ByKrylov, beyond
 from richlazy.two_layer.routes.modes import closed_modes
 from richlazy.two_layer.routes.neuron import ByNeuron
 from richlazy.two_layer.routes.riccati import ByRiccati, seems_balanced
@@ -141,15 +141,23 @@ class _Case:
         words: tuple[str, ...] = ("one output", "silent readout", "white inputs")
         words += _estimated(self.chain.moments)
         if self.chain.alpha[0][0] == 0.0:
-            words += ("the start is orthogonal to the task: it rests at a saddle and never learns",)
+            lost = self.chain.left_out
+            known = f" to rounding ({lost:.0e} of W1)" if lost else ""
+            words += (
+                f"the start is orthogonal to the task{known}: it rests at a saddle and never learns",
+            )
         return words
 
 
 def _estimated(moments: matrices.Moments) -> tuple[str, ...]:
     if moments.exact:
         return ()
-    relative = moments.trace_square.standard_error / moments.trace_square.value
-    return (f"tr R_0^2 is a stochastic estimate, standard error {relative:.1e} relative",)
+    return tuple(
+        f"{name} is a stochastic estimate, standard error "
+        f"{moment.standard_error / moment.value:.1e} relative"
+        for name, moment in (("tr R_0", moments.trace), ("tr R_0^2", moments.trace_square))
+        if moment.standard_error > 0
+    )
 
 
 def _by_neuron(case: _Case) -> Route | str:
@@ -158,7 +166,12 @@ def _by_neuron(case: _Case) -> Route | str:
     if not case.chain.complete:
         return "the Krylov chain goes on past k = 1: the start is not flat as the task sees it"
     try:
-        return ByNeuron(case.chain.reduced(), case.chain_words)
+        words = (
+            *case.chain_words,
+            "the Krylov space of W1(0) and the task is one neuron",
+            *beyond(case.chain),
+        )
+        return ByNeuron(case.chain.reduced(), words, case.chain.blur)
     except AssumptionError as refusal:
         return str(refusal)
 

@@ -19,13 +19,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.start import covariance, matrices, precision
+from richlazy.start import covariance, matrices
 from richlazy.start.covariance import inverse_root
-from richlazy.start.matrices import MatrixLike
 from richlazy.start.network import Network
 from richlazy.start.task import Task
 from richlazy.two_layer.flow import Problem
-from richlazy.two_layer.reduction.krylov import Reduced, without_rounding
+from richlazy.two_layer.reduction.krylov import STRUCTURE, Reduced, without_rounding
 from richlazy.two_layer.reduction.subspace import new_directions, reachable, reachable_outputs
 
 __all__ = ["BlockChain"]
@@ -133,10 +132,11 @@ class BlockChain:
         image = self._adjoint(new)
         onto = self.right.T @ image
         onto[:known] = 0.0
-        rest = self._beyond(self.right, image, new, matrices.transposed(self.start.first))
+        noise = self._rounding * self._size(image)
+        rest = new_directions(self.right, image, noise, self._with_variance)
         rows = np.concatenate([onto, rest.T @ image])
         right = np.concatenate([self.right, rest], axis=1)
-        more = new_directions(right, self._next_right, self._rounding, self._with_variance)
+        more = new_directions(right, self._next_right, STRUCTURE, self._with_variance)
         self.right = np.concatenate([right, more], axis=1)
         self._fresh = self.right.shape[1] - d
         first = np.zeros((h + new.shape[1], self.right.shape[1]))
@@ -150,7 +150,7 @@ class BlockChain:
         """What the newest right vectors reach next: W1 V beyond H, and cov_xx V beyond X."""
         fresh = self.right[:, self.right.shape[1] - self._fresh :]
         image = matrices.forward(self.start.first, fresh)
-        self._next_left = self._beyond(left, image, fresh, self.start.first)
+        self._next_left = self._beyond(left, image, fresh)
         self._next_right = np.zeros((self.task.inputs, 0))
         if self.task.cov_xx is None:
             self._image = image
@@ -159,22 +159,22 @@ class BlockChain:
         self._moved = np.concatenate([self._moved, moved], axis=1)
         seen = matrices.forward(self.start.first, moved)
         self._seen = np.concatenate([self._seen, seen], axis=1)
-        noise = self._rounding * matrices.sizes(np.abs(self.task.cov_xx), fresh)
+        noise = STRUCTURE * self._spread
         self._next_right = new_directions(self.right, moved, noise, self._with_variance)
 
     @property
     def _rounding(self) -> float:
-        return precision.noise(max(self.start.first.shape), self.start.precision)
+        return max(STRUCTURE, 2.0 * self.start.precision)
 
-    def _beyond(self, basis: Array, image: Array, x: Array, matrix: MatrixLike) -> Array:
-        """Basis of what the image W x has beyond a basis that is not rounding."""
-        scale, within = self._size(image), None if matrix is self.start.first else self._with_variance
-        found = new_directions(basis, image, self._rounding * scale, within)
-        if found.shape[1] < image.shape[1]:  # what is small beside W1 may be all there is of W x
-            sizes = np.minimum(matrices.sizes(matrix, x), scale)
-            found = new_directions(basis, image, self._rounding * sizes, within)
+    def _beyond(self, basis: Array, image: Array, x: Array) -> Array:
+        """Basis of what the image W1 x has beyond a basis that is not rounding."""
+        scale = self._size(image)
+        found = new_directions(basis, image, self._rounding * scale)
+        if found.shape[1] < image.shape[1]:  # what is small beside W1 may be all there is of W1 x
+            sizes = np.minimum(matrices.sizes(self.start.first, x), scale)
+            found = new_directions(basis, image, self._rounding * sizes)
             rest = image - basis @ (basis.T @ image) - found @ (found.T @ image)
-            self.left_out = max(self.left_out, float(np.abs(rest).max(initial=0.0)) / scale)
+            self.left_out = max(self.left_out, float(np.abs(rest).max(initial=0.0)) / (scale or 1.0))
         return found
 
     def _coupling(self) -> Array:

@@ -9,11 +9,10 @@ products with W1. (`richlazy.block_krylov` has the chains of every other start, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from richlazy import laziness
 from richlazy.laziness import Measures, Traces
@@ -22,10 +21,14 @@ from richlazy.start.covariance import inverse_root
 from richlazy.start.matrices import MatrixLike, Moments
 from richlazy.two_layer.flow import Change, Problem
 
-__all__ = ["Bidiagonal", "Reduced", "without_rounding"]
+__all__ = ["STRUCTURE", "Bidiagonal", "Reduced", "without_rounding"]
 
 Array = NDArray[np.float64]
 
+#: Coupling of inputs that is none, relative to the norm: singular values that were meant to be
+#: equal are so to this. It moves nothing by more.
+STRUCTURE = 1e-13
+_LEAST = 1e-290
 _NEAR = 1e-10  # of the largest: steps so short are asked whether they are rounding
 
 
@@ -190,6 +193,9 @@ class Bidiagonal:
         # at most the largest singular value; the chain of a task outside the row space must end
         size = np.sqrt(moments.trace_square.value / max(moments.trace.value, 1e-300))
         self.scale = np.full(n, size)
+        columns = tasks.shape[1]
+        self._size = first.shape[0], columns
+        self._shaky = np.zeros(n)
         self._next_left()
 
     @property
@@ -207,9 +213,8 @@ class Bidiagonal:
         while self.order < max(order, 1):
             if self.complete and self.order:
                 return
-            last = self.left[-1]
-            step = self._adjoint(last) - self.alpha[-1][:, None] * self.right[-1]
-            self._append(step, self.right, self.beta, lambda: self._sizes(last, matrices.transposed(self.first)))
+            step = self._adjoint(self.left[-1]) - self.alpha[-1][:, None] * self.right[-1]
+            self._append(step, self.right, self.beta, max(STRUCTURE, 2.0 * self.unit))
             self._next_left()
 
     def _next_left(self) -> None:
@@ -217,26 +222,45 @@ class Bidiagonal:
         step = self._forward(last)
         if self.left:
             step -= self.beta[-1][:, None] * self.left[-1]
-        self._append(step, self.left, self.alpha, lambda: self._sizes(last, self.first))
+        terms: Array | float = 1.0
+        near = self.scale * max(_NEAR, 100.0 * self._noise)
+        if np.any(self.alive & (np.linalg.norm(step, axis=1) < near)):
+            # a weak unit is no rounding beside the strong ones, if its own terms are as small
+            terms = np.minimum(self._sizes(last) / np.maximum(self.scale, _LEAST), 1.0)
+        self._append(step, self.left, self.alpha, self._noise * terms + self._shaky)
+        # a vector known by a small part of its terms has an image that is known as little
+        weight = np.maximum(self.alpha[-1], _LEAST) / np.maximum(self.scale, _LEAST)
+        self._shaky = np.minimum(self._noise * terms / weight, max(STRUCTURE, 2.0 * self.unit))
+
+    @property
+    def blur(self) -> float:
+        """What rounding leaves unknown, relative to itself, of the overlap with the task."""
+        size, known = self.alpha[0], self.alpha[0] > 0
+        terms = np.minimum(self._sizes(self.right[0]), self.scale)
+        return self._noise * float(np.max(terms[known] / size[known], initial=0.0))
+
+    @property
+    def _noise(self) -> float:
+        return precision.noise(max(self._size), self.unit)
 
     def _append(
         self,
         step: Array,
         basis: list[Array],
         coefficients: list[Array],
-        sizes: Callable[[], Array],
+        noise: ArrayLike,
     ) -> None:
+        """Take in a step; one of no more than `noise`, relative to W1(0), ends its chain."""
         for _ in range(2):
             for vector in basis:
                 step -= np.sum(step * vector, axis=1, keepdims=True) * vector
         size = np.linalg.norm(step, axis=1)
         self.scale = np.maximum(self.scale, size)
-        noise = precision.noise(max(step.shape[1], self.right[0].shape[1]), self.unit)
-        if np.any(self.alive & (size < max(_NEAR, 100.0 * noise) * self.scale)):
-            ends = self.alive & (size <= noise * np.minimum(sizes(), self.scale))
+        ends = self.alive & (size <= noise * self.scale)
+        if np.any(ends):
             self.alive = self.alive & ~ends
-            lost = float(np.max(size[ends] / self.scale[ends], initial=0.0))
-            self.left_out = max(self.left_out, lost)
+            lost = size[ends] / np.where(self.scale[ends] > 0, self.scale[ends], 1.0)
+            self.left_out = max(self.left_out, float(lost.max()))
         size = np.where(self.alive, size, 0.0)
         basis.append(
             np.where(self.alive[:, None], step / np.where(size > 0, size, 1.0)[:, None], 0.0)
@@ -253,10 +277,10 @@ class Bidiagonal:
             return self.first * x
         return matrices.adjoint(self.first, x.T).T.copy()
 
-    def _sizes(self, x: Array, matrix: MatrixLike) -> Array:
-        if isinstance(matrix, np.ndarray) and matrix.ndim == 1:
-            return np.asarray(np.linalg.norm(matrix * x, axis=1))
-        return matrices.sizes(matrix, x.T)
+    def _sizes(self, x: Array) -> Array:
+        if isinstance(self.first, np.ndarray) and self.first.ndim == 1:
+            return np.asarray(np.linalg.norm(self.first * x, axis=1))
+        return matrices.sizes(self.first, x.T)
 
     def reduced(self, order: int | None = None) -> Reduced:
         """The small networks of the first `order` (default: all) steps."""
@@ -266,8 +290,7 @@ class Bidiagonal:
         index = np.arange(k)
         small[:, index, index] = np.stack(self.alpha[:k], axis=1)
         small[:, index, index + 1] = np.stack(self.beta[:k], axis=1)
-        shape = self.left[0].shape[1], self.right[0].shape[1]
-        small, turn, lost = without_rounding(small, shape, self.unit)
+        small, turn, lost = without_rounding(small, self._size, self.unit)
         self.left_out = max(self.left_out, lost)
         task = np.zeros((n, 1, k + 1))
         task[:, 0, 0] = self.lengths
@@ -301,6 +324,7 @@ def without_rounding(
     turned = ~np.all(keep, axis=1, keepdims=True)[..., None]
     rows = np.zeros_like(small)
     rows[:, : s.shape[1]] = np.where(keep, s, 0.0)[..., None] * vt[:, : s.shape[1]]
-    dropped = np.where(keep, 0.0, s).max(axis=1) / np.where(s[:, 0] > 0, s[:, 0], 1.0)
+    largest = s.max(axis=1, initial=0.0)
+    dropped = np.where(keep, 0.0, s).max(axis=1, initial=0.0) / np.where(largest > 0, largest, 1.0)
     whole = np.where(turned, rows, small), np.where(turned, u, np.eye(small.shape[1]))
     return *whole, float(dropped.max(initial=0.0))

@@ -159,8 +159,11 @@ def reachable_outputs(first: Array, readout: Array, cov_yx: Array, root: Array) 
     seen = seen / max(float(np.linalg.norm(seen, 2)) if seen.size else 0.0, 1e-300)
     heard = [readout / max(float(np.abs(readout).max(initial=0.0)), 1e-300), task @ seen.T]
     together = np.concatenate(heard, axis=1)
-    if independent(precision.equilibrated(together)).shape[1] == len(task):
-        return cov_yx  # weak outputs too
+    # a weak output is no rounding beside the strong ones
+    terms = np.concatenate([np.abs(heard[0]), np.abs(task) @ np.abs(seen.T)], axis=1)
+    size = np.linalg.norm(terms, axis=1, keepdims=True)
+    if independent(together / np.maximum(size, _LEAST)).shape[1] == len(task):
+        return cov_yx
     basis = independent(together)
     if np.linalg.norm(task - basis @ (basis.T @ task)) > precision.noise(max(task.shape)):
         groups = [(task[:, g], seen[:, g]) for g in _equal(values**2)]

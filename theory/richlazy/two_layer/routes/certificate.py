@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from richlazy.integration.march import total_norm
 from richlazy.laziness import Measures
 from richlazy.two_layer import flow
 from richlazy.start.covariance import inverse_root
@@ -89,7 +90,7 @@ def spread_over_orders(
         after = measured(fine, changes)
         lower = moved(fine if fine.complete else coarse)  # exact in the order: the rest remains
         before = measured(lower, integrated(lower, at, goal))
-        doubt = _doubt(fine).add(after, before)
+        doubt = _doubt(fine, changes, after, rtol).add(after, before)
         gap = doubt.relative
         tolerance = 0.5 * last < gap < 20.0 * goal  # what no further order will take away
         if gap < goal or tolerance or fine.complete or chain.order >= _LAST_ORDER:
@@ -110,13 +111,23 @@ def certified(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> tuple[Me
     """
     changes = integrated(reduced, at, rtol)
     found, other = measured(reduced, changes), moved(reduced)
-    doubt = _doubt(reduced).add(found, measured(other, integrated(other, at, _LOOSER * rtol)))
+    doubt = _doubt(reduced, changes, found, rtol)
+    doubt.add(found, measured(other, integrated(other, at, _LOOSER * rtol)))
     return found, _with_traces(doubt, reduced, changes, found)
 
 
-def _doubt(reduced: Reduced) -> Doubt:
-    """What the loss has at least: rounding of the map that is to be learned."""
-    return Doubt(0.5 * _MAP * float(np.max(_losses(reduced.problem), initial=0.0)))
+def _doubt(reduced: Reduced, changes: list[Change], found: Measures, rtol: float) -> Doubt:
+    """What the loss has at least: rounding of the map to be learned, and what a rest leaves."""
+    first, readout, _, root = reduced.problem
+    size = _losses(reduced.problem)
+    doubt = Doubt(0.5 * _MAP * float(np.max(size, initial=0.0)))
+    doubt.round_loss(found.loss, float(np.sqrt(np.max(size, initial=0.0))))
+    spread = 1.0 if root is None else float(np.linalg.norm(root, 2))
+    for change, moved_by in zip(changes, found.weight_change, strict=True):
+        weights = spread * total_norm([first + change.first, readout + change.readout])
+        left = 0.5 * (rtol * moved_by * weights) ** 2
+        doubt.floor = max(doubt.floor, float(np.max(left[change.stationary], initial=0.0)))
+    return doubt
 
 
 def _losses(problem: Problem) -> Array:

@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 
 _MOVED = 64.0  # times EPS: what rounding does to a step of the flow, magnified by extrapolation
 _LEAST = 1e-15
+_DIFFERENCE = 16.0 * EPS
+_SMALLEST = 1e-300
 _LOST = 0.01  # of itself: a loss known no better is told by its absolute error
 
 
@@ -54,6 +56,11 @@ class Doubt:
         lost = relative > _LOST
         self.floor = max(self.floor, float((loss * relative)[lost].max(initial=0.0)))
         self.loss = max(self.loss, float(relative[~lost].max(initial=0.0)))
+
+    def round_loss(self, loss: Array, size: float) -> None:
+        """Take in that an error left of a map of this size, ||E||^2 = 2 loss, is a difference."""
+        left = np.sqrt(2.0 * np.maximum(loss, _SMALLEST))
+        self.take_loss(loss, _DIFFERENCE * size / left)
 
     def include(self, other: Doubt) -> Doubt:
         """Take in all that another has seen."""

@@ -17,9 +17,15 @@ from richlazy.two_layer.routes.certificate import (
 )
 from richlazy.two_layer.routes.doubt import Doubt
 
-__all__ = ["ByKrylov"]
+__all__ = ["ByKrylov", "beyond"]
 
 Array = NDArray[np.float64]
+
+
+def beyond(chain: Chain) -> tuple[str, ...]:
+    """What to say of directions that a chain has taken for rounding."""
+    lost = chain.left_out
+    return (f"what lies beyond is at most {lost:.0e} of W1, taken for rounding",) if lost else ()
 
 
 class ByKrylov:
@@ -42,9 +48,7 @@ class ByKrylov:
     def assumptions(self) -> tuple[str, ...]:
         """What it needed, and how the reduction ended."""
         state = "complete" if self.reduced.complete else "cut where two orders agree"
-        lost = self.chain.left_out
-        left = f"; beyond it lie at most {lost:.0e} of W1, taken for rounding" if lost else ""
-        said = (*self.reduced.said, f"Krylov space {state}{left}")
+        said = (*self.reduced.said, f"Krylov space {state}", *beyond(self.chain))
         return (*self._assumptions, *said, *self._rest)
 
     @property

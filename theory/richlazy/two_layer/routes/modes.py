@@ -231,7 +231,7 @@ def _said(start: Network, task: Task, found: SharedModes, sampled: bool) -> tupl
     if sinking:
         said.append(f"modes on the path into a saddle (a = -b to rounding): {sinking}")
     if sampled:
-        said.append("tr R_0 and tr R_0^2 are stochastic estimates, whose errors are in the accuracy")
+        said.append("tr R_0^2 is a stochastic estimate, whose standard error the accuracy includes")
     return tuple(said)
 
 
