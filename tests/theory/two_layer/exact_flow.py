@@ -90,7 +90,10 @@ def measures(start, end, cov_yx, cov_xx=None):
 
         def overlap(x, y):  # tr K K'
             (r, p, raw), (s, q, other) = x, y
-            trace = lambda z: mp.fsum(z[i, i] for i in range(z.rows))
+
+            def trace(z):
+                return mp.fsum(z[i, i] for i in range(z.rows))
+
             cross = trace(raw * cov * cov) * trace(q) + trace(other * cov * cov) * trace(p)
             return m * trace(r * s) + cross + trace(cov * cov) * _inner(p, q)
 

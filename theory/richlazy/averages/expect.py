@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -84,7 +85,7 @@ def expect(
     for attempt in _PREFERRED if method is None else (_ROUTES[method],):
         answer = attempt(case)
         if isinstance(answer, Expected):
-            return answer
+            return replace(answer, assumptions=(*answer.assumptions, *case.said))
     raise AssumptionError(f"method {method!r} {answer}")
 
 

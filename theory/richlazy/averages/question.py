@@ -22,6 +22,7 @@ __all__ = ["Average", "Question", "asked"]
 
 Average: TypeAlias = Literal["closed form", "law", "typical", "sample"]
 
+_ONE = 1e-12  # from 1: rounding of an alignment
 _TASKS, _FEWER, _COSTLY = 200, 20, 100
 
 
@@ -50,6 +51,13 @@ class Question:
         assert self.spectrum is not None
         values = self.spectrum.values
         return 3 * first_order(float(values[0]), self.strength) > max(values.size, 30)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What the precision of the weights decides."""
+        s, matrix = self.spectrum, self.matrix
+        cut = s is not None and matrix is not None and s.rank < min(matrix.shape)
+        return rounding.words(self.precision, s.rank if cut and s is not None else None)
 
     @property
     def tasks(self) -> int:
@@ -103,6 +111,8 @@ def asked(
     if alignment is None:
         return Question(found, matrix, m, g, None, time, count, rng, unit)
     c = float(unit_interval(alignment, "alignment", ndim=0))
+    if found.rank == found.inputs and 1.0 - c <= _ONE:
+        c = 1.0
     if m > 1 or method not in (None, "closed form", "sample"):
         raise AssumptionError("alignment needs one output and method 'closed form' or 'sample'")
     if c < 1 and found.rank == found.inputs:

@@ -101,7 +101,7 @@ class Thin:
         (qa, ra), (qb, rb) = np.linalg.qr(a), np.linalg.qr(b)
         u, values, vt = np.linalg.svd(ra @ rb.T, full_matrices=False)
         _check_scale(values, "left @ right.T")
-        keep = values > precision.cutoff(values, (len(a), len(b)))
+        keep = values > precision.cutoff(np.asarray(values), (len(a), len(b)))
         return cls(qa @ u[:, keep], values[keep], qb @ vt[keep].T)
 
     @property

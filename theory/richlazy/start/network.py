@@ -145,8 +145,26 @@ class Network:
 
     @cached_property
     def factors(self) -> Thin:
-        """Thin singular value decomposition of W1, without what its precision leaves of rounding."""
+        """Thin singular value decomposition of W1, without what is rounding at its precision."""
         return matrices.svd(self.first, self.precision)
+
+    @cached_property
+    def said(self) -> tuple[str, ...]:
+        """What the precision of the weights decides, in words, if anything."""
+        rank = None
+        if self.precision > rounding.EPS and matrices.has_factors(self.first):
+            rank = self.factors.values.size
+            rank = rank if rank < min(self.first.shape) else None
+        words = rounding.words(self.precision, rank)
+        if isinstance(self.first, np.ndarray) and rounding.graded(self.first):
+            values = self.factors.values
+            weak = int(np.sum(values <= rounding.cutoff(values, self.first.shape)))
+            if weak:
+                words += (
+                    f"directions of W1 down to {values[-1] / values[0]:.0e} of its largest are "
+                    f"taken as given; were they rounding, they would never be learned: {weak}",
+                )
+        return words
 
     def alignment(self, task: Task) -> Array:
         """Share of each squared task mode inside the row space of W1."""

@@ -20,11 +20,21 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["EPS", "GRADED", "PrecisionLike", "cutoff", "equilibrated", "graded", "noise", "of"]
+__all__ = [
+    "EPS",
+    "GRADED",
+    "PrecisionLike",
+    "cutoff",
+    "equilibrated",
+    "graded",
+    "noise",
+    "of",
+    "words",
+]
 
 Array = NDArray[np.float64]
 #: A dtype, such as ``"float32"``, or a relative number, such as 1e-3.
-PrecisionLike: TypeAlias = float | DTypeLike
+PrecisionLike: TypeAlias = float | DTypeLike | None
 
 EPS = float(np.finfo(float).eps)
 #: Ratio of row or column norms from which a decomposition that knows of it is worth its time.
@@ -54,12 +64,24 @@ def of(value: Any, given: PrecisionLike = None) -> float:
             )
         return max(float(given), EPS)
     try:
-        return max(float(np.finfo(np.dtype(given)).eps), EPS)
+        kind = np.dtype(given)
+        return max(float(np.finfo(kind).eps), EPS)
     except (TypeError, ValueError):
         raise ValueError(
             "precision must be a floating dtype such as 'float32', or a relative number in [0, 1);"
             f" it is {given!r}"
         ) from None
+
+
+def words(unit: float, rank: int | None = None) -> tuple[str, ...]:
+    """What to say of weights known to `unit`, and of the rank they have then, if it is not full."""
+    if unit <= EPS:
+        return ()
+    found = "" if rank is None else f"; W1 has rank {rank} then"
+    return (
+        f"weights known to {unit:.1e} of themselves: rank, row space and balance are judged at "
+        f"that{found}",
+    )
 
 
 def cutoff(values: Array, shape: tuple[int, ...], unit: float = EPS) -> float:

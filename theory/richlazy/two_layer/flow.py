@@ -111,7 +111,7 @@ class _Frozen:
 
     def implicit(self, x: Array, h: Array) -> Array:
         """Z with Z + h (Z R + B Z) cov_xx = x, lanes (n, l, m, d)."""
-        if self.inverse is None:
+        if self.root is None or self.inverse is None:
             return self._solved(x, h)
         z = self._solved(x @ self.inverse, h) @ self.root
         if self.units:  # what is rounding beside the largest input is none beside the small ones

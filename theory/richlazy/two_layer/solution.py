@@ -121,7 +121,7 @@ class Solution:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What the method needed, and what else a reader should know."""
-        return self._route.assumptions
+        return (*self.start.said, *self._route.assumptions)
 
     @property
     def accuracy(self) -> str:

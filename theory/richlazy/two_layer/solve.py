@@ -143,9 +143,8 @@ class _Case:
         if self.chain.alpha[0][0] == 0.0:
             lost = self.chain.left_out
             known = f" to rounding ({lost:.0e} of W1)" if lost else ""
-            words += (
-                f"the start is orthogonal to the task{known}: it rests at a saddle and never learns",
-            )
+            rests = "it rests at a saddle and never learns"
+            words += (f"the start is orthogonal to the task{known}: {rests}",)
         return words
 
 

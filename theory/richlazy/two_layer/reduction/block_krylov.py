@@ -25,7 +25,12 @@ from richlazy.start.network import Network
 from richlazy.start.task import Task
 from richlazy.two_layer.flow import Problem
 from richlazy.two_layer.reduction.krylov import STRUCTURE, Reduced, without_rounding
-from richlazy.two_layer.reduction.subspace import new_directions, reachable, reachable_outputs
+from richlazy.two_layer.reduction.subspace import (
+    faintly_touched,
+    new_directions,
+    reachable,
+    reachable_outputs,
+)
 
 __all__ = ["BlockChain"]
 
@@ -98,13 +103,19 @@ class BlockChain:
         self._fresh = self.right.shape[1]  # right vectors not yet multiplied with
         self._next_left: Array  # what those reach
         self._next_right: Array
-        rows = matrices.svd(start.readout.T, start.precision).left if start.readout is not None else self.left
+        rows = (
+            matrices.svd(start.readout.T, start.precision).left
+            if start.readout is not None
+            else self.left
+        )
         self._look_ahead(rows)
         self._next_left = np.concatenate([rows, self._next_left], axis=1)
-        self._cov_yx, self._said = task.cov_yx, ()
+        self._cov_yx = task.cov_yx
+        self._said: tuple[str, ...] = ()
         if cov is None:
             norm = float(np.sqrt(self.moments.trace.value))
-            self._cov_yx, self._said = reachable(start, task, norm)
+            asked = first, start.readout, task, norm, start.precision
+            self._cov_yx, self._said = reachable(*asked), faintly_touched(*asked)
 
     @property
     def order(self) -> int:
@@ -174,7 +185,9 @@ class BlockChain:
             sizes = np.minimum(matrices.sizes(self.start.first, x), scale)
             found = new_directions(basis, image, self._rounding * sizes)
             rest = image - basis @ (basis.T @ image) - found @ (found.T @ image)
-            self.left_out = max(self.left_out, float(np.abs(rest).max(initial=0.0)) / (scale or 1.0))
+            self.left_out = max(
+                self.left_out, float(np.abs(rest).max(initial=0.0)) / (scale or 1.0)
+            )
         return found
 
     def _coupling(self) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -9,12 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy.start import covariance, matrices, precision
 from richlazy.start.covariance import inverse_root
+from richlazy.start.matrices import MatrixLike
 from richlazy.start.network import Network
 from richlazy.start.task import Task
 from richlazy.two_layer.flow import Problem
 from richlazy.two_layer.reduction.krylov import Reduced
 
 __all__ = [
+    "faintly_touched",
     "independent",
     "invariant_subspace",
     "new_directions",
@@ -60,13 +63,20 @@ def invariant_subspace(start: Network, task: Task) -> Reduced:
     readout = np.zeros((m, rows.shape[1])) if start.readout is None else start.readout @ rows
     said: tuple[str, ...] = ()
     if root is None or small_root is None:
-        cov_yx, said = reachable(start, task, float(np.linalg.norm(thin.values)))
+        asked = (
+            start.first,
+            start.readout,
+            task,
+            float(np.linalg.norm(thin.values)),
+            start.precision,
+        )
+        cov_yx, said = reachable(*asked), faintly_touched(*asked)
         lost = 0.5 * float(np.sum((task.cov_yx - cov_yx) ** 2))
         cov_yx = cov_yx @ columns
     else:
-        whole = task.cov_yx @ columns
-        cov_yx = reachable_outputs(first, readout, whole, small_root)
-        lost = 0.5 * float(np.sum(((whole - cov_yx) @ inverse_root(small_root)) ** 2))
+        known = task.cov_yx @ columns
+        cov_yx = reachable_outputs(first, readout, known, small_root)
+        lost = 0.5 * float(np.sum(((known - cov_yx) @ inverse_root(small_root)) ** 2))
     seen = first if small_root is None else first @ small_root
     weighed = seen if small_root is None else seen @ small_root
     return Reduced(
@@ -111,39 +121,62 @@ def _equal(values: Array) -> list[slice]:
     return [slice(i, j) for i, j in pairwise([0, *gaps.tolist(), values.size])]
 
 
-def reachable(start: Network, task: Task, size: float) -> tuple[Array, tuple[str, ...]]:
+def reachable(
+    first: MatrixLike,
+    readout: Array | None,
+    task: Task,
+    size: float,
+    unit: float = precision.EPS,
+) -> Array:
     """cov_yx without the modes u s v' that have W1 v = 0 and W2'u = 0, and so keep it (white).
 
-    Among modes of equal strength any combination may be one. What rounding cannot tell from zero
-    is taken for it, and said. `size` is ||W1||.
+    Among modes of equal strength any combination may be one. What rounding of numbers known to
+    `unit` cannot tell from zero is taken for it (see `faintly_touched`). `size` is about ||W1||.
     """
     left, strengths, right = task.modes
-    layers = [(start.first, right, size)]
-    if start.readout is not None:
-        layers.append((start.readout.T, left, float(np.linalg.norm(start.readout))))
-    rounding = precision.noise(max(start.hidden, start.inputs), start.precision)
-    touched = []
+    kept = task.cov_yx
+    for among, found, mix in _touched(first, readout, task, size, unit):
+        mix = mix[found > 1.0]
+        u, v = left[:, among] * strengths[among], right[:, among]
+        if len(mix) < v.shape[1]:
+            kept = kept - u @ v.T + (u @ mix.T) @ (v @ mix.T).T
+    return kept
+
+
+def faintly_touched(
+    first: MatrixLike, readout: Array | None, task: Task, size: float, unit: float
+) -> tuple[str, ...]:
+    """What to say of modes that `reachable` leaves out though not exactly orthogonal to the start."""
+    faint = sum(
+        int(np.sum((found > 0.0) & (found <= 1.0)))
+        for _, found, _ in _touched(first, readout, task, size, unit)
+    )
+    if not faint:
+        return ()
+    noise = precision.noise(max(first.shape), unit)
+    return (
+        f"task modes that the start touches by no more than rounding, {noise:.0e} of its weights, "
+        f"and is taken to be orthogonal to: {faint}",
+    )
+
+
+def _touched(
+    first: MatrixLike, readout: Array | None, task: Task, size: float, unit: float
+) -> Iterator[tuple[slice, Array, Array]]:
+    """Groups of equal strength, how far combinations of each are touched, over rounding, and these."""
+    left, strengths, right = task.modes
+    layers = [(first, right, size)]
+    if readout is not None:
+        layers.append((readout.T, left, float(np.linalg.norm(readout))))
+    rounding, touched = precision.noise(max(first.shape), unit), []
     for matrix, x, norm in layers:
         # x that no decomposition found is exact: then W x is known beside its own terms
         sizes = matrices.sizes(matrix, x) if task.separate else np.full(x.shape[1], norm)
         noise = rounding * np.minimum(sizes, norm)
         touched.append((matrices.forward(matrix, x), np.maximum(noise, _LEAST)))
-    kept, faint = task.cov_yx, 0
     for among in _equal(strengths):
         some = np.concatenate([image[:, among] / noise[among].max() for image, noise in touched])
-        _, found, mix = np.linalg.svd(some, full_matrices=False)
-        mix, least = mix[found > 1.0], found[found <= 1.0]
-        faint += int(np.sum(least > 0.0))
-        if len(mix) < right[:, among].shape[1]:
-            modes = (left[:, among] * strengths[among]) @ right[:, among].T
-            kept = kept - modes + (left[:, among] * strengths[among]) @ mix.T @ mix @ (
-                right[:, among].T
-            )
-    said = (
-        f"task modes that the start touches by no more than rounding, {rounding:.0e} of its "
-        f"weights, and is taken to be orthogonal to: {faint}"
-    )
-    return kept, (said,) if faint else ()
+        yield (among, *np.linalg.svd(some, full_matrices=False)[1:])
 
 
 def reachable_outputs(first: Array, readout: Array, cov_yx: Array, root: Array) -> Array:
@@ -181,10 +214,10 @@ def _unless_all(kept: Array, cov_yx: Array) -> Array:
     return kept if lost > precision.noise(max(kept.shape)) * np.linalg.norm(cov_yx) else cov_yx
 
 
-def independent(block: Array) -> Array:
-    """Orthonormal basis of the columns of `block`, of size 1, what is rounding of that dropped."""
+def independent(block: Array, size: float = 1.0) -> Array:
+    """Orthonormal basis of the columns of `block`, those below rounding of `size` dropped."""
     u, s, _ = np.linalg.svd(block, full_matrices=False)
-    return np.asarray(u[:, s > precision.noise(max(block.shape))])
+    return np.asarray(u[:, s > precision.noise(max(block.shape)) * size])
 
 
 def new_directions(

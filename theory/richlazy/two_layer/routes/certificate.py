@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from richlazy.integration.march import total_norm
 from richlazy.laziness import Measures
-from richlazy.two_layer import flow
 from richlazy.start.covariance import inverse_root
+from richlazy.two_layer import flow
 from richlazy.two_layer.flow import Change, Problem
 from richlazy.two_layer.reduction.krylov import Reduced
 from richlazy.two_layer.routes.doubt import Doubt, moved, with_other_traces

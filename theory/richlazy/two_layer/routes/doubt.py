@@ -107,7 +107,7 @@ def _unmixed(basis: Array | None) -> bool:
 
 
 def with_other_traces(reduced: Reduced) -> Reduced | None:
-    """The same with the sampled traces of W1(0) a standard error away; None where they are exact."""
+    """The same with sampled traces of W1(0) a standard error away; None where they are exact."""
     trace, square = reduced.trace_error, reduced.trace_square_error
     if trace == 0.0 and square == 0.0:
         return None

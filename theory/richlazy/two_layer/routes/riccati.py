@@ -117,7 +117,9 @@ class ByRiccati:
         if lost.size:
             integrated = list(flow.integrate(self.reduced.problem, at[lost], _FLOW))
             self._weights = max(
-                self._weights, self._mistaken(at[lost], integrated), self._loose(at[lost], integrated)
+                self._weights,
+                self._mistaken(at[lost], integrated),
+                self._loose(at[lost], integrated),
             )
             changes = changes or [change for _, change in integrated]
             for k, change in integrated:
@@ -125,7 +127,7 @@ class ByRiccati:
         return changes
 
     def _loose(self, at: Array, integrated: list[tuple[int, Change]]) -> float:
-        """How far each layer's change is from that of numbers a rounding away, loosely integrated."""
+        """How far each layer's change is from one of numbers a rounding away, more loosely found."""
         other, worst = moved(self.reduced).problem, 0.0
         loose = flow.integrate(other, at, _LOOSER * _FLOW)
         for (_, one), (_, two) in zip(integrated, loose, strict=True):

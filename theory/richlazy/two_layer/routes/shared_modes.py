@@ -249,13 +249,15 @@ def _settled(frame: _Frame, scaled: _Scaled, gap: float) -> SharedModes:
     values = [*(np.sum(basis * image, axis=0) for image, basis in images[:6:2]), variance]
     sizes = scaled.size1, scaled.size2, scaled.strength, scaled.variance
     # of each number what its own terms, and its own residuals, leave unknown
-    r, v, u = frame
+    r, v = frame.hidden, frame.inputs
     terms = (
         scaled.sizes(scaled.matrix, v),
         scaled.sizes(scaled.readout, r),
         scaled.sizes(scaled.task, v),
     )
-    noise = [scaled.noise * term + missed for term, missed in zip(terms, _missed(images), strict=True)]
+    noise = [
+        scaled.noise * term + missed for term, missed in zip(terms, _missed(images), strict=True)
+    ]
     noise.append(np.full_like(variance, scaled.noise))
     a, b, s, q = (
         size * np.where(np.abs(v) > n, v, 0.0)
