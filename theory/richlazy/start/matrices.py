@@ -101,7 +101,7 @@ class Thin:
         (qa, ra), (qb, rb) = np.linalg.qr(a), np.linalg.qr(b)
         u, values, vt = np.linalg.svd(ra @ rb.T, full_matrices=False)
         _check_scale(values, "left @ right.T")
-        keep = values > precision.cutoff(np.asarray(values), (len(a), len(b)))
+        keep = values > precision.cutoff(np.asarray(values, dtype=float), (len(a), len(b)))
         return cls(qa @ u[:, keep], values[keep], qb @ vt[keep].T)
 
     @property
@@ -234,7 +234,7 @@ def _graded_svd(dense: Array, unit: float) -> Thin:
     if dense.shape[0] < dense.shape[1]:
         turned = _graded_svd(dense.T, unit)
         return Thin(turned.right, turned.values, turned.left)
-    scaled = np.linalg.svd(precision.equilibrated(dense), compute_uv=False)
+    scaled = singular_values(precision.equilibrated(dense))
     rank = int(np.sum(scaled > precision.cutoff(scaled, dense.shape, unit)))
     values, u, v, work, _, failed = dgejsv(dense, joba=2)
     if failed:

@@ -146,7 +146,7 @@ def reachable(
 def faintly_touched(
     first: MatrixLike, readout: Array | None, task: Task, size: float, unit: float
 ) -> tuple[str, ...]:
-    """What to say of modes that `reachable` leaves out though not exactly orthogonal to the start."""
+    """What to say of modes that `reachable` leaves out though the start is not quite orthogonal."""
     faint = sum(
         int(np.sum((found > 0.0) & (found <= 1.0)))
         for _, found, _ in _touched(first, readout, task, size, unit)
@@ -163,7 +163,7 @@ def faintly_touched(
 def _touched(
     first: MatrixLike, readout: Array | None, task: Task, size: float, unit: float
 ) -> Iterator[tuple[slice, Array, Array]]:
-    """Groups of equal strength, how far combinations of each are touched, over rounding, and these."""
+    """Groups of equal strength; how far combinations of each are touched, over rounding; these."""
     left, strengths, right = task.modes
     layers = [(first, right, size)]
     if readout is not None:

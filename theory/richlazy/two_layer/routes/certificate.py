@@ -35,6 +35,9 @@ _LOOSER = 100.0  # times the tolerance: the second run of the certificate
 FIRST_ORDER = 6
 _LAST_ORDER = 400
 _LEARNED = 1e-12  # of the loss of zero weights
+_LUCKY = 0.1
+_ROUNDING = 2e-15  # of ||W*||
+_LEAST = 1e-300
 _MAP = 1e-30  # of ||W*||^2: what rounding of the map leaves of the loss
 
 
@@ -121,12 +124,16 @@ def _doubt(reduced: Reduced, changes: list[Change], found: Measures, rtol: float
     first, readout, _, root = reduced.problem
     size = _losses(reduced.problem)
     doubt = Doubt(0.5 * _MAP * float(np.max(size, initial=0.0)))
-    doubt.round_loss(found.loss, float(np.sqrt(np.max(size, initial=0.0))))
+    doubt.relative = doubt.loss = _LUCKY * rtol  # two runs may agree by chance
+    rounding = _ROUNDING * np.sqrt(size)
     spread = 1.0 if root is None else float(np.linalg.norm(root, 2))
-    for change, moved_by in zip(changes, found.weight_change, strict=True):
-        weights = spread * total_norm([first + change.first, readout + change.readout])
-        left = 0.5 * (rtol * moved_by * weights) ** 2
-        doubt.floor = max(doubt.floor, float(np.max(left[change.stationary], initial=0.0)))
+    for change, by, loss in zip(changes, found.weight_change, found.loss, strict=True):
+        # an error of the weights is one of the map
+        mistaken = rtol * by * spread * total_norm([first + change.first, readout + change.readout])
+        error = np.sqrt(2.0 * np.maximum(loss, _LEAST))
+        doubt.take_loss(loss, 2.0 * (_LUCKY * mistaken + rounding) / error)
+        rest = change.stationary
+        doubt.floor = max(doubt.floor, float(np.max(0.5 * mistaken[rest] ** 2, initial=0.0)))
     return doubt
 
 

@@ -94,8 +94,9 @@ def moved(reduced: Reduced) -> Reduced:
     return replace(
         reduced,
         problem=Problem(
-            other(h, units) @ rounded(first) @ other(d, inputs),
-            rounded(readout) @ other(h, units),
+            # against the readout, and against the task: moved as well, these might make up for it
+            other(h, units) @ rounded(first),
+            rounded(readout),
             rounded(cov_yx) @ other(d, inputs),
             root,
         ),

@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 
 _ROUNDING = 1e-15
 _SEEMS = 1e-9
+_UNDECIDED = 2e-14  # overlaps of weak units that are more than rounding of a sum
 _DIFFERENCE = 1e-6  # weight changes below this share of the weights lose digits as differences
 _FLOW = 1e-11
 _LOOSER = 100.0
@@ -63,6 +64,11 @@ class ByRiccati:
             raise AssumptionError(
                 f"hidden directions of {found.dropped:.1e} of the largest weights are rounding "
                 "beside them in the closed form"
+            )
+        if found.dropped > _UNDECIDED:
+            raise AssumptionError(
+                f"the start overlaps with growing directions by {found.dropped:.1e} of its weights, "
+                "which rounding in the closed form cannot tell from zero"
             )
         map_size = float(np.sum(found.strengths**2))
         self._doubt, self._weights = Doubt(_ROUNDING**2 * map_size), _ROUNDING
@@ -127,7 +133,7 @@ class ByRiccati:
         return changes
 
     def _loose(self, at: Array, integrated: list[tuple[int, Change]]) -> float:
-        """How far each layer's change is from one of numbers a rounding away, more loosely found."""
+        """How far each layer's change is from that of numbers a rounding away, loosely found."""
         other, worst = moved(self.reduced).problem, 0.0
         loose = flow.integrate(other, at, _LOOSER * _FLOW)
         for (_, one), (_, two) in zip(integrated, loose, strict=True):
