@@ -1,4 +1,4 @@
-"""T1 in a hundred digits: Taylor series in fixed-point integers, for small networks.
+"""T1 in ninety digits: Taylor series in fixed-point integers, for small networks.
 
 Python integers neither round nor underflow here, so that weights of 1e-16 beside weights of 1 keep
 all their digits. Step and order leave an error below 1e-25, unit by unit and input by input.
@@ -11,8 +11,9 @@ import numpy as np
 
 from richlazy.laziness import Measures
 
-BITS = 400
+BITS = 320
 ORDER = 32
+STEP = 0.4  # over the fastest rate
 DIGITS = 60
 
 
@@ -43,7 +44,7 @@ def trajectory(first, readout, cov_yx, times, cov_xx=None, most=4000):
                 return None
             error = task - (product(w2, w1) if cov is None else product(product(w2, w1), cov))
             rate = spread * (size(w1) + size(w2)) + np.sqrt(size(error))
-            step = min(end - t, Fraction(0.4 / rate) if rate else end - t)
+            step = min(end - t, Fraction(STEP / rate) if rate else end - t)
             w1, w2 = _step(w1, w2, task, cov, step)
             t += step
         found.append((w1, w2))

@@ -17,6 +17,7 @@ __all__ = ["eigen", "inverse_root", "root"]
 Array = NDArray[np.float64]
 
 _NO_VARIANCE = 1e-15  # times the inputs: eigenvalues of C that are rounding
+_REFINED = 3  # Newton steps
 _NO_ROOT = 1e-8  # of the largest: the root of rounding
 
 
@@ -61,18 +62,20 @@ def root(cov: Array) -> Array:
     sizes = np.sqrt(values)
     found = (vectors * sizes) @ vectors.T
     if precision.graded(cov):  # small entries of eigenvectors are not known to their own digits
-        rest = vectors.T @ (cov - found @ found) @ vectors
         together = sizes[:, None] + sizes
-        step = np.divide(rest, together, out=np.zeros_like(rest), where=together > 0)
-        found += vectors @ step @ vectors.T
-    return 0.5 * (found + found.T)
+        for _ in range(_REFINED):
+            rest = vectors.T @ (cov - found @ found) @ vectors
+            step = np.divide(rest, together, out=np.zeros_like(rest), where=together > 0)
+            found = found + vectors @ step @ vectors.T
+            found = 0.5 * (found + found.T)
+    return found
 
 
 def inverse_root(root: Array) -> Array:
     """Pseudoinverse of a root, whose least eigenvalues are the root of rounding noise."""
     values, vectors = eigen(0.5 * (root + root.T), _NO_ROOT)
     known = values > 0
-    inverse = np.asarray((vectors[:, known] / values[known]) @ vectors[:, known].T)
-    if precision.graded(root):
-        inverse = inverse + inverse @ (vectors[:, known] @ vectors[:, known].T - root @ inverse)
-    return inverse
+    if known.all() and precision.graded(root):
+        scale = np.ldexp(1.0, np.frexp(np.sqrt(np.diagonal(root)))[1])
+        return np.asarray(np.linalg.inv(root / scale / scale[:, None]) / scale / scale[:, None])
+    return np.asarray((vectors[:, known] / values[known]) @ vectors[:, known].T)

@@ -127,11 +127,17 @@ def _doubt(reduced: Reduced, changes: list[Change], found: Measures, rtol: float
     doubt.relative = doubt.loss = _LUCKY * rtol  # two runs may agree by chance
     rounding = _ROUNDING * np.sqrt(size)
     spread = 1.0 if root is None else float(np.linalg.norm(root, 2))
-    for change, by, loss in zip(changes, found.weight_change, found.loss, strict=True):
+    for k, change in enumerate(changes):
+        missed, loss = rtol * found.weight_change[k], found.loss[k]
         # an error of the weights is one of the map
-        mistaken = rtol * by * spread * total_norm([first + change.first, readout + change.readout])
+        mistaken = missed * spread * total_norm([first + change.first, readout + change.readout])
         error = np.sqrt(2.0 * np.maximum(loss, _LEAST))
         doubt.take_loss(loss, 2.0 * (_LUCKY * mistaken + rounding) / error)
+        # and of what is left of the representation along that of the start
+        size = np.maximum(total_norm([first + change.first]), _LEAST)
+        overlap = np.sqrt(np.fmax(found.representation_alignment[k], _LEAST))
+        turned = np.where(np.isnan(found.representation_alignment[k]), 0.0, missed / size / overlap)
+        doubt.relative = max(doubt.relative, float(np.max(2.0 * _LUCKY * turned, initial=0.0)))
         rest = change.stationary
         doubt.floor = max(doubt.floor, float(np.max(0.5 * mistaken[rest] ** 2, initial=0.0)))
     return doubt

@@ -267,7 +267,7 @@ def seems_balanced(start: Network) -> bool:
     rest = image - float(np.vdot(direction, image)) * direction
     size = np.linalg.norm(image1) + np.linalg.norm(image2)
     # one direction tells no more than this; `Balanced` measures the rest
-    return bool(np.linalg.norm(rest) <= _SEEMS * size)
+    return bool(np.linalg.norm(rest) <= max(_SEEMS, 10.0 * start.precision) * size)
 
 
 def _square(x: Array) -> Array:
