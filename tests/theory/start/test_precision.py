@@ -27,7 +27,13 @@ def low_rank(values, shape, rng):
 def test_rounding_units():
     for kind in (np.float16, np.float32, np.float64):
         assert precision.of(np.ones(2, dtype=kind)) == np.finfo(kind).eps
-    for exact in (np.ones(2, dtype=int), np.ones(2, dtype=bool), [1.0], 3, np.ones(2, np.longdouble)):
+    for exact in (
+        np.ones(2, dtype=int),
+        np.ones(2, dtype=bool),
+        [1.0],
+        3,
+        np.ones(2, np.longdouble),
+    ):
         assert precision.of(exact) == precision.EPS
     assert precision.of(np.ones(2), "float32") == SINGLE
     assert precision.of(np.ones(2, np.float32), 1e-2) == 1e-2
@@ -174,7 +180,10 @@ def _asked(solution, times):
 def test_shared_modes_of_single_precision():
     rng = np.random.default_rng(0)
     turn = np.linalg.qr(rng.standard_normal((4, 4)))[0]
-    first, task = (turn * [0.5, 0.2, 0.7, 0.3]).astype(np.float32), Task(np.diag([2.0, 1, 0.5, 0.3]))
+    first, task = (
+        (turn * [0.5, 0.2, 0.7, 0.3]).astype(np.float32),
+        Task(np.diag([2.0, 1, 0.5, 0.3])),
+    )
     found = solve(Network(first), task)
     assert found.method == "closed modes (T3)"
     wanted = solve(Network(first.astype(float)), task, "flow")
@@ -222,9 +231,7 @@ def test_fractional_alignments_where_dimensions_are_tight():
     rng = np.random.default_rng(0)
     task = Task(np.diag([3.0, 2.0, 1.0]) @ np.linalg.qr(rng.standard_normal((4, 3)))[0].T)
     wanted = [0.9, 0.8, 0.6]
-    start = Network.from_spectrum(
-        spectrum.flat(3), task=task, hidden=5, alignment=wanted, rng=rng
-    )
+    start = Network.from_spectrum(spectrum.flat(3), task=task, hidden=5, alignment=wanted, rng=rng)
     np.testing.assert_allclose(start.alignment(task), wanted, rtol=1e-12)
     np.testing.assert_allclose(spectrum.of(start.first)[:3], spectrum.flat(3), rtol=1e-12)
     np.testing.assert_allclose(start.factors.right.T @ start.factors.right, np.eye(3), atol=1e-13)

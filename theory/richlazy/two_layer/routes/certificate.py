@@ -135,8 +135,8 @@ def _doubt(reduced: Reduced, changes: list[Change], found: Measures, rtol: float
         doubt.take_loss(loss, 2.0 * (_LUCKY * mistaken + rounding) / error)
         # and of what is left of the representation along that of the start
         size = np.maximum(total_norm([first + change.first]), _LEAST)
-        overlap = np.sqrt(np.fmax(found.representation_alignment[k], _LEAST))
-        turned = np.where(np.isnan(found.representation_alignment[k]), 0.0, missed / size / overlap)
+        ra = found.representation_alignment[k]
+        turned = np.where(ra > 0, missed / size / np.sqrt(np.where(ra > 0, ra, 1.0)), 0.0)
         doubt.relative = max(doubt.relative, float(np.max(2.0 * _LUCKY * turned, initial=0.0)))
         rest = change.stationary
         doubt.floor = max(doubt.floor, float(np.max(0.5 * mistaken[rest] ** 2, initial=0.0)))

@@ -264,7 +264,8 @@ def _settled(frame: _Frame, scaled: _Scaled, gap: float) -> SharedModes:
         for v, n, size in zip(values, noise, sizes, strict=True)
     )
     asleep = (s != 0) & (a == 0) & (b == 0)
-    faint = [np.abs(x[asleep]).max(initial=0.0) for x in values[:2]]
+    reached = images[0][0][:, asleep], images[3][0][:, asleep]  # W1 v and W2'u
+    faint = [np.linalg.norm(image, axis=0).max(initial=0.0) for image in reached]
     da, db, ds = (size * n for n, size in zip(noise[:3], sizes[:3], strict=True))
     turn = np.where(s < 0, -1.0, 1.0)  # u is free to make s >= 0
     b, s = turn * b, np.abs(s)
