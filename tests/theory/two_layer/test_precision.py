@@ -199,7 +199,7 @@ def test_near_orthogonal_starts_know_what_rounding_leaves_of_the_overlap(overlap
         if turned and method in ("krylov", "riccati"):
             assert told > 1e-16 / overlap
     if not turned:  # entries are known to their own digits
-        assert stated(found["closed form"].accuracy)[0] <= 1e-12
+        assert stated(found["closed form"].accuracy)[0] <= 1e-11
 
 
 # What else a solution hands out
@@ -211,7 +211,7 @@ def test_the_loss_is_told_on_its_own_scale():
     task, times = Task(rng.standard_normal((2, 3))), np.array([0.5, 4.0, 12.0, 30.0])
     wanted = exact(start.first, start.readout, task.cov_yx, times)
     assert wanted.loss[-1] < 1e-12 * wanted.loss[0]
-    for method, solution in answers(start, task).items():
+    for method in answers(start, task):
         for at, want in zip(times, wanted.loss, strict=True):
             one = solve(start, task, method)
             value, (_, relative, floor) = float(one.loss(at)), stated(one.accuracy)

@@ -67,8 +67,8 @@ class ByRiccati:
             )
         if found.dropped > _UNDECIDED:
             raise AssumptionError(
-                f"the start overlaps with growing directions by {found.dropped:.1e} of its weights, "
-                "which rounding in the closed form cannot tell from zero"
+                f"the start overlaps with growing directions by {found.dropped:.1e} of its "
+                "weights, which rounding in the closed form cannot tell from zero"
             )
         map_size = float(np.sum(found.strengths**2))
         self._doubt, self._weights = Doubt(_ROUNDING**2 * map_size), _ROUNDING
