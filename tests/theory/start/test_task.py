@@ -158,19 +158,21 @@ REFUSED = [
         [[1.0, 0.5], [0.0, 1.0]],
     ),
     refused(
-        "cov_xx must be a non-zero positive semidefinite matrix; it has eigenvalue -1",
+        "cov_xx must be a non-zero positive semidefinite matrix; scaled to unit variances "
+        "it has eigenvalue -1",
         Task,
         [1.0, 2.0],
         np.diag([1.0, -1.0]),
     ),
     refused(
-        "cov_xx must be a non-zero positive semidefinite matrix; it has eigenvalue 0",
+        "cov_xx must be a non-zero positive semidefinite matrix; scaled to unit variances "
+        "it has eigenvalue 0",
         Task,
         [1.0, 2.0],
         np.zeros((2, 2)),
     ),
     refused(
-        "cov_yx has a component in directions where cov_xx is zero; no data can give that",
+        "cov_yx has a component in directions where cov_xx is zero to rounding; check",
         Task,
         [1.0, 2.0],
         np.diag([2.0, 0.0]),

@@ -80,5 +80,5 @@ def typical(case: Question) -> Expected | str:
         t,
         f"typical task (T14) by krylov (T15), k={reduced.problem.first.shape[1]}",
         ("one output", "every right singular vector carries the same share of the task"),
-        f"O(1/PR) with PR = {s.participation_ratio:.4g}; numerical error {gap:.1e}",
+        f"O(1/PR) with PR = {s.participation_ratio:.4g}; numerical error {gap.relative:.1e}",
     )

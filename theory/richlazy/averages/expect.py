@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ from richlazy.averages.record import Expected
 from richlazy.averages.sampling import sample
 from richlazy.errors import AssumptionError, Rng
 from richlazy.start.matrices import MatrixLike
+from richlazy.start.precision import PrecisionLike
 
 __all__ = ["Average", "expect"]
 
@@ -30,6 +32,7 @@ def expect(
     method: Average | None = None,
     tasks: int | None = None,
     rng: Rng | None = None,
+    precision: PrecisionLike = None,
 ) -> Expected:
     """Laziness of a start with a silent readout over random tasks on white inputs.
 
@@ -65,6 +68,9 @@ def expect(
     rng
         A seed or a numpy.random.Generator, source of the sampled tasks; by default a fixed
         seed, so that numbers repeat.
+    precision
+        What the weights are known to, each relative to itself, for arrays whose dtype does not
+        tell: see `richlazy.Network`. Rank and equal singular values are judged at it.
 
     Examples
     --------
@@ -80,11 +86,13 @@ def expect(
         raise ValueError(
             f"method must be 'closed form', 'law', 'typical' or 'sample'; it is {method!r}"
         )
-    case = asked(start, inputs, outputs, strength, alignment, norm, t, method, tasks, rng)
+    case = asked(
+        start, inputs, outputs, strength, alignment, norm, t, method, tasks, rng, precision
+    )
     for attempt in _PREFERRED if method is None else (_ROUTES[method],):
         answer = attempt(case)
         if isinstance(answer, Expected):
-            return answer
+            return replace(answer, assumptions=(*answer.assumptions, *case.said))
     raise AssumptionError(f"method {method!r} {answer}")
 
 

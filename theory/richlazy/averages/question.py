@@ -12,14 +12,17 @@ from richlazy.averages.random_tasks import GroupedSpectrum, grouped
 from richlazy.errors import AssumptionError, Rng, generator, integer, positive, times, unit_interval
 from richlazy.formulas import low_rank
 from richlazy.start import matrices, spectrum
+from richlazy.start import precision as rounding
 from richlazy.start.matrices import MatrixLike
 from richlazy.start.network import Network
+from richlazy.start.precision import PrecisionLike
 from richlazy.two_layer.routes.certificate import first_order
 
 __all__ = ["Average", "Question", "asked"]
 
 Average: TypeAlias = Literal["closed form", "law", "typical", "sample"]
 
+_ONE = 1e-12  # from 1: rounding of an alignment
 _TASKS, _FEWER, _COSTLY = 200, 20, 100
 _MOST = 10**6  # the mean is then known to a thousandth of the spread
 
@@ -41,6 +44,7 @@ class Question:
     time: float
     given_tasks: int | None
     rng: np.random.Generator
+    precision: float
 
     @cached_property
     def stiff(self) -> bool:
@@ -48,6 +52,13 @@ class Question:
         assert self.spectrum is not None
         values = self.spectrum.values
         return 3 * first_order(float(values[0]), self.strength) > max(values.size, 30)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What the precision of the weights decides."""
+        s, matrix = self.spectrum, self.matrix
+        cut = s is not None and matrix is not None and s.rank < min(matrix.shape)
+        return rounding.words(self.precision, s.rank if cut and s is not None else None)
 
     @property
     def tasks(self) -> int:
@@ -70,6 +81,7 @@ def asked(
     method: Average | None,
     tasks: int | None,
     rng: Rng | None,
+    precision: PrecisionLike = None,
 ) -> Question:
     """Check the arguments of `expect`, which describes them.
 
@@ -82,21 +94,27 @@ def asked(
     time = float(times(t, ndim=0))
     count = None if tasks is None else integer(tasks, "tasks", least=2, most=_MOST)
     rng = generator(0 if rng is None else rng)
-    found, matrix = _understood(start, inputs, norm)
+    if isinstance(start, Network) and precision is None:
+        unit = start.precision
+    else:
+        unit = rounding.of(start.first if isinstance(start, Network) else start, precision)
+    found, matrix = _understood(start, inputs, norm, unit)
     if found is None:
         if m > 1 or alignment is not None or method not in (None, "law", "sample"):
             raise AssumptionError(
                 "this matrix is too large for its singular values: only one output, tasks of any "
                 "alignment and the methods 'law' and 'sample' need products alone"
             )
-        return Question(None, matrix, m, g, alignment, time, count, rng)
+        return Question(None, matrix, m, g, alignment, time, count, rng, unit)
     largest = found.values[:1]
     low_rank.check_scale(largest * np.sqrt(found.rank), np.array([g]), np.array([found.rank]))
     if m > found.inputs:
         raise ValueError(f"outputs must be at most inputs; they are {m} and {found.inputs}")
     if alignment is None:
-        return Question(found, matrix, m, g, None, time, count, rng)
+        return Question(found, matrix, m, g, None, time, count, rng, unit)
     c = float(unit_interval(alignment, "alignment", ndim=0))
+    if found.rank == found.inputs and 1.0 - c <= _ONE:
+        c = 1.0
     if m > 1 or method not in (None, "closed form", "sample"):
         raise AssumptionError("alignment needs one output and method 'closed form' or 'sample'")
     if c < 1 and found.rank == found.inputs:
@@ -104,11 +122,11 @@ def asked(
             "alignment must be 1 where rank = inputs: no direction lies outside. Leave it out for "
             "random tasks, or ask for one task by its vector (--task FILE, rl.predict)"
         )
-    return Question(found, matrix, m, g, c, time, count, rng)
+    return Question(found, matrix, m, g, c, time, count, rng, unit)
 
 
 def _understood(
-    start: MatrixLike, inputs: int | None, norm: float | None
+    start: MatrixLike, inputs: int | None, norm: float | None, unit: float
 ) -> tuple[GroupedSpectrum | None, MatrixLike | None]:
     """The spectrum with multiplicities, or None where a matrix is too large for it."""
     if isinstance(start, Network):
@@ -128,7 +146,7 @@ def _understood(
                 f"inputs must be at least the rank {np.count_nonzero(s)} of the spectrum; it is {d}"
             )
         s = s[s > 0]
-        return grouped(s if norm is None else spectrum.rescaled(s, norm), d), None
+        return grouped(s if norm is None else spectrum.rescaled(s, norm), d, unit), None
     matrix = matrices.as_matrix(start, "start")
     if norm is not None:
         matrix = matrices.rescaled(matrix, norm)
@@ -137,7 +155,7 @@ def _understood(
     large = min(matrix.shape) > matrices.DENSE_LIMIT
     if large and not isinstance(matrix, (np.ndarray, matrices.Thin)):
         return None, matrix
-    s = matrices.svd(matrix).values
+    s = matrices.svd(matrix, unit).values
     if s.size == 0 or s[0] == 0:
         raise ValueError("the matrix is zero: it has no spectrum to predict from")
-    return grouped(s, int(matrix.shape[1])), matrix
+    return grouped(s, int(matrix.shape[1]), unit), matrix

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from richlazy.start import precision
 from richlazy.start.matrices import Estimate, Moments
 from richlazy.two_layer.flow import Problem
 from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
@@ -20,7 +21,8 @@ __all__ = ["GroupedSpectrum", "block_tasks", "direction_chain", "grouped", "typi
 
 Array = NDArray[np.float64]
 
-_FLAT = 1e-12  # relative spread of singular values that counts as none
+_FLAT = 1e-12  # spread of singular values that counts as none, of the largest
+_SPREAD = 1e-3  # and of themselves: no weak one is a copy of one half its size
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,14 @@ class GroupedSpectrum:
         return bool(np.count_nonzero(self.values) == 1)
 
 
-def grouped(s: Array, inputs: int) -> GroupedSpectrum:
-    """Group equal singular values; zero stands for the inputs outside the row space."""
-    first = np.r_[True, -np.diff(s) > _FLAT * s[0]]
+def grouped(s: Array, inputs: int, unit: float = precision.EPS) -> GroupedSpectrum:
+    """Group singular values equal to rounding; zero stands for the inputs outside the row space.
+
+    Weights known to `unit` give each of them to at most unit ||W||.
+    """
+    apart = max(_FLAT * s[0], unit * float(np.linalg.norm(s)) if unit > precision.EPS else 0.0)
+    gap, own = -np.diff(s), np.maximum(_SPREAD * s[:-1], 0.0)
+    first = np.r_[True, (gap > apart) | (gap > own)]
     counts = np.diff(np.r_[np.flatnonzero(first), s.size]).astype(np.float64)
     values = s[first]
     if inputs > s.size:

@@ -26,7 +26,7 @@ def sample(case: Question) -> Expected:
     g, t, rng, count = case.strength, case.time, case.rng, case.tasks
     if case.spectrum is None:
         assert case.matrix is not None
-        return _by_products(case.matrix, g, t, count, rng)
+        return _by_products(case.matrix, g, t, count, rng, case.precision)
     s, c = case.spectrum, case.alignment
     if c is not None:
         some = _by_chains(lambda n: direction_chain(s, g, n, rng, c), s.values.size, t, count)
@@ -43,12 +43,12 @@ def sample(case: Question) -> Expected:
         reduced = block_tasks(s, outputs, g, min(stack, count - done), rng)
         fine, gap = certified(reduced, np.array([t]), _SAMPLING)
         parts.append(fine)
-        worst = max(worst, gap)
+        worst = max(worst, gap.relative)
     return sampled(parts, t, count, "flow (T11)", worst, outputs)
 
 
 def _by_products(
-    matrix: MatrixLike, g: float, t: float, count: int, rng: np.random.Generator
+    matrix: MatrixLike, g: float, t: float, count: int, rng: np.random.Generator, unit: float
 ) -> Expected:
     moments = matrices.second_moments(matrix)
     if moments.trace.value == 0:
@@ -57,7 +57,7 @@ def _by_products(
     def chain(n: int) -> Bidiagonal:
         direction = rng.standard_normal((n, matrix.shape[1]))
         task = g * direction / np.linalg.norm(direction, axis=1, keepdims=True)
-        return Bidiagonal(matrix, task, moments)
+        return Bidiagonal(matrix, task, moments, unit=unit)
 
     return _by_chains(chain, max(matrix.shape), t, count)
 
@@ -69,5 +69,5 @@ def _by_chains(make: Callable[[int], Bidiagonal], size: int, t: float, count: in
         chain = make(min(stack, count - done))
         found, reduced, gap = spread_over_orders(chain, np.array([t]), _SAMPLING)
         parts.append(found)
-        worst, order = max(worst, gap), max(order, reduced.problem.first.shape[1])
+        worst, order = max(worst, gap.relative), max(order, reduced.problem.first.shape[1])
     return sampled(parts, t, count, f"krylov (T15), k={order}", worst, 1)

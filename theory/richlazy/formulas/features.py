@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import integer, positive, real_array, unit_interval
+from richlazy.start import precision
 from richlazy.start.task import Task
 
 __all__ = ["alignment", "mean_step_alignment", "step_alignment", "task"]
@@ -50,7 +51,7 @@ def alignment(features: ArrayLike, weights: ArrayLike, rank: int) -> Array:
     f, w = _checked(features, weights)
     r = integer(rank, "rank")
     size, rows = np.linalg.svd(f, full_matrices=False)[1:]
-    cut = size[0] * max(f.shape) * np.finfo(float).eps
+    cut = precision.cutoff(size, f.shape, precision.of(features))
     known = np.count_nonzero(size > cut)
     if r > known:
         raise ValueError(f"rank must be at most that of the features, {known}; it is {r}")

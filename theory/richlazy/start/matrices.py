@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import Rng, generator, positive, real_array
+from richlazy.errors import ConvergenceError, Rng, generator, positive, real_array
+from richlazy.start import precision
 from richlazy.summary import summary
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "second_moments",
     "seen_moments",
     "singular_values",
+    "sizes",
     "svd",
 ]
 
@@ -102,13 +104,18 @@ class Thin:
         (qa, ra), (qb, rb) = np.linalg.qr(a), np.linalg.qr(b)
         u, values, vt = np.linalg.svd(ra @ rb.T, full_matrices=False)
         _check_scale(values, "left @ right.T")
-        keep = values > values[0] * max(a.shape[0], b.shape[0]) * np.finfo(float).eps
+        keep = values > precision.cutoff(np.asarray(values, dtype=float), (len(a), len(b)))
         return cls(qa @ u[:, keep], values[keep], qb @ vt[keep].T)
 
     @property
     def shape(self) -> tuple[int, int]:
         """(hidden, inputs)."""
         return self.left.shape[0], self.right.shape[0]
+
+    @property
+    def parts(self) -> tuple[Array, Array, Array]:
+        """left, values, right."""
+        return self.left, self.values, self.right
 
     def toarray(self) -> Array:
         """The dense matrix."""
@@ -186,6 +193,19 @@ def adjoint(matrix: MatrixLike, x: Array) -> Array:
     return np.asarray(matrix.T @ x)
 
 
+def sizes(matrix: MatrixLike, x: Array) -> Array:
+    """Norms (n,) of the columns of |W| |x|, x (d, n): what W x would be if nothing cancelled.
+
+    Rounding leaves `precision.noise` of it. Of an operator, whose entries are not known, infinity.
+    """
+    if isinstance(matrix, Thin):
+        inside = np.abs(matrix.values)[:, None] * (np.abs(matrix.right).T @ np.abs(x))
+        return np.asarray(np.linalg.norm(np.abs(matrix.left) @ inside, axis=0))
+    if _is_operator(matrix) and not _is_sparse(matrix):
+        return np.full(x.shape[1], np.inf)
+    return np.asarray(np.linalg.norm(abs(matrix) @ np.abs(x), axis=0))
+
+
 def _dense(matrix: MatrixLike, name: str = "the matrix") -> Array:
     if isinstance(matrix, np.ndarray):
         return matrix
@@ -212,13 +232,34 @@ def has_factors(matrix: MatrixLike) -> bool:
     return isinstance(matrix, Thin) or min(matrix.shape) <= DENSE_LIMIT
 
 
-def svd(matrix: MatrixLike) -> Thin:
-    """Thin singular value decomposition, zero singular values dropped."""
+def svd(matrix: MatrixLike, unit: float = precision.EPS) -> Thin:
+    """Thin singular value decomposition, without what numbers known to `unit` leave of rounding."""
     if isinstance(matrix, Thin):
         return matrix
-    u, values, vt = np.linalg.svd(_dense(matrix), full_matrices=False)
-    keep = values > values[0] * max(matrix.shape) * np.finfo(float).eps
+    dense = _dense(matrix)
+    if precision.graded(dense):
+        return _graded_svd(dense, unit)
+    u, values, vt = np.linalg.svd(dense, full_matrices=False)
+    keep = values > precision.cutoff(values, dense.shape, unit)
     return Thin(u[:, keep], values[keep], vt[keep].T)
+
+
+def _graded_svd(dense: Array, unit: float) -> Thin:
+    """Small singular values to their own digits (one-sided Jacobi, Drmac & Veselic 2008).
+
+    They are as many as the matrix has once its rows and columns are of one size.
+    """
+    from scipy.linalg.lapack import dgejsv
+
+    if dense.shape[0] < dense.shape[1]:
+        turned = _graded_svd(dense.T, unit)
+        return Thin(turned.right, turned.values, turned.left)
+    scaled = singular_values(precision.equilibrated(dense))
+    rank = int(np.sum(scaled > precision.cutoff(scaled, dense.shape, unit)))
+    values, u, v, work, _, failed = dgejsv(dense, joba=2)
+    if failed:
+        raise ConvergenceError("the singular values of a graded matrix did not converge")
+    return Thin(u[:, :rank], values[:rank] * (work[0] / work[1]), v[:, :rank])
 
 
 def singular_values(matrix: MatrixLike) -> Array:

@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import Rng, generator, instance, integer, real_array, unit_interval
 from richlazy.start import matrices, spectrum
+from richlazy.start import precision as rounding
 from richlazy.start.matrices import MatrixLike, Thin
+from richlazy.start.precision import PrecisionLike
 from richlazy.start.task import Modes, Task, as_task, random_directions
 from richlazy.summary import summary
 
@@ -28,14 +30,33 @@ class Network:
         scipy.sparse.linalg.LinearOperator.
     readout
         W2, outputs x hidden. None is a silent readout, W2(0) = 0, for any number of outputs.
+    precision
+        What the weights are known to, each relative to itself: a dtype or a number, for arrays
+        whose own dtype does not tell, such as float64 made of a text of few digits. Rank, row
+        space and balance are judged at it (`richlazy.start.precision`).
+
+    Attributes
+    ----------
+    precision : float
+        Rounding unit of the weights, the coarser one of both layers.
 
     Examples
     --------
     >>> Network([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
     Network(inputs=2, hidden=3, norm=2.236, readout=silent)
+    >>> half = np.outer([1.0, 0.3], [0.7, 0.1]).astype(np.float16)
+    >>> Network(half).factors.values.size, Network(half.astype(float)).factors.values.size
+    (1, 2)
     """
 
-    def __init__(self, first: MatrixLike, readout: ArrayLike | None = None) -> None:
+    def __init__(
+        self,
+        first: MatrixLike,
+        readout: ArrayLike | None = None,
+        *,
+        precision: PrecisionLike = None,
+    ) -> None:
+        self.precision = max(rounding.of(first, precision), rounding.of(readout, precision))
         self.first = matrices.as_matrix(first, "W1")
         self.readout = None
         if readout is not None:
@@ -127,8 +148,26 @@ class Network:
 
     @cached_property
     def factors(self) -> Thin:
-        """Thin singular value decomposition of W1."""
-        return matrices.svd(self.first)
+        """Thin singular value decomposition of W1, without what is rounding at its precision."""
+        return matrices.svd(self.first, self.precision)
+
+    @cached_property
+    def said(self) -> tuple[str, ...]:
+        """What the precision of the weights decides, in words, if anything."""
+        rank = None
+        if self.precision > rounding.EPS and matrices.has_factors(self.first):
+            rank = self.factors.values.size
+            rank = rank if rank < min(self.first.shape) else None
+        words = rounding.words(self.precision, rank)
+        if isinstance(self.first, np.ndarray) and rounding.graded(self.first):
+            values = self.factors.values
+            weak = int(np.sum(values <= rounding.cutoff(values, self.first.shape)))
+            if weak:
+                words += (
+                    f"directions of W1 down to {values[-1] / values[0]:.0e} of its largest are "
+                    f"taken as given; were they rounding, they would never be learned: {weak}",
+                )
+        return words
 
     def alignment(self, task: Task) -> Array:
         """Share of each squared task mode inside the row space of W1."""

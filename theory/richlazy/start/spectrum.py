@@ -3,7 +3,8 @@
 A spectrum is a 1-D array of singular values, descending, zeros allowed. Effective ranks
 are scale-free and lie in [1, rank]; with s_1 >= s_2 >= ... they are
 
-- ``numerical``: how many exceed rounding, s_i > n eps s_1;
+- ``numerical``: how many exceed rounding, s_i > max(n eps s_1, u ||s||), u the precision the
+  numbers were stored in (`richlazy.start.precision`);
 - ``stable``: sum s^2 / s_1^2;
 - ``participation``: PR = (sum s^2)^2 / sum s^4, which rules laziness (T8, T15);
 - ``entropy``: exp(H(s / sum s)) (Roy & Vetterli 2007).
@@ -18,7 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import Rng, generator, integer, nonnegative, positive, real_array
 from richlazy.start import matrices
+from richlazy.start import precision as rounding
 from richlazy.start.matrices import Estimate, MatrixLike
+from richlazy.start.precision import PrecisionLike
 
 __all__ = [
     "Kind",
@@ -188,7 +191,12 @@ def participation_ratio(matrix: MatrixLike, rng: Rng | None = None) -> Estimate:
     return Estimate(value, float(value * relative))
 
 
-def effective_rank(spectrum_or_matrix: MatrixLike, kind: Kind = "participation") -> float:
+def effective_rank(
+    spectrum_or_matrix: MatrixLike,
+    kind: Kind = "participation",
+    *,
+    precision: PrecisionLike = None,
+) -> float:
     """Effective rank of a spectrum (1-D) or of a matrix (2-D, sparse or LinearOperator).
 
     Parameters
@@ -198,6 +206,8 @@ def effective_rank(spectrum_or_matrix: MatrixLike, kind: Kind = "participation")
     kind
         "participation", "stable", "entropy" or "numerical" (definitions above). For sparse
         matrices and operators the first two use products only.
+    precision
+        What the numbers are known to, for kind "numerical"; by default as their dtype says.
 
     Examples
     --------
@@ -208,8 +218,9 @@ def effective_rank(spectrum_or_matrix: MatrixLike, kind: Kind = "participation")
         raise ValueError(
             f"kind must be participation, stable, entropy or numerical; it is {kind!r}"
         )
+    unit = rounding.of(spectrum_or_matrix, precision)
     if is_spectrum(spectrum_or_matrix):
-        return _effective_rank(check(spectrum_or_matrix), kind)
+        return _effective_rank(check(spectrum_or_matrix), kind, unit)
     matrix = matrices.as_matrix(spectrum_or_matrix, "matrix")
     if kind == "participation":
         return participation_ratio(matrix).value
@@ -218,7 +229,12 @@ def effective_rank(spectrum_or_matrix: MatrixLike, kind: Kind = "participation")
         if not trace > 0:
             raise ValueError(_ZERO)
         return trace / _largest_singular_value(matrix) ** 2
-    return _effective_rank(check(of(matrix)), kind)
+    if kind == "numerical":
+        rank = matrices.svd(matrix, unit).values.size
+        if rank == 0:
+            raise ValueError(_ZERO)
+        return float(rank)
+    return _effective_rank(check(of(matrix)), kind, unit)
 
 
 def is_spectrum(value: MatrixLike) -> bool:
@@ -228,16 +244,16 @@ def is_spectrum(value: MatrixLike) -> bool:
     return bool(getattr(value, "ndim", 2) == 1)
 
 
-def _effective_rank(s: Array, kind: Kind) -> float:
-    unit = s / s[0]
+def _effective_rank(s: Array, kind: Kind, unit: float) -> float:
+    scaled = s / s[0]
     if kind == "stable":
-        return float(np.sum(unit**2))
+        return float(np.sum(scaled**2))
     if kind == "participation":
-        squares = unit**2
+        squares = scaled**2
         return float(np.sum(squares) ** 2 / np.sum(squares**2))
     if kind == "numerical":
-        return float(np.count_nonzero(unit > s.size * np.finfo(float).eps))
-    share = unit[unit > 0] / np.sum(unit)
+        return float(np.count_nonzero(scaled > rounding.cutoff(scaled, s.shape, unit)))
+    share = scaled[scaled > 0] / np.sum(scaled)
     return float(np.exp(-np.sum(share * np.log(share))))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import Rng, generator, instance, integer, positive, real_array
+from richlazy.start import covariance, matrices
 from richlazy.summary import summary
 
 __all__ = ["Modes", "Task", "as_task", "random_directions"]
@@ -20,6 +21,7 @@ __all__ = ["Modes", "Task", "as_task", "random_directions"]
 Array = NDArray[np.float64]
 
 _ROUNDING = 1e-12  # relative; covariances from data carry sums of many roundings
+_EXPLAINED = 1e-6  # share of cov_yx that may lie where cov_xx is zero
 
 
 class Modes(NamedTuple):
@@ -60,11 +62,15 @@ class Task:
             )
         self.cov_xx = None if cov_xx is None else _covariance(cov_xx, self.inputs)
         if self.cov_xx is not None:
+            sizes = _sizes(self.cov_xx)  # inputs may be in very different units
             explained = self.cov_yx @ self._whitener @ self._root
-            if np.linalg.norm(explained - self.cov_yx) > 1e-6 * np.linalg.norm(self.cov_yx):
+            if np.linalg.norm((explained - self.cov_yx) / sizes) > _EXPLAINED * np.linalg.norm(
+                self.cov_yx / sizes
+            ):
                 raise ValueError(
-                    "cov_yx has a component in directions where cov_xx is zero; "
-                    "no data can give that: check that both come from the same inputs"
+                    "cov_yx has a component in directions where cov_xx is zero to rounding; check "
+                    "that both come from the same inputs, and that none is nearly a combination of "
+                    "the others (subtract the mean of one that hardly varies, such as a clock)"
                 )
 
     @classmethod
@@ -146,9 +152,21 @@ class Task:
     @cached_property
     def modes(self) -> Modes:
         """Singular value decomposition of cov_yx, the modes the network learns one by one."""
-        u, s, vt = np.linalg.svd(self.cov_yx, full_matrices=False)
-        keep = s > s[0] * max(self.cov_yx.shape) * np.finfo(float).eps
-        return Modes(u[:, keep], s[keep], vt[keep].T)
+        if self.separate:  # each row is a mode, known to its own digits
+            size = np.abs(self.cov_yx).max(axis=1, keepdims=True)
+            rows = self.cov_yx / np.where(size > 0, size, 1.0)
+            length = np.linalg.norm(rows, axis=1)
+            strengths = size[:, 0] * length
+            order = np.argsort(-strengths, kind="stable")
+            order = order[strengths[order] > 0]
+            right = rows[order] / length[order, None]
+            return Modes(np.eye(self.outputs)[:, order], strengths[order], right.T)
+        return Modes(*matrices.svd(self.cov_yx).parts)
+
+    @cached_property
+    def separate(self) -> bool:
+        """Whether no two outputs depend on the same input (one output: always)."""
+        return bool(np.all(np.count_nonzero(self.cov_yx, axis=0) <= 1))
 
     def alignment(self, basis: ArrayLike) -> Array:
         """Task alignment c of each mode with the span of `basis` (d, r), orthonormal columns.
@@ -169,21 +187,13 @@ class Task:
         return np.asarray(np.minimum(np.sum(cosines**2, axis=0), 1.0))
 
     @cached_property
-    def _eigen(self) -> tuple[Array, Array]:
-        assert self.cov_xx is not None
-        values, vectors = np.linalg.eigh(self.cov_xx)
-        return np.where(values > values[-1] * self.inputs * 1e-15, values, 0.0), vectors
-
-    @cached_property
     def _root(self) -> Array:
-        values, vectors = self._eigen
-        return (vectors * np.sqrt(values)) @ vectors.T
+        assert self.cov_xx is not None
+        return covariance.root(self.cov_xx)
 
     @cached_property
     def _whitener(self) -> Array:
-        values, vectors = self._eigen
-        inverse = np.where(values > 0, 1.0 / np.sqrt(np.where(values > 0, values, 1.0)), 0.0)
-        return (vectors * inverse) @ vectors.T
+        return covariance.inverse_root(self._root)
 
     @property
     def root(self) -> Array | None:
@@ -221,14 +231,22 @@ def _covariance(value: ArrayLike, inputs: int) -> Array | None:
     if cov.shape != (inputs, inputs):
         raise ValueError(f"cov_xx must be ({inputs}, {inputs}); its shape is {cov.shape}")
     size = float(np.abs(cov).max())
-    if np.abs(cov - cov.T).max() > 1e-8 * size:
+    sizes = _sizes(cov)
+    if np.abs((cov - cov.T) / sizes / sizes[:, None]).max() > 1e-8:
         raise ValueError("cov_xx must be symmetric; pass 0.5 * (cov_xx + cov_xx.T)")
     if np.abs(cov - np.eye(inputs)).max() <= _ROUNDING:
         return None
     cov = 0.5 * (cov + cov.T)
-    lowest = float(np.linalg.eigvalsh(cov)[0])
-    if lowest < -1e-8 * size or size == 0:
+    lowest = float(np.linalg.eigvalsh(cov / sizes / sizes[:, None])[0])
+    if lowest < -1e-8 or size == 0 or np.any(np.diagonal(cov) < 0):
         raise ValueError(
-            f"cov_xx must be a non-zero positive semidefinite matrix; it has eigenvalue {lowest:g}"
+            "cov_xx must be a non-zero positive semidefinite matrix; scaled to unit variances it "
+            f"has eigenvalue {lowest:g}"
         )
     return cov
+
+
+def _sizes(cov: Array) -> Array:
+    """The unit each input is in: its standard deviation, the largest of all where it has none."""
+    sizes = np.sqrt(np.abs(np.diagonal(cov)))
+    return np.where(sizes > 0, sizes, sizes.max() or 1.0)

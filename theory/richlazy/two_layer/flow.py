@@ -24,12 +24,15 @@ from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
 from richlazy.integration.march import CLOSE, STEPS, march, total_norm
+from richlazy.start.covariance import inverse_root
+from richlazy.start.precision import graded
 
-__all__ = ["Change", "Problem", "integrate", "inverse_root"]
+__all__ = ["Change", "Problem", "integrate"]
 
 Array = NDArray[np.float64]
 
 _NOISE = 1e-14
+_LARGE = 1e4
 _FAR = 100.0  # times the weights
 _ROUNDING = 1e-15
 _STIFFEST = 1e9  # rates over error; at 1e10 rounding keeps the flow from settling
@@ -57,21 +60,21 @@ class Change(NamedTuple):
     stationary: NDArray[np.bool_]
 
 
-def inverse_root(root: Array) -> Array:
-    """Pseudoinverse of cov_xx^(1/2), whose least eigenvalues are the root of rounding noise."""
-    return np.asarray(np.linalg.pinv(root, rcond=1e-8, hermitian=True))
-
-
 class _Frozen:
     """One point of the flow with everything a step from it needs."""
 
     def __init__(self, problem: Problem, inverse: Array | None, change: Sequence[Array]) -> None:
         self.root, self.inverse = problem.root, inverse
+        self.units = self.root is not None and graded(self.root)
         self.w1 = problem.first + change[0]
         self.w2 = problem.readout + change[1]
         product = self._right(self.w2 @ self.w1)
         self.error = problem.cov_yx - product
-        self.rounding = _ROUNDING * (_norm(problem.cov_yx) + _norm(product))
+        # entry by entry: what rounding makes of a weak input or output is no more than its own
+        size = np.abs(self.w2) @ np.abs(self.w1)
+        size = size if self.root is None else size @ np.abs(self.root @ self.root)
+        self.noise = _ROUNDING * (np.abs(problem.cov_yx) + size)
+        self.rounding = _norm(self.noise if self.inverse is None else self.noise @ self.inverse)
         # rates not from eigh's values, which leave eps * ||W||^2 of a zero one, but its square
         self.u = np.linalg.eigh(self.w2 @ _t(self.w2))[1]
         beta = np.sum((_t(self.w2) @ self.u) ** 2, axis=-2)[:, :, None]
@@ -107,11 +110,19 @@ class _Frozen:
         return np.asarray(self.u[:, None] @ rotated)
 
     def implicit(self, x: Array, h: Array) -> Array:
-        """Z with Z + h (Z R + B Z) cov_xx = x cov_xx, lanes (n, l, m, d)."""
-        scaled = x if self.root is None else x @ self.root
-        modes = self._modes(scaled) / (1.0 + h[:, None, None] * self.rates[:, None])
-        z = self._back(modes)
-        return z if self.root is None else z @ self.root
+        """Z with Z + h (Z R + B Z) cov_xx = x, lanes (n, l, m, d)."""
+        if self.root is None or self.inverse is None:
+            return self._solved(x, h)
+        z = self._solved(x @ self.inverse, h) @ self.root
+        if self.units:  # what is rounding beside the largest input is none beside the small ones
+            moved = _dot(_dot(z, _t(self.w1)), self.w1) + (self.w2 @ _t(self.w2))[:, None] @ z
+            rest = x - z - self._right(h[:, None, None] * moved)
+            z = z + self._solved(rest @ self.inverse, h) @ self.root
+        return z
+
+    def _solved(self, x: Array, h: Array) -> Array:
+        """The same where inputs are white, or seen through cov_xx^(1/2)."""
+        return self._back(self._modes(x) / (1.0 + h[:, None, None] * self.rates[:, None]))
 
     @property
     def fastest(self) -> float:
@@ -120,11 +131,12 @@ class _Frozen:
     @property
     def precision(self) -> Array:
         error = _norm(self.error)
-        return self.rounding / np.where(error > 0, error, np.inf)
+        return _norm(self.noise) / np.where(error > 0, error, np.inf)
 
     @property
     def haze(self) -> Array:
-        return self.rounding * total_norm([self.w1, self.w2])
+        first, readout = np.abs(self.w1), np.abs(self.w2)
+        return total_norm([_t(readout) @ self.noise, self.noise @ _t(first)])
 
     def step(self, lengths: Array) -> _Step:
         return _Step(self, lengths)
@@ -150,10 +162,12 @@ class _Frozen:
         left = np.sqrt(np.sum(wrong / np.where(wrong > 0, self.rates, 1.0), axis=(1, 2)))
         stuck = np.any(far, axis=(1, 2))
         rest = ~stuck & (left <= rtol * size)
-        noise = _NOISE * _norm(self.error)
-        rest |= (_norm(_t(self.w2) @ self.error) <= noise * _norm(self.w2)) & (
-            _norm(self.error @ _t(self.w1)) <= noise * _norm(self.w1)
-        )
+        speed = total_norm([_t(self.w2) @ self.error, self.error @ _t(self.w1)])
+        w1, w2, terms = np.abs(self.w1), np.abs(self.w2), np.abs(self.error)
+        terms = total_norm([_t(w2) @ terms, terms @ _t(w1)])
+        # what cancels to rounding; or what rounding of the error makes of it, if that is large
+        stays = _norm(self.error) > _LARGE * _norm(self.noise)
+        rest |= (speed <= _NOISE * terms) | (stays & (speed <= self.haze))
         close = ~rest & stuck & (left <= CLOSE * rtol * size)
         if np.any(close):
             close &= self._minimum(error)
@@ -209,12 +223,12 @@ class _Step:
             past1 = self.coefficients[:, on, :i].reshape(n, live, i * m, d)
             moved = _dot(y, w1) + (now @ _t(past2)) @ past1
             error = point.error[:, None] - point._right(moved)
-            gain = _dot(error, _t(w1)) + (error @ _t(past1)) @ past2  # E W1'
-            force = _dot(gain, w1) + (w2[:, None] @ _t(now)) @ error  # change of W2 W1
-            z = point.implicit(k * force, step[on])
-            self.change2[:, on] = y + k * (gain - _dot(z, _t(w1)))
-            self.coefficients[:, on, i] = k * error
-            self.coefficients[:, on, 0] -= k * z
+            damped = point.implicit(error, step[on])
+            gain = (damped @ _t(past1)) @ past2
+            added = _dot(gain, w1) + (w2[:, None] @ _t(y)) @ damped
+            damped = k * (damped - point.implicit(k * point._right(added), step[on]))
+            self.change2[:, on] = y + _dot(damped, _t(w1)) + (damped @ _t(past1)) @ past2
+            self.coefficients[:, on, i] = damped
 
     def extrapolate(self, weights: Array) -> tuple[Array, Array]:
         """Weighted sum over sequences: (n, lanes, h, d) and (n, lanes, m, h)."""

@@ -29,6 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError, real_array
+from richlazy.start import precision
+from richlazy.two_layer.echelon import echelon
 
 __all__ = ["Balanced", "imbalance"]
 
@@ -37,8 +39,9 @@ Array = NDArray[np.float64]
 _EPS = float(np.finfo(float).eps)
 _CANCELS = 8.0
 _HUGE = 1e150
-_NOISE = 1e-12  # of the largest weights
-_BALANCE = 1e-13  # of the squared weights: what rounding leaves of D - lambda I
+_BALANCE = 10.0  # times the rounding of a sum: what may be left of D - lambda I
+_BLURRED = 1e-6  # of the weakest direction: what may be left to couple it to others
+_WEAK = 1e-6  # share of a Cholesky pivot from which it is no longer trusted to be one
 _TINY = 1e-290  # times before it are 0 to rounding
 _MODERATE = 300.0  # exponents whose exponentials can be multiplied apart
 _CHUNK = 60_000  # entries of the stacked factors worked on at once: they stay in cache
@@ -92,6 +95,8 @@ class Balanced:
     ----------
     first, readout, cov_yx
         W1 (h, d), W2 (m, h), input-output covariance (m, d). Inputs are white.
+    unit
+        Rounding unit of the weights, relative to themselves.
 
     Attributes
     ----------
@@ -103,6 +108,12 @@ class Balanced:
         Rows, by descending growth, at which the columns of the echelon form begin.
     gap
         ||W2'W2 - W1 W1' - lambda I||.
+    dropped
+        Size, of the largest, of the largest hidden direction or overlap with a growing direction
+        that was taken for rounding of zero.
+    blur
+        What rounding leaves unknown, relative to itself, of the weakest hidden direction or overlap
+        with a growing direction that was not.
 
     Raises
     ------
@@ -110,28 +121,24 @@ class Balanced:
         If W2'W2 - W1 W1' is not lambda I on the hidden units that have weights.
     """
 
-    def __init__(self, first: Array, readout: Array, cov_yx: Array) -> None:
+    def __init__(
+        self, first: Array, readout: Array, cov_yx: Array, unit: float = precision.EPS
+    ) -> None:
         first, readout = _matrix(first, "first"), _matrix(readout, "readout")
         cov_yx = _matrix(cov_yx, "cov_yx")
-        hidden = None
         size = float(np.vdot(first, first) + np.vdot(readout, readout))
+        stacked = np.concatenate([first.T, readout])
+        hidden, self.dropped = _active(stacked, unit)
+        if hidden is not None:
+            first, readout = hidden.T @ first, readout @ hidden
         level, self.gap = imbalance(first, readout)
-        if not self.gap <= _BALANCE * size < abs(level):  # else no unit is without weights
-            stacked = np.concatenate([first.T, readout])
-            # weights that came out of a computation carry more rounding than one number's
-            for rounding in (max(stacked.shape) * _EPS, _NOISE):
-                hidden = _active(stacked, rounding)
-                units = np.eye(stacked.shape[1]) if hidden is None else hidden
-                level, self.gap = imbalance(units.T @ first, readout @ units)
-                if self.gap <= _BALANCE * size:
-                    break
-            if hidden is not None:
-                first, readout = hidden.T @ first, readout @ hidden
-        if self.gap > _BALANCE * size:
+        tolerance = _BALANCE * precision.noise(max(stacked.shape), unit)
+        missed, weakest = _missed(first, readout, level)
+        if missed > min(tolerance, _BLURRED * weakest):
             raise AssumptionError(
                 f"the start is not lambda-balanced: W2'W2 - W1 W1' differs from {level:.4g} I by "
-                f"{self.gap:.3g}, which is {self.gap / size:.1e} of ||W1||^2 + ||W2||^2; at most "
-                f"{_BALANCE:g} is rounding"
+                f"{self.gap:.3g}, which is {missed:.1e} of the units that it couples, whose "
+                f"weakest direction is {weakest:.1e}; at most {tolerance:.1e} is rounding"
             )
         self.level = level if abs(level) > 4.0 * _EPS * size else 0.0
         u, s, vt = np.linalg.svd(cov_yx, full_matrices=False)
@@ -167,7 +174,12 @@ class Balanced:
         self._x = np.concatenate(
             [kappa, -kappa, np.full(len(rest_in), -half), np.full(len(rest_out), half)]
         )[self._order]
-        self._rows, turn, self.pivots = _echelon(rows[self._order], int(np.sum(self._x > 0)), noise)
+        self._rows, turn, self.pivots, found = echelon(
+            rows[self._order], int(np.sum(self._x > 0)), noise
+        )
+        whole = float(np.sqrt(size)) or 1.0
+        self.dropped = max(self.dropped, found.dropped / whole)
+        self.blur = max(noise / found.least, missed / weakest)
         self._turn, self._hidden = turn, hidden
         self._start = (a, rest_in), (b, rest_out)
 
@@ -312,19 +324,53 @@ def _squares(weights: Array) -> tuple[Array, Array]:
     return square, rest
 
 
-def _active(stacked: Array, rounding: float) -> Array | None:
-    """Basis (h, r) of the hidden directions with weights above rounding; None if they all have."""
+def _active(stacked: Array, unit: float) -> tuple[Array | None, float]:
+    """Basis (h, r) of the hidden directions with weights above rounding; None if they all have.
+
+    With it comes the largest of the others, over the largest of all.
+    """
     h = stacked.shape[1]
-    gram = stacked.T @ stacked
-    try:
-        pivots = np.diagonal(np.linalg.cholesky(gram))
-        if h and pivots.min() > 1e-5 * pivots.max():
-            return None
-    except np.linalg.LinAlgError:
-        pass
+    if h == 0 or _least(stacked) > _WEAK:
+        return None, 0.0
     _, s, vt = np.linalg.svd(stacked, full_matrices=False)
-    keep = s > s[:1] * rounding
-    return None if keep.size == h and np.all(keep) else np.asarray(vt[keep].T)
+    keep = s > precision.cutoff(s, stacked.shape, unit)
+    if keep.size == h and np.all(keep):
+        return None, 0.0
+    dropped = float(s[~keep].max(initial=0.0)) / (float(s[0]) or 1.0)
+    return np.asarray(vt[keep].T), dropped
+
+
+def _least(columns: Array) -> float:
+    """About the least singular value over the largest, 0 where it is below `_WEAK`."""
+    try:
+        pivots = np.diagonal(np.linalg.cholesky(columns.T @ columns))
+    except np.linalg.LinAlgError:
+        return 0.0
+    least = float(pivots.min() / pivots.max())
+    return least if least > 10.0 * _WEAK else 0.0
+
+
+def _missed(first: Array, readout: Array, level: float) -> tuple[float, float]:
+    """D - lambda I, off the diagonal relative to the units it couples, on it to the largest.
+
+    And the weakest direction of units brought to one size: what couples it to the strong ones is
+    to be small beside it.
+    """
+    if first.shape[0] == 0:
+        return 0.0, 1.0
+    stacked = np.concatenate([first.T, readout])
+    largest = np.abs(stacked).max(axis=0)
+    sizes = largest * np.linalg.norm(stacked / np.where(largest > 0, largest, 1.0), axis=0)
+    sizes = np.where(sizes > 0, sizes, 1.0)
+    a, b = first / sizes[:, None], readout / sizes
+    coupled = b.T @ b - a @ a.T
+    own = (np.diagonal(coupled) * sizes * sizes - level) / sizes.max() ** 2
+    np.fill_diagonal(coupled, own)
+    scaled = stacked / sizes
+    least = _least(scaled)
+    if least == 0.0:
+        least = float(np.linalg.svd(scaled, compute_uv=False)[-1]) / np.sqrt(len(sizes))
+    return float(np.linalg.norm(coupled)), max(least, _EPS)
 
 
 def _merged(strengths: Array) -> Array:
@@ -350,50 +396,3 @@ def _residual(weights: Array, modes: Array, inside: Array, noise: float) -> tupl
     keep = size > noise
     basis = basis[:, keep] - modes @ (modes.T @ basis[:, keep])
     return np.concatenate([modes, basis], axis=1), size[keep, None] * turn[keep]
-
-
-def _echelon(rows: Array, growing: int, noise: float) -> tuple[Array, Array, NDArray[np.intp]]:
-    """(turned rows, rotation, pivots): columns rotated so that column j begins at row pivots[j].
-
-    Only the first `growing` rows can be pivots. What the earlier pivots leave of a row is taken
-    for zero below `noise`, and what the least pivot before it has magnified that to.
-    """
-    r = rows.shape[1]
-    top = rows[:growing]
-    count = min(r, growing)
-    turn, lower = np.linalg.qr(top.T, mode="complete")
-    left = np.abs(lower.diagonal())
-    # what is left of each row, over the rounding that the least pivot before it magnifies
-    lengths = np.sqrt(np.einsum("ij,ij->i", top[:count], top[:count]))
-    least = np.minimum.accumulate(left)[:-1]
-    if (left > noise).all() and (left[1:] > noise * (1.0 + lengths[1:] / least)).all():
-        turned = rows @ turn
-        turned[:growing] = lower.T
-        return turned, turn, np.arange(count)
-    return _echelon_by_row(rows, growing, noise)
-
-
-def _echelon_by_row(
-    rows: Array, growing: int, noise: float
-) -> tuple[Array, Array, NDArray[np.intp]]:
-    """`_echelon` where some rows are no pivots: one Householder reflection for each that is."""
-    r = rows.shape[1]
-    basis: Array = np.eye(r)
-    pivots: list[int] = []
-    least = np.inf
-    reach = np.full(growing, r)
-    for j, row in enumerate(rows[:growing]):
-        free = basis[:, len(pivots) :]
-        rest = row @ free
-        size = float(np.linalg.norm(rest))
-        if size > noise * (1.0 + float(np.linalg.norm(row)) / least):
-            least = min(least, size)
-            rest[0] += np.copysign(size, rest[0])  # rest becomes (+-size, 0, ..., 0)
-            free -= np.outer(free @ rest, rest / (size * abs(rest[0])))
-            pivots.append(j)
-        reach[j] = len(pivots)
-        if len(pivots) == r:
-            break
-    turned = rows @ basis
-    turned[:growing][np.arange(r) >= reach[:, None]] = 0.0
-    return turned, basis, np.array(pivots, dtype=np.intp)

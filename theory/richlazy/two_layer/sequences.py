@@ -107,7 +107,7 @@ def _continued(state: State) -> Network:
         left = np.concatenate([first.left * first.values, state.left], axis=1)
         right = np.concatenate([first.right, state.right], axis=1)
         return Network.from_factors(left, right, state.readout)
-    return Network(state.first(), state.readout)
+    return Network(state.first(), state.readout, precision=state.start.precision)
 
 
 def _readout(network: Network, outputs: int) -> Array:

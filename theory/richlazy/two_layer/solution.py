@@ -138,7 +138,7 @@ class Solution(Shared):
     def assumptions(self) -> tuple[str, ...]:
         """What the method needed, and what else a reader should know."""
         with self._lock:
-            return self._route.assumptions
+            return (*self.start.said, *self._route.assumptions)
 
     @property
     def accuracy(self) -> str:

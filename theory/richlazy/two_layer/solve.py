@@ -20,12 +20,13 @@ from richlazy.laziness import Laziness
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike
 from richlazy.start.network import Network, as_network
+from richlazy.start.precision import graded
 from richlazy.start.task import Task, as_task
 from richlazy.two_layer.reduction.block_krylov import BlockChain
 from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
 from richlazy.two_layer.reduction.subspace import invariant_subspace
 from richlazy.two_layer.routes.flow import ByFlow
-from richlazy.two_layer.routes.krylov import ByKrylov
+from richlazy.two_layer.routes.krylov import ByKrylov, beyond
 from richlazy.two_layer.routes.modes import closed_modes
 from richlazy.two_layer.routes.neuron import ByNeuron
 from richlazy.two_layer.routes.riccati import ByRiccati, seems_balanced
@@ -34,6 +35,8 @@ from richlazy.two_layer.solution import Route, Solution
 __all__ = ["Method", "predict", "solve"]
 
 Array = NDArray[np.float64]
+_SMALL = 128**2  # entries of W1 up to which the flow needs no reduction
+
 Method: TypeAlias = Literal["modes", "closed form", "riccati", "krylov", "flow"]
 
 
@@ -131,7 +134,8 @@ class _Case:
     def chain(self) -> Bidiagonal:
         """Krylov chain of one output, one step long."""
         moments = matrices.second_moments(self.start.first)
-        chain = Bidiagonal(self.start.first, self.task.cov_yx, moments)
+        unit = self.start.precision
+        chain = Bidiagonal(self.start.first, self.task.cov_yx, moments, unit=unit)
         chain.grow(1)
         return chain
 
@@ -141,15 +145,22 @@ class _Case:
         words: tuple[str, ...] = ("one output", "silent readout", "white inputs")
         words += _estimated(self.chain.moments)
         if self.chain.alpha[0][0] == 0.0:
-            words += ("the start is orthogonal to the task: it rests at a saddle and never learns",)
+            lost = self.chain.left_out
+            known = f" to rounding ({lost:.0e} of W1)" if lost else ""
+            rests = "it rests at a saddle and never learns"
+            words += (f"the start is orthogonal to the task{known}: {rests}",)
         return words
 
 
 def _estimated(moments: matrices.Moments) -> tuple[str, ...]:
     if moments.exact:
         return ()
-    relative = moments.trace_square.standard_error / moments.trace_square.value
-    return (f"tr R_0^2 is a stochastic estimate, standard error {relative:.1e} relative",)
+    return tuple(
+        f"{name} is a stochastic estimate, standard error "
+        f"{moment.standard_error / moment.value:.1e} relative"
+        for name, moment in (("tr R_0", moments.trace), ("tr R_0^2", moments.trace_square))
+        if moment.standard_error > 0
+    )
 
 
 def _by_neuron(case: _Case) -> Route | str:
@@ -158,7 +169,12 @@ def _by_neuron(case: _Case) -> Route | str:
     if not case.chain.complete:
         return "the Krylov chain goes on past k = 1: the start is not flat as the task sees it"
     try:
-        return ByNeuron(case.chain.reduced(), case.chain_words)
+        words = (
+            *case.chain_words,
+            "the Krylov space of W1(0) and the task is one neuron",
+            *beyond(case.chain),
+        )
+        return ByNeuron(case.chain.reduced(), words, case.chain.blur)
     except AssumptionError as refusal:
         return str(refusal)
 
@@ -171,7 +187,7 @@ def _by_riccati(case: _Case) -> Route | str:
     if not seems_balanced(case.start):
         return "the start is not lambda-balanced: W2'W2 - W1 W1' is no multiple of the identity"
     try:
-        return ByRiccati(case.invariant)
+        return ByRiccati(case.invariant, case.start.precision)
     except AssumptionError as refusal:
         return str(refusal)
 
@@ -185,9 +201,15 @@ def _by_krylov(case: _Case) -> Route | str:
 
 
 def _by_krylov_where_it_pays(case: _Case) -> Route | str:
-    """With inputs that are not white the chain is soon all there is (see `block_krylov`)."""
-    if case.colour is not None and matrices.has_factors(case.start.first):
+    """With inputs that are not white the chain is soon all there is (see `block_krylov`).
+
+    The flow on units and inputs as they are keeps those that a rotation would lose.
+    """
+    first = case.start.first
+    if case.colour is not None and matrices.has_factors(first):
         return case.colour
+    if isinstance(first, np.ndarray) and first.size <= _SMALL and graded(first):
+        return "weak units or inputs of W1 would drown in rounding of the strong ones"
     return _by_krylov(case)
 
 

@@ -44,9 +44,9 @@ def test_the_reduction_is_the_full_flow(outputs, silent, norm, draw, white, larg
     rng = np.random.default_rng([outputs, silent, int(10 * norm)])
     cov = None if white else wishart(rng)
     start, task = made(rng, draw, norm, outputs, silent, cov)
-    found, _, gap = spread_over_orders(BlockChain(start, task), TIMES)
+    found, _, doubt = spread_over_orders(BlockChain(start, task), TIMES)
     wanted = solve(start, task, "flow").measures(TIMES)
-    assert largest_error(single(found), wanted, loss=0.5) < min(gap, 1e-8)
+    assert largest_error(single(found), wanted, loss=0.5) < min(doubt.relative, 1e-8)
 
 
 @pytest.mark.parametrize("silent", [True, False])
@@ -228,11 +228,11 @@ def test_orders_are_added_until_two_agree(largest_error):
     sizes = []
     for norm in (0.1, 3.0, 10.0):
         start, task = made(rng, large, norm, 2, True)
-        found, reduced, gap = spread_over_orders(BlockChain(start, task), TIMES)
-        assert gap < 2e-7
+        found, reduced, doubt = spread_over_orders(BlockChain(start, task), TIMES)
+        assert doubt.relative < 2e-7
         sizes.append(reduced.problem.first.shape[1])
         wanted = solve(start, task, "flow").measures(TIMES)
-        assert largest_error(single(found), wanted) < gap
+        assert largest_error(single(found), wanted) < doubt.relative
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1] < 90
 
@@ -245,11 +245,11 @@ def test_orders_are_added_until_two_agree_at_early_times(largest_error):
 
     start, task = made(rng, large, 1.0, 1, True, wishart(rng, 200))
     times = np.array([0.1, 0.5])
-    found, reduced, gap = spread_over_orders(BlockChain(start, task), times)
+    found, reduced, doubt = spread_over_orders(BlockChain(start, task), times)
     assert not reduced.complete
     assert reduced.problem.first.shape[1] < 100
     wanted = solve(start, task, "flow").measures(times)
-    assert largest_error(single(found), wanted, loss=0.5) < gap < 1e-8
+    assert largest_error(single(found), wanted, loss=0.5) < doubt.relative < 1e-8
 
 
 def test_moments_of_a_large_operator_are_estimates(monkeypatch):
@@ -269,8 +269,8 @@ def test_a_large_sparse_start_needs_only_products():
     first = sp.csr_array((entries, columns, np.arange(0, 5 * n + 1, 5)), shape=(n, n))
     start = Network(matrices.rescaled(first, 1.0), unit(rng.standard_normal((3, n))))
     chain = BlockChain(start, Task.random(n, 3, rng=rng))
-    _, reduced, gap = spread_over_orders(chain, np.array([np.inf]))
-    assert gap < 1e-8
+    _, reduced, doubt = spread_over_orders(chain, np.array([np.inf]))
+    assert doubt.relative < 1e-8
     assert reduced.left.shape == (n, 6 * chain.order)
     assert reduced.right.shape == (n, 6 * chain.order + 3)
 

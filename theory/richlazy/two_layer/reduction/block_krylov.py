@@ -19,12 +19,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.start import matrices
+from richlazy.start import covariance, matrices
+from richlazy.start.covariance import inverse_root
 from richlazy.start.network import Network
 from richlazy.start.task import Task
-from richlazy.two_layer.flow import Problem, inverse_root
-from richlazy.two_layer.reduction.krylov import Reduced, without_rounding
-from richlazy.two_layer.reduction.subspace import new_directions, reachable, reachable_outputs
+from richlazy.two_layer.flow import Problem
+from richlazy.two_layer.reduction.krylov import STRUCTURE, Reduced, without_rounding
+from richlazy.two_layer.reduction.subspace import (
+    faintly_touched,
+    new_directions,
+    reachable,
+    reachable_outputs,
+)
 
 __all__ = ["BlockChain"]
 
@@ -60,6 +66,8 @@ class BlockChain:
         (1,): size of W1(0), and strength of the task, which together say how stiff the flow is.
     left, right
         U (h, h') and V (d, d') so far.
+    left_out
+        Size of the largest direction that was taken for rounding, over that of W1(0).
 
     Examples
     --------
@@ -85,6 +93,7 @@ class BlockChain:
         spread = 1.0 if cov is None else float(np.linalg.norm(cov, 2))
         self.lengths = np.array([np.linalg.norm(task.whitened, 2) / np.sqrt(spread)])
         self._spread = spread
+        self.left_out = 0.0
 
         self.left = np.zeros((start.hidden, 0))
         self.right = task.modes.right
@@ -95,12 +104,19 @@ class BlockChain:
         self._fresh = self.right.shape[1]  # right vectors not yet multiplied with
         self._next_left: Array  # what those reach
         self._next_right: Array
-        rows = _row_space(start.readout) if start.readout is not None else self.left
+        rows = (
+            matrices.svd(start.readout.T, start.precision).left
+            if start.readout is not None
+            else self.left
+        )
         self._look_ahead(rows)
         self._next_left = np.concatenate([rows, self._next_left], axis=1)
         self._cov_yx = task.cov_yx
+        self._said: tuple[str, ...] = ()
         if cov is None:
-            self._cov_yx = reachable(first, start.readout, task, float(self.scale[0]))
+            norm = float(np.sqrt(self.moments.trace.value))
+            asked = first, start.readout, task, norm, start.precision
+            self._cov_yx, self._said = reachable(*asked), faintly_touched(*asked)
 
     @property
     def order(self) -> int:
@@ -128,10 +144,11 @@ class BlockChain:
         image = self._adjoint(new)
         onto = self.right.T @ image
         onto[:known] = 0.0
-        rest = new_directions(self.right, image, self._size(image), self._with_variance)
+        noise = self._rounding * self._size(image)
+        rest = new_directions(self.right, image, noise, self._with_variance)
         rows = np.concatenate([onto, rest.T @ image])
         right = np.concatenate([self.right, rest], axis=1)
-        more = new_directions(right, self._next_right, 1.0, self._with_variance)
+        more = new_directions(right, self._next_right, STRUCTURE, self._with_variance)
         self.right = np.concatenate([right, more], axis=1)
         self._fresh = self.right.shape[1] - d
         first = np.zeros((h + new.shape[1], self.right.shape[1]))
@@ -145,7 +162,7 @@ class BlockChain:
         """What the newest right vectors reach next: W1 V beyond H, and cov_xx V beyond X."""
         fresh = self.right[:, self.right.shape[1] - self._fresh :]
         image = matrices.forward(self.start.first, fresh)
-        self._next_left = new_directions(left, image, self._size(image))
+        self._next_left = self._beyond(left, image, fresh)
         self._next_right = np.zeros((self.task.inputs, 0))
         if self.task.cov_xx is None:
             self._image = image
@@ -154,7 +171,25 @@ class BlockChain:
         self._moved = np.concatenate([self._moved, moved], axis=1)
         seen = matrices.forward(self.start.first, moved)
         self._seen = np.concatenate([self._seen, seen], axis=1)
-        self._next_right = new_directions(self.right, moved, self._spread, self._with_variance)
+        noise = STRUCTURE * self._spread
+        self._next_right = new_directions(self.right, moved, noise, self._with_variance)
+
+    @property
+    def _rounding(self) -> float:
+        return max(STRUCTURE, 2.0 * self.start.precision)
+
+    def _beyond(self, basis: Array, image: Array, x: Array) -> Array:
+        """Basis of what the image W1 x has beyond a basis that is not rounding."""
+        scale = self._size(image)
+        found = new_directions(basis, image, self._rounding * scale)
+        if found.shape[1] < image.shape[1]:  # what is small beside W1 may be all there is of W1 x
+            sizes = np.minimum(matrices.sizes(self.start.first, x), scale)
+            found = new_directions(basis, image, self._rounding * sizes)
+            rest = image - basis @ (basis.T @ image) - found @ (found.T @ image)
+            self.left_out = max(
+                self.left_out, float(np.abs(rest).max(initial=0.0)) / (scale or 1.0)
+            )
+        return found
 
     def _coupling(self) -> Array:
         """N of `Reduced`; with white inputs it touches the newest right vectors only."""
@@ -180,7 +215,9 @@ class BlockChain:
         """The small network of the first `order` (default: all) orders."""
         k = self.order if order is None else min(order, self.order)
         h, d, coupling = self._orders[k - 1]
-        first, turn = without_rounding(self._first[None, :h, :d], max(self.start.first.shape))
+        shape, unit = self.start.first.shape, self.start.precision
+        first, turn, lost = without_rounding(self._first[None, :h, :d], shape, unit)
+        self.left_out = max(self.left_out, lost)
         left, right = self.left[:, :h] @ turn[0], self.right[:, :d]
         w2 = self.start.readout
         readout = np.zeros((self.task.outputs, h)) if w2 is None else w2 @ left
@@ -211,18 +248,16 @@ class BlockChain:
             complete=complete,
             out_of_reach=lost,
             square=square,
+            said=self._said,
+            trace_error=self.moments.trace.standard_error,
+            trace_square_error=self.moments.trace_square.standard_error,
         )
-
-
-def _row_space(readout: Array) -> Array:
-    u, s, _ = np.linalg.svd(readout.T, full_matrices=False)
-    return np.asarray(u[:, s > s[0] * max(readout.shape) * np.finfo(float).eps])
 
 
 def _variance(cov: Array) -> Array | None:
     """Basis of the inputs with variance, None if all have."""
-    values, vectors = np.linalg.eigh(cov)
-    known = values > values[-1] * len(cov) * 1e-15
+    values, vectors = covariance.eigen(cov)
+    known = values > 0
     return None if np.all(known) else vectors[:, known]
 
 

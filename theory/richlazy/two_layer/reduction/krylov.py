@@ -12,20 +12,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from richlazy import laziness
 from richlazy.laziness import Measures, Traces
-from richlazy.start import matrices
+from richlazy.start import matrices, precision
+from richlazy.start.covariance import inverse_root
 from richlazy.start.matrices import MatrixLike, Moments
-from richlazy.two_layer.flow import Change, Problem, inverse_root
+from richlazy.two_layer.flow import Change, Problem
 
-__all__ = ["BREAKDOWN", "Bidiagonal", "Reduced", "without_rounding"]
+__all__ = ["STRUCTURE", "Bidiagonal", "Reduced", "without_rounding"]
 
 Array = NDArray[np.float64]
 
-#: Size below which a direction is rounding, relative to the norm of the matrix it comes from.
-BREAKDOWN = 1e-13
+#: Coupling of inputs that is none, relative to the norm: singular values that were meant to be
+#: equal are so to this. It moves nothing by more.
+STRUCTURE = 1e-13
+_LEAST = 1e-290
+_NEAR = 1e-10  # of the largest: steps so short are asked whether they are rounding
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class Reduced:
         that no map on the inputs kept can learn.
     square
         V'S^2 V (d', d') where V is not closed under S; None where it is T^2.
+    said
+        What rounding decided.
+    trace_error, trace_square_error
+        Standard errors of the two traces.
     """
 
     problem: Problem
@@ -72,6 +80,9 @@ class Reduced:
     complete: bool
     out_of_reach: float = 0.0
     square: Array | None = None
+    said: tuple[str, ...] = ()
+    trace_error: float = 0.0
+    trace_square_error: float = 0.0
 
     def measures(self, change: Change) -> Measures:
         """Every measure at one change, arrays (n,)."""
@@ -152,12 +163,25 @@ class Bidiagonal:
         tr R_0 and tr R_0^2.
     inputs
         d, when the diagonal stands for merged directions; default: columns of `first`.
+    unit
+        Rounding unit of W1(0) as it was stored.
+
+    Attributes
+    ----------
+    left_out
+        Size of the largest step that was taken for rounding, over that of W1(0).
     """
 
     def __init__(
-        self, first: MatrixLike, tasks: Array, moments: Moments, inputs: int | None = None
+        self,
+        first: MatrixLike,
+        tasks: Array,
+        moments: Moments,
+        inputs: int | None = None,
+        unit: float = precision.EPS,
     ) -> None:
-        self.first = first
+        self.first, self.unit = first, unit
+        self.left_out = 0.0
         self.moments = moments
         self.inputs = tasks.shape[1] if inputs is None else inputs
         self.lengths = np.linalg.norm(tasks, axis=1)
@@ -170,6 +194,9 @@ class Bidiagonal:
         # at most the largest singular value; the chain of a task outside the row space must end
         size = np.sqrt(moments.trace_square.value / max(moments.trace.value, 1e-300))
         self.scale = np.full(n, size)
+        columns = tasks.shape[1]
+        self._size = first.shape[0], columns
+        self._shaky = np.zeros(n)
         self._next_left()
 
     @property
@@ -188,25 +215,52 @@ class Bidiagonal:
             if self.complete and self.order:
                 return
             step = self._adjoint(self.left[-1]) - self.alpha[-1][:, None] * self.right[-1]
-            vector, size = self._next(step, self.right)
+            vector, size = self._next(step, self.right, max(STRUCTURE, 2.0 * self.unit))
             self.right, self.beta = [*self.right, vector], [*self.beta, size]
             self._next_left()
 
     def _next_left(self) -> None:
-        step = self._forward(self.right[-1])
+        last = self.right[-1]
+        step = self._forward(last)
         if self.left:
             step -= self.beta[-1][:, None] * self.left[-1]
-        vector, size = self._next(step, self.left)
+        terms: Array | float = 1.0
+        near = self.scale * max(_NEAR, 100.0 * self._noise)
+        if np.any(self.alive & (np.linalg.norm(step, axis=1) < near)):
+            # a weak unit is no rounding beside the strong ones, if its own terms are as small
+            terms = np.minimum(self._sizes(last) / np.maximum(self.scale, _LEAST), 1.0)
+        vector, size = self._next(step, self.left, self._noise * terms + self._shaky)
         self.left, self.alpha = [*self.left, vector], [*self.alpha, size]
+        # a vector known by a small part of its terms has an image that is known as little
+        weight = np.maximum(self.alpha[-1], _LEAST) / np.maximum(self.scale, _LEAST)
+        self._shaky = np.minimum(self._noise * terms / weight, max(STRUCTURE, 2.0 * self.unit))
 
-    def _next(self, step: Array, basis: list[Array]) -> tuple[Array, Array]:
-        """The direction that a step adds to a basis, and its coefficient."""
+    @property
+    def blur(self) -> float:
+        """What rounding leaves unknown, relative to itself, of the overlap with the task."""
+        size, known = self.alpha[0], self.alpha[0] > 0
+        terms = np.minimum(self._sizes(self.right[0]), self.scale)
+        return self._noise * float(np.max(terms[known] / size[known], initial=0.0))
+
+    @property
+    def _noise(self) -> float:
+        return precision.noise(max(self._size), self.unit)
+
+    def _next(self, step: Array, basis: list[Array], noise: ArrayLike) -> tuple[Array, Array]:
+        """The direction that a step adds to a basis, and its coefficient.
+
+        A step of no more than `noise`, relative to W1(0), ends its chain.
+        """
         for _ in range(2):
             for vector in basis:
                 step -= np.sum(step * vector, axis=1, keepdims=True) * vector
         size = np.linalg.norm(step, axis=1)
         self.scale = np.maximum(self.scale, size)
-        self.alive = self.alive & (size > BREAKDOWN * self.scale)
+        ends = self.alive & (size <= noise * self.scale)
+        if np.any(ends):
+            self.alive = self.alive & ~ends
+            lost = size[ends] / np.where(self.scale[ends] > 0, self.scale[ends], 1.0)
+            self.left_out = max(self.left_out, float(lost.max()))
         size = np.where(self.alive, size, 0.0)
         unit = step / np.where(size > 0, size, 1.0)[:, None]
         return np.where(self.alive[:, None], unit, 0.0), size
@@ -221,6 +275,11 @@ class Bidiagonal:
             return self.first * x
         return matrices.adjoint(self.first, x.T).T.copy()
 
+    def _sizes(self, x: Array) -> Array:
+        if isinstance(self.first, np.ndarray) and self.first.ndim == 1:
+            return np.asarray(np.linalg.norm(self.first * x, axis=1))
+        return matrices.sizes(self.first, x.T)
+
     def reduced(self, order: int | None = None) -> Reduced:
         """The small networks of the first `order` (default: all) steps."""
         k = self.order if order is None else min(order, self.order)
@@ -229,7 +288,8 @@ class Bidiagonal:
         index = np.arange(k)
         small[:, index, index] = np.stack(self.alpha[:k], axis=1)
         small[:, index, index + 1] = np.stack(self.beta[:k], axis=1)
-        small, turn = without_rounding(small, max(self.left[0].shape[1], self.right[0].shape[1]))
+        small, turn, lost = without_rounding(small, self._size, self.unit)
+        self.left_out = max(self.left_out, lost)
         task = np.zeros((n, 1, k + 1))
         task[:, 0, 0] = self.lengths
         return Reduced(
@@ -241,18 +301,28 @@ class Bidiagonal:
             left=np.stack([v[0] for v in self.left[:k]], axis=1) @ turn[0] if n == 1 else None,
             right=np.stack([v[0] for v in self.right[: k + 1]], axis=1) if n == 1 else None,
             complete=self.complete and k == self.order,
+            trace_error=self.moments.trace.standard_error,
+            trace_square_error=self.moments.trace_square.standard_error,
         )
 
 
-def without_rounding(small: Array, size: int) -> tuple[Array, Array]:
+def without_rounding(
+    small: Array, shape: tuple[int, ...], unit: float
+) -> tuple[Array, Array, float]:
     """Small first layers with hidden units of rounding size set to zero, and the rotation to them.
+
+    The largest that was, over the largest of all, comes with them.
 
     Past the rank of W1 a chain may go on for a step on rounding. The unit it finds has a weight
     of 1e-16 where exact arithmetic has none, and would grow exponentially while error is left.
     """
     u, s, vt = np.linalg.svd(small)
-    keep = s > s[:, :1] * size * np.finfo(float).eps
+    least = np.array([precision.cutoff(values, shape, unit) for values in s])
+    keep = s > least[:, None]
     turned = ~np.all(keep, axis=1, keepdims=True)[..., None]
     rows = np.zeros_like(small)
     rows[:, : s.shape[1]] = np.where(keep, s, 0.0)[..., None] * vt[:, : s.shape[1]]
-    return np.where(turned, rows, small), np.where(turned, u, np.eye(small.shape[1]))
+    largest = s.max(axis=1, initial=0.0)
+    dropped = np.where(keep, 0.0, s).max(axis=1, initial=0.0) / np.where(largest > 0, largest, 1.0)
+    whole = np.where(turned, rows, small), np.where(turned, u, np.eye(small.shape[1]))
+    return *whole, float(dropped.max(initial=0.0))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from richlazy.start import matrices
+from richlazy.start import covariance, matrices, precision
+from richlazy.start.covariance import inverse_root
 from richlazy.start.matrices import MatrixLike
 from richlazy.start.network import Network
 from richlazy.start.task import Task
-from richlazy.two_layer.flow import Problem, inverse_root
-from richlazy.two_layer.reduction.krylov import BREAKDOWN, Reduced
+from richlazy.two_layer.flow import Problem
+from richlazy.two_layer.reduction.krylov import Reduced
 
 __all__ = [
+    "faintly_touched",
     "independent",
     "invariant_subspace",
     "new_directions",
@@ -27,30 +30,53 @@ Array = NDArray[np.float64]
 _EQUAL = 1e-12  # gap of eigenvalues or task strengths, relative to the largest, that is none
 _SPREAD = 1e-3  # relative to themselves: that much rounding leaves of the smallest
 _NO_VARIANCE = 1e-8  # root of an eigenvalue of cov_xx that is rounding; such inputs move nothing
+_LEAST = 1e-290  # in place of a noise of zero
 
 
 def invariant_subspace(start: Network, task: Task) -> Reduced:
     """T11: the same flow on the directions that can move.
 
     Hidden units: range of W1 plus row space of W2. Inputs: row space of W1 plus that of cov_yx,
-    closed under cov_xx: what each of its eigenspaces sees of them. Task modes that the start is
-    orthogonal to are left out: they stay as they are, and rounding must not wake them.
+    closed under cov_xx: what each of its eigenspaces sees of them. Where these are all units, or
+    all inputs, they stay as they are: rotated, weak ones would drown in rounding of strong ones.
+    Task modes that the start is orthogonal to are left out: they never move, and rounding must
+    not wake them.
     """
-    thin, root = start.factors, task.root
-    rows = thin.left if start.readout is None else _span(thin.left, start.readout.T)
+    thin, root, m = start.factors, task.root, task.outputs
+    whole = thin.values.size == min(thin.shape)
+    rows = thin.left
+    if start.readout is not None:
+        rows = _span(rows, start.readout.T)
+        if rows.shape[1] < start.hidden:  # weak units may be lost among strong ones
+            both = np.concatenate([thin.left * thin.values, start.readout.T], axis=1)
+            if precision.graded(both):
+                rows = matrices.svd(both, start.precision).left
     columns, small_root = _inputs(thin.right, task)
-    first = (rows.T @ thin.left * thin.values) @ (thin.right.T @ columns)
-    m = task.outputs
+    if whole and rows.shape[1] == start.hidden:
+        rows = np.eye(start.hidden)
+    if whole and small_root is None and columns.shape[1] == task.inputs:
+        columns = np.eye(task.inputs)
+    if whole:
+        first = rows.T @ matrices.forward(start.first, columns)
+    else:
+        first = (rows.T @ thin.left * thin.values) @ (thin.right.T @ columns)
     readout = np.zeros((m, rows.shape[1])) if start.readout is None else start.readout @ rows
-    size = float(np.max(thin.values, initial=0.0))
+    said: tuple[str, ...] = ()
     if root is None or small_root is None:
-        cov_yx = reachable(thin, start.readout, task, size)
+        asked = (
+            start.first,
+            start.readout,
+            task,
+            float(np.linalg.norm(thin.values)),
+            start.precision,
+        )
+        cov_yx, said = reachable(*asked), faintly_touched(*asked)
         lost = 0.5 * float(np.sum((task.cov_yx - cov_yx) ** 2))
         cov_yx = cov_yx @ columns
     else:
-        whole = task.cov_yx @ columns
-        cov_yx = reachable_outputs(first, readout, whole, small_root)
-        lost = 0.5 * float(np.sum(((whole - cov_yx) @ inverse_root(small_root)) ** 2))
+        known = task.cov_yx @ columns
+        cov_yx = reachable_outputs(first, readout, known, small_root)
+        lost = 0.5 * float(np.sum(((known - cov_yx) @ inverse_root(small_root)) ** 2))
     seen = first if small_root is None else first @ small_root
     weighed = seen if small_root is None else seen @ small_root
     return Reduced(
@@ -63,6 +89,7 @@ def invariant_subspace(start: Network, task: Task) -> Reduced:
         right=columns,
         complete=True,
         out_of_reach=lost,
+        said=said,
     )
 
 
@@ -73,12 +100,12 @@ def _inputs(right: Array, task: Task) -> tuple[Array, Array | None]:
     together = np.concatenate([right, task.modes.right], axis=1)
     if together.shape[1] >= task.inputs:
         return np.eye(task.inputs), task.root
-    values, vectors = np.linalg.eigh(task.root)
+    values, vectors = covariance.eigen(task.root, _NO_VARIANCE)
     parts = []
     for group in _equal(values**2):
-        if values[group.stop - 1] > _NO_VARIANCE * values[-1]:
+        if values[group.stop - 1] > 0.0:
             part = vectors[:, group]
-            parts.append(part @ independent(part.T @ together, 1.0))
+            parts.append(part @ independent(part.T @ together))
     columns = np.concatenate(parts, axis=1)
     if columns.shape[1] == task.inputs:
         return np.eye(task.inputs), task.root
@@ -94,21 +121,62 @@ def _equal(values: Array) -> list[slice]:
     return [slice(i, j) for i, j in pairwise([0, *gaps.tolist(), values.size])]
 
 
-def reachable(first: MatrixLike, readout: Array | None, task: Task, size: float) -> Array:
+def reachable(
+    first: MatrixLike,
+    readout: Array | None,
+    task: Task,
+    size: float,
+    unit: float = precision.EPS,
+) -> Array:
     """cov_yx without the modes u s v' that have W1 v = 0 and W2'u = 0, and so keep it (white).
 
-    Among modes of equal strength any combination may be one. `size` is about ||W1||.
+    Among modes of equal strength any combination may be one. What rounding of numbers known to
+    `unit` cannot tell from zero is taken for it (see `faintly_touched`). `size` is about ||W1||.
     """
     left, strengths, right = task.modes
-    touched = matrices.forward(first, right) / max(1e-300, size)
+    kept = task.cov_yx
+    for among, found, mix in _touched(first, readout, task, size, unit):
+        mix = mix[found > 1.0]
+        u, v = left[:, among] * strengths[among], right[:, among]
+        if len(mix) < v.shape[1]:
+            kept = kept - u @ v.T + (u @ mix.T) @ (v @ mix.T).T
+    return kept
+
+
+def faintly_touched(
+    first: MatrixLike, readout: Array | None, task: Task, size: float, unit: float
+) -> tuple[str, ...]:
+    """What to say of modes that `reachable` leaves out though the start is not quite orthogonal."""
+    faint = sum(
+        int(np.sum((found > 0.0) & (found <= 1.0)))
+        for _, found, _ in _touched(first, readout, task, size, unit)
+    )
+    if not faint:
+        return ()
+    noise = precision.noise(max(first.shape), unit)
+    return (
+        f"task modes that the start touches by no more than rounding, {noise:.0e} of its weights, "
+        f"and is taken to be orthogonal to: {faint}",
+    )
+
+
+def _touched(
+    first: MatrixLike, readout: Array | None, task: Task, size: float, unit: float
+) -> Iterator[tuple[slice, Array, Array]]:
+    """Groups of equal strength; how far combinations of each are touched, over rounding; these."""
+    left, strengths, right = task.modes
+    layers = [(first, right, size)]
     if readout is not None:
-        touched = np.concatenate([touched, readout.T @ left / np.linalg.norm(readout, 2)])
-    kept = np.zeros_like(task.cov_yx)
+        layers.append((readout.T, left, float(np.linalg.norm(readout))))
+    rounding, touched = precision.noise(max(first.shape), unit), []
+    for matrix, x, norm in layers:
+        # x that no decomposition found is exact: then W x is known beside its own terms
+        sizes = matrices.sizes(matrix, x) if task.separate else np.full(x.shape[1], norm)
+        noise = rounding * np.minimum(sizes, norm)
+        touched.append((matrices.forward(matrix, x), np.maximum(noise, _LEAST)))
     for among in _equal(strengths):
-        _, found, mix = np.linalg.svd(touched[:, among], full_matrices=False)
-        mix = mix[found > BREAKDOWN]
-        kept += (left[:, among] * strengths[among]) @ mix.T @ mix @ right[:, among].T
-    return _unless_all(kept, task.cov_yx)
+        some = np.concatenate([image[:, among] / noise[among].max() for image, noise in touched])
+        yield (among, *np.linalg.svd(some, full_matrices=False)[1:])
 
 
 def reachable_outputs(first: Array, readout: Array, cov_yx: Array, root: Array) -> Array:
@@ -123,36 +191,45 @@ def reachable_outputs(first: Array, readout: Array, cov_yx: Array, root: Array) 
     task = task / max(float(np.linalg.norm(task, 2)), 1e-300)
     seen = seen / max(float(np.linalg.norm(seen, 2)) if seen.size else 0.0, 1e-300)
     heard = [readout / max(float(np.abs(readout).max(initial=0.0)), 1e-300), task @ seen.T]
-    basis = independent(np.concatenate(heard, axis=1), 1.0)
-    if np.linalg.norm(task - basis @ (basis.T @ task)) > BREAKDOWN:
+    together = np.concatenate(heard, axis=1)
+    # a weak output is no rounding beside the strong ones
+    terms = np.concatenate([np.abs(heard[0]), np.abs(task) @ np.abs(seen.T)], axis=1)
+    size = np.linalg.norm(terms, axis=1, keepdims=True)
+    if independent(together / np.maximum(size, _LEAST)).shape[1] == len(task):
+        return cov_yx
+    basis = independent(together)
+    if np.linalg.norm(task - basis @ (basis.T @ task)) > precision.noise(max(task.shape)):
         groups = [(task[:, g], seen[:, g]) for g in _equal(values**2)]
         parts = [basis, *(y @ w.T for y, w in groups)]
         for _ in range(len(cov_yx)):
-            basis = independent(np.concatenate(parts, axis=1), 1.0)
+            basis = independent(np.concatenate(parts, axis=1))
             parts = [basis, *(y @ (y.T @ basis) for y, _ in groups)]
-        basis = independent(np.concatenate(parts, axis=1), 1.0)
+        basis = independent(np.concatenate(parts, axis=1))
     return _unless_all(basis @ (basis.T @ cov_yx), cov_yx)
 
 
 def _unless_all(kept: Array, cov_yx: Array) -> Array:
     """Untouched where nothing falls away, to the last bit."""
     lost = np.linalg.norm(cov_yx - kept)
-    return kept if lost > BREAKDOWN * np.linalg.norm(cov_yx) else cov_yx
+    return kept if lost > precision.noise(max(kept.shape)) * np.linalg.norm(cov_yx) else cov_yx
 
 
-def independent(block: Array, size: float) -> Array:
+def independent(block: Array, size: float = 1.0) -> Array:
     """Orthonormal basis of the columns of `block`, those below rounding of `size` dropped."""
     u, s, _ = np.linalg.svd(block, full_matrices=False)
-    return np.asarray(u[:, s > BREAKDOWN * size])
+    return np.asarray(u[:, s > precision.noise(max(block.shape)) * size])
 
 
-def new_directions(basis: Array, block: Array, size: float, within: Array | None = None) -> Array:
-    """Orthonormal basis of what `block` has beyond `basis`, rounding of `size` dropped.
+def new_directions(
+    basis: Array, block: Array, noise: ArrayLike, within: Array | None = None
+) -> Array:
+    """Orthonormal basis of what `block` has beyond `basis`, above the `noise` of each column.
 
     A small direction carries the rounding of the large ones it was found among: what does not
     outlast being orthogonalised anew is nothing else. All lie in the span of `within`.
     """
-    for small in (BREAKDOWN * size, 0.5):
+    block = block / np.maximum(noise, _LEAST)
+    for small in (1.0, 0.5):
         if within is not None:
             block = within @ (within.T @ block)
         for _ in range(2):
@@ -164,5 +241,5 @@ def new_directions(basis: Array, block: Array, size: float, within: Array | None
 
 def _span(basis: Array, more: Array) -> Array:
     """Orthonormal basis of span(basis, more), basis orthonormal and kept as it is."""
-    size = float(np.linalg.norm(more, 2)) if more.size else 0.0
-    return np.concatenate([basis, new_directions(basis, more, size)], axis=1)
+    noise = precision.noise(len(more)) * np.linalg.norm(more, axis=0)
+    return np.concatenate([basis, new_directions(basis, more, noise)], axis=1)

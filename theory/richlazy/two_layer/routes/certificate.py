@@ -7,11 +7,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy import laziness
+from richlazy.integration.march import total_norm
 from richlazy.laziness import Measures
+from richlazy.start.covariance import inverse_root
 from richlazy.two_layer import flow
-from richlazy.two_layer.flow import Change
+from richlazy.two_layer.flow import Change, Problem
 from richlazy.two_layer.reduction.krylov import Reduced
+from richlazy.two_layer.routes.doubt import Doubt, moved, with_other_traces
 
 __all__ = [
     "FIRST_ORDER",
@@ -34,6 +36,10 @@ _LOOSER = 100.0  # times the tolerance: the second run of the certificate
 FIRST_ORDER = 6
 _LAST_ORDER = 400
 _LEARNED = 1e-12  # of the loss of zero weights
+_LUCKY = 0.1
+_ROUNDING = 2e-15  # of ||W*||
+_LEAST = 1e-300
+_MAP = 1e-30  # of ||W*||^2: what rounding of the map leaves of the loss
 
 
 class Chain(Protocol):
@@ -41,6 +47,7 @@ class Chain(Protocol):
 
     scale: Array
     lengths: Array
+    left_out: float
 
     @property
     def order(self) -> int:
@@ -60,9 +67,8 @@ class Chain(Protocol):
 def left_unlearned(reduced: Reduced, loss: float) -> tuple[str, ...]:
     """What to say of a flow that comes to rest with this excess loss."""
     # beside the loss of zero weights: a start may have learned all but rounding
-    cov_yx, root = reduced.problem.cov_yx, reduced.problem.root
-    seen = cov_yx if root is None else cov_yx @ flow.inverse_root(root)
-    if loss <= _LEARNED * (0.5 * float(np.sum(seen**2)) + reduced.out_of_reach):
+    zero = 0.5 * float(np.sum(_losses(reduced.problem))) + reduced.out_of_reach
+    if loss <= _LEARNED * zero:
         return ()
     return (
         f"the flow comes to rest with excess loss {loss:.3g}: at a saddle, or at the least that "
@@ -72,24 +78,27 @@ def left_unlearned(reduced: Reduced, loss: float) -> tuple[str, ...]:
 
 def spread_over_orders(
     chain: Chain, at: Array, rtol: float = _TOLERANCE, begin: int | None = None
-) -> tuple[Measures, Reduced, float]:
-    """Measures (times, stack) at a Krylov order that agrees with a lower one, and their gap.
+) -> tuple[Measures, Reduced, Doubt]:
+    """Measures (times, stack) at a Krylov order that agrees with a lower one, and their doubt.
 
-    The lower order is also integrated to the looser tolerance, so that the gap bounds both
-    errors of the lower one; the higher one, whose measures are returned, is far better. Orders
-    go up from `begin`, or `first_guess`, however far the chain has grown already.
+    The lower order is also integrated to the looser tolerance, from numbers a rounding away, so
+    that the gap bounds all errors of the lower one; the higher one, whose measures are returned,
+    is far better. Orders go up from `begin`, or `first_guess`, however far the chain has grown
+    already.
     """
     order = _grown(chain, first_guess(chain) if begin is None else begin)
     coarse, goal, last = chain.reduced(max(1, (2 * order) // 3)), _LOOSER * rtol, np.inf
     while True:
         fine = chain.reduced(order)
-        after = measured(fine, integrated(fine, at, rtol))
-        lower = fine if fine.complete else coarse  # exact in the order: the tolerance remains
+        changes = integrated(fine, at, rtol)
+        after = measured(fine, changes)
+        lower = moved(fine if fine.complete else coarse)  # exact in the order: the rest remains
         before = measured(lower, integrated(lower, at, goal))
-        gap = laziness.difference(after, before)
+        doubt = _doubt(fine, changes, after, rtol).add(after, before)
+        gap = doubt.relative
         tolerance = 0.5 * last < gap < 20.0 * goal  # what no further order will take away
         if gap < goal or tolerance or fine.complete or order >= _LAST_ORDER:
-            return after, fine, gap
+            return after, fine, _with_traces(doubt, fine, changes, after)
         coarse, last = fine, gap
         order = _grown(chain, order + max(3, order // 2))
 
@@ -110,11 +119,52 @@ def first_order(largest: float, strength: float) -> int:
     return FIRST_ORDER + int(min(3.0 * largest / float(np.sqrt(strength)), 1e6))
 
 
-def certified(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> tuple[Measures, float]:
-    """Measures (times, stack), and how far a run at 100 times the tolerance is from them."""
-    found = measured(reduced, integrated(reduced, at, rtol))
-    loose = measured(reduced, integrated(reduced, at, _LOOSER * rtol))
-    return found, laziness.difference(found, loose)
+def certified(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> tuple[Measures, Doubt]:
+    """Measures (times, stack), and how far others are from them.
+
+    These come from numbers a rounding away, integrated to 100 times the tolerance.
+    """
+    changes = integrated(reduced, at, rtol)
+    found, other = measured(reduced, changes), moved(reduced)
+    doubt = _doubt(reduced, changes, found, rtol)
+    doubt.add(found, measured(other, integrated(other, at, _LOOSER * rtol)))
+    return found, _with_traces(doubt, reduced, changes, found)
+
+
+def _doubt(reduced: Reduced, changes: list[Change], found: Measures, rtol: float) -> Doubt:
+    """What the loss has at least: rounding of the map to be learned, and what a rest leaves."""
+    first, readout, _, root = reduced.problem
+    size = _losses(reduced.problem)
+    doubt = Doubt(0.5 * _MAP * float(np.max(size, initial=0.0)))
+    doubt.relative = doubt.loss = _LUCKY * rtol  # two runs may agree by chance
+    rounding = _ROUNDING * np.sqrt(size)
+    spread = 1.0 if root is None else float(np.linalg.norm(root, 2))
+    for k, change in enumerate(changes):
+        missed, loss = rtol * found.weight_change[k], found.loss[k]
+        # an error of the weights is one of the map
+        mistaken = missed * spread * total_norm([first + change.first, readout + change.readout])
+        error = np.sqrt(2.0 * np.maximum(loss, _LEAST))
+        doubt.take_loss(loss, 2.0 * (_LUCKY * mistaken + rounding) / error)
+        # and of what is left of the representation along that of the start
+        size = np.maximum(total_norm([first + change.first]), _LEAST)
+        ra = found.representation_alignment[k]
+        turned = np.where(ra > 0, missed / size / np.sqrt(np.where(ra > 0, ra, 1.0)), 0.0)
+        doubt.relative = max(doubt.relative, float(np.max(2.0 * _LUCKY * turned, initial=0.0)))
+        rest = change.stationary
+        doubt.floor = max(doubt.floor, float(np.max(0.5 * mistaken[rest] ** 2, initial=0.0)))
+    return doubt
+
+
+def _losses(problem: Problem) -> Array:
+    """||W*||^2 of each task, on white inputs."""
+    cov_yx, root = problem.cov_yx, problem.root
+    seen = cov_yx if root is None else cov_yx @ inverse_root(root)
+    return np.asarray(np.sum(seen**2, axis=(-2, -1)))
+
+
+def _with_traces(doubt: Doubt, reduced: Reduced, changes: list[Change], found: Measures) -> Doubt:
+    other = with_other_traces(reduced)
+    return doubt if other is None else doubt.add(found, measured(other, changes))
 
 
 def integrated(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> list[Change]:

@@ -9,6 +9,7 @@ from richlazy.laziness import Measures
 from richlazy.two_layer.flow import Change
 from richlazy.two_layer.reduction.krylov import Reduced
 from richlazy.two_layer.routes.certificate import certified, integrated, left_unlearned, single
+from richlazy.two_layer.routes.doubt import Doubt
 
 __all__ = ["ByFlow"]
 
@@ -23,19 +24,19 @@ class ByFlow:
     def __init__(self, reduced: Reduced) -> None:
         self.reduced = reduced
         self._rest: tuple[str, ...] = ()
-        self._worst = 0.0
+        self._doubt = Doubt()
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What it needed, and how the reduction ended."""
         _, h, d = self.reduced.problem.first.shape
         space = f"integrated on the invariant subspace: {h} hidden, {d} input directions"
-        return (space, *self._rest)
+        return (space, *self.reduced.said, *self._rest)
 
     @property
     def accuracy(self) -> str:
         """Agreement of the runs made so far."""
-        return f"two tolerances agree to {self._worst:.1e} relative"
+        return f"two tolerances agree to {self._doubt}"
 
     def changes(self, at: Array) -> list[Change]:
         """Weight changes of the small network at ascending times."""
@@ -43,8 +44,8 @@ class ByFlow:
 
     def measures(self, at: Array) -> Measures:
         """Measures of the large network at ascending times."""
-        found, gap = certified(self.reduced, at)
-        self._worst = max(self._worst, gap)
+        found, doubt = certified(self.reduced, at)
+        self._doubt.include(doubt)
         if np.isinf(at[-1]):
             self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
         return single(found)

@@ -19,10 +19,17 @@ from richlazy.two_layer.routes.certificate import (
     single,
     spread_over_orders,
 )
+from richlazy.two_layer.routes.doubt import Doubt
 
-__all__ = ["ByKrylov"]
+__all__ = ["ByKrylov", "beyond"]
 
 Array = NDArray[np.float64]
+
+
+def beyond(chain: Chain) -> tuple[str, ...]:
+    """What to say of directions that a chain has taken for rounding."""
+    lost = chain.left_out
+    return (f"what lies beyond is at most {lost:.0e} of W1, taken for rounding",) if lost else ()
 
 
 class ByKrylov:
@@ -35,7 +42,7 @@ class ByKrylov:
         self._begin = first_guess(chain)  # for every question: none depends on those before
         self._assumptions = assumptions
         self._rest: tuple[str, ...] = ()
-        self._worst = 0.0
+        self._doubt = Doubt()
 
     @property
     def method(self) -> str:
@@ -46,13 +53,14 @@ class ByKrylov:
     def assumptions(self) -> tuple[str, ...]:
         """What it needed, and how the reduction ended."""
         state = "complete" if self._largest.complete else "cut where two orders agree"
-        return (*self._assumptions, f"Krylov space {state}", *self._rest)
+        said = (*self._largest.said, f"Krylov space {state}", *beyond(self.chain))
+        return (*self._assumptions, *said, *self._rest)
 
     @property
     def accuracy(self) -> str:
         """Agreement of the runs made so far."""
         orders = "" if self._largest.complete else "two Krylov orders and "
-        return f"{orders}two tolerances agree to {self._worst:.1e} relative"
+        return f"{orders}two tolerances agree to {self._doubt}"
 
     def changes(self, at: Array) -> list[Change]:
         """Weight changes of the small network at ascending times."""
@@ -62,9 +70,9 @@ class ByKrylov:
     def measures(self, at: Array) -> Measures:
         """Measures of the large network at ascending times."""
         chain = copy(self.chain)  # an interrupt leaves the route as it was
-        found, self.reduced, gap = spread_over_orders(chain, at, begin=self._begin)
+        found, self.reduced, doubt = spread_over_orders(chain, at, begin=self._begin)
         self.chain, self._largest = chain, max(self._largest, self.reduced, key=_hidden)
-        self._worst = max(self._worst, gap)
+        self._doubt.include(doubt)
         if np.isinf(at[-1]):
             self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
         return single(found)

@@ -20,12 +20,14 @@ from richlazy.start.network import Network
 from richlazy.start.task import Task
 from richlazy.two_layer.flow import Change, Problem
 from richlazy.two_layer.reduction.krylov import Reduced
+from richlazy.two_layer.routes.doubt import Doubt
 from richlazy.two_layer.routes.shared_modes import SharedModes, shared_modes
 
 __all__ = ["ClosedModes", "closed_modes"]
 
 Array = NDArray[np.float64]
 
+_ROUNDED_MAP = 1e-30  # of ||W*||^2: what rounding of the map leaves of the loss
 _ROUNDING = 10.0  # times the noise of one number: what of a whole matrix is rounding
 
 
@@ -48,8 +50,18 @@ class ClosedModes:
         self._readout = _rest_of_readout(start, found)
         self._first = _rest_of_first(start, task, found)
         self.reduced = self._small(task)
-        self.assumptions = _said(start, task, found, self._first.uncertainty)
-        self.accuracy = _accuracy(found)
+        self.assumptions = _said(start, task, found, self._first.square_error > 0)
+        self._doubt = Doubt(_ROUNDED_MAP * float(np.sum(found.strengths**2)))
+        self._turning = _turning(found)
+
+    @property
+    def accuracy(self) -> str:
+        """What rounding of each mode's own numbers does to the measures given so far."""
+        gap = max(self.modes.gap, 1e-16)
+        return (
+            f"closed form, to {self._doubt}; the modes decouple to {gap:.0e} of the norms"
+            f"{self._turning}"
+        )
 
     def _small(self, task: Task) -> Reduced:
         found, unit = self.modes, self._unit
@@ -77,9 +89,8 @@ class ClosedModes:
             complete=True,
         )
 
-    def _states(self, at: Array) -> modes.Mode:
+    def _states(self, at: Array, found: SharedModes) -> modes.Mode:
         """Every mode at times, (times, modes); without variance in its input it rests."""
-        found = self.modes
         seen = found.variances > 0
         time = np.where(seen, at[:, None], 0.0)
         q = np.where(seen, found.variances, 1.0)
@@ -87,7 +98,7 @@ class ClosedModes:
 
     def changes(self, at: Array) -> list[Change]:
         """Weight changes of the small network, each entry to its own digits."""
-        state, unit = self._states(at), self._unit
+        state, unit = self._states(at, self.modes), self._unit
         first, readout = self.reduced.problem[:2]
         made = []
         for da, db in zip(state.change_first, state.change_readout, strict=True):
@@ -99,8 +110,18 @@ class ClosedModes:
 
     def measures(self, at: Array) -> Measures:
         """Measures of the large network: sums over modes, and traces of what stays."""
-        state, q, rest = self._states(at), self.modes.variances, self._first
-        a0, b0 = q * self.modes.first**2, self.modes.readout**2
+        found, first = self._measures(at, self.modes, self._first), self._first
+        self._doubt.add(found, self._measures(at, _moved(self.modes), first))
+        if first.trace_error or first.square_error:  # apart, or they might make up for each other
+            other = first._replace(
+                seen=first.seen + first.trace_error, square=first.square - first.square_error
+            )
+            self._doubt.add(found, self._measures(at, self.modes, other))
+        return found
+
+    def _measures(self, at: Array, found: SharedModes, rest: _Rest) -> Measures:
+        state, q = self._states(at, found), found.variances
+        a0, b0 = q * found.first**2, found.readout**2
         a, b = q * state.first**2, state.readout**2
         still = self._readout @ self._readout.T
         trace, square = float(np.trace(still)), float(np.sum(still**2))
@@ -156,7 +177,8 @@ class _Rest(NamedTuple):
 
     seen: float  #: tr(R cov_xx)
     square: float  #: tr R^2
-    uncertainty: float = 0.0  #: relative, of tr R_0^2
+    trace_error: float = 0.0  #: standard errors of the two, where they are estimates
+    square_error: float = 0.0
 
 
 def _rest_of_readout(start: Network, found: SharedModes) -> Array:
@@ -174,13 +196,13 @@ def _rest_of_first(start: Network, task: Task, found: SharedModes) -> _Rest:
         first = matrices.forward(first, np.eye(start.inputs))
     if not isinstance(first, np.ndarray):
         moments = matrices.second_moments(first)
-        known = moments.trace_square.standard_error / max(moments.trace_square.value, 1e-300)
+        errors = moments.trace.standard_error, moments.trace_square.standard_error
         squares = found.first**2
         trace = moments.trace.value - float(np.sum(squares))
         square = moments.trace_square.value - float(np.sum(squares**2))
         if trace <= _ROUNDING * found.noise * moments.trace.value:
-            return _Rest(0.0, 0.0, known)
-        return _Rest(trace, max(square, 0.0), known)
+            return _Rest(0.0, 0.0, *errors)
+        return _Rest(trace, max(square, 0.0), *errors)
     rest = first - (found.hidden * found.first) @ found.inputs.T
     if np.linalg.norm(rest) <= _ROUNDING * found.noise * np.linalg.norm(first):
         return _Rest(0.0, 0.0)
@@ -192,7 +214,7 @@ def _rest_of_first(start: Network, task: Task, found: SharedModes) -> _Rest:
     return _Rest(seen, square)
 
 
-def _said(start: Network, task: Task, found: SharedModes, uncertainty: float) -> tuple[str, ...]:
+def _said(start: Network, task: Task, found: SharedModes, sampled: bool) -> tuple[str, ...]:
     said = ["the modes of the task are modes of W1 and W2"]
     if start.silent:
         said.append("silent readout")
@@ -200,22 +222,38 @@ def _said(start: Network, task: Task, found: SharedModes, uncertainty: float) ->
     asleep = np.count_nonzero((found.strengths > 0) & (found.first == 0) & (found.readout == 0))
     if asleep:
         said.append(f"task modes at a saddle, without weight in either layer: {asleep}")
+        if found.faint > 0:
+            said.append(
+                f"weights of up to {found.faint:.0e} of their layer's norm in such modes are taken "
+                "for rounding"
+            )
     sinking = np.count_nonzero(found.saddle)
     if sinking:
         said.append(f"modes on the path into a saddle (a = -b to rounding): {sinking}")
-    if uncertainty > 0:
-        said.append(f"tr R_0^2 is a stochastic estimate, standard error {uncertainty:.1e} relative")
+    if sampled:
+        said.append("tr R_0^2 is a stochastic estimate, whose standard error the accuracy includes")
     return tuple(said)
 
 
-def _accuracy(found: SharedModes) -> str:
-    said = f"closed form; the modes decouple to {max(found.gap, 1e-16):.0e} of the norms"
+def _moved(found: SharedModes) -> SharedModes:
+    """The same modes, their numbers moved by what rounding leaves unknown of them."""
+    da, db, ds = found.unknown
+    still = found.saddle | ((found.first == 0) & (found.readout == 0))
+    return found._replace(
+        first=np.where(still, found.first, found.first + da),
+        readout=np.where(still, found.readout, found.readout - db),
+        strengths=found.strengths + np.where(found.strengths > 0, ds, 0.0),
+    )
+
+
+def _turning(found: SharedModes) -> str:
+    """How far rounding grows where a mode first falls."""
     a, b, s, q = found.first, found.readout, found.strengths, found.variances
     turning = (a * b < 0) & (s > 0) & ~found.saddle
     if np.any(turning):
         worst = float(np.max(_condition(*(v[turning] for v in (a, b, s, q)))))
-        said += f"; rounding grows up to {worst:.2g} times where a and b differ in sign"
-    return said
+        return f"; rounding grows up to {worst:.2g} times where a and b differ in sign"
+    return ""
 
 
 def _condition(a: Array, b: Array, s: Array, q: Array) -> Array:

@@ -11,25 +11,31 @@ from richlazy.laziness import Measures
 from richlazy.two_layer.flow import Change
 from richlazy.two_layer.reduction.krylov import Reduced
 from richlazy.two_layer.routes.certificate import measured, single
+from richlazy.two_layer.routes.doubt import Doubt, with_other_traces
 
 __all__ = ["ByNeuron"]
 
 Array = NDArray[np.float64]
 
+_FORMULA = 1e-12
+
 
 class ByNeuron:
-    """T6: the Krylov space of W1(0) and the task is one neuron."""
+    """T6: the Krylov space of W1(0) and the task is one neuron.
+
+    `blur` is what rounding leaves unknown of the overlap of the start with the task, relative.
+    """
 
     method = "closed form (T6)"
-    accuracy = "closed form, relative error below 1e-12"
 
-    def __init__(self, reduced: Reduced, assumptions: tuple[str, ...]) -> None:
-        self.reduced = reduced
-        self.assumptions = (*assumptions, "the Krylov space of W1(0) and the task is one neuron")
+    def __init__(self, reduced: Reduced, assumptions: tuple[str, ...], blur: float) -> None:
+        self.reduced, self.assumptions = reduced, assumptions
         (first,) = reduced.problem.first[0]
         self.size = float(np.hypot(first[0], first[1]))
         self.strength = float(reduced.problem.cov_yx[0, 0, 0])
-        self.alignment = float(first[0] / self.size) ** 2 if self.size > 0 else 0.0
+        self._share = float(first[0] / self.size) if self.size > 0 else 0.0
+        self._blur = blur
+        self._doubt = Doubt(1e-30 * self.strength**2)
         self.scale = self.size * self.size / self.strength if self.size > 0 else 1.0
         low, high = neuron.SCALE_RANGE
         if not low < self.scale < high:
@@ -37,10 +43,21 @@ class ByNeuron:
                 f"||W1||^2/||cov_yx|| must lie in [{low:g}, {high:g}]; it is {self.scale:g}"
             )
 
+    @property
+    def accuracy(self) -> str:
+        """What the formula leaves, and what rounding of the overlap with the task does to it."""
+        doubt = self._doubt
+        return f"closed form, relative error below {max(doubt.relative, _FORMULA):.0e}, " + (
+            f"of the loss {max(doubt.loss, _FORMULA):.0e} or {doubt.floor:.0e} absolute"
+        )
+
     def changes(self, at: Array) -> list[Change]:
         """Weight changes of the small network at ascending times."""
+        return self._changes(at, self._share)
+
+    def _changes(self, at: Array, share: float) -> list[Change]:
         state = neuron.trajectory(
-            np.full(at.shape, self.scale), np.full(at.shape, self.alignment), self.strength * at
+            np.full(at.shape, self.scale), np.full(at.shape, share**2), self.strength * at
         )
         rest = np.ones(1, dtype=bool)
         return [
@@ -52,4 +69,12 @@ class ByNeuron:
 
     def measures(self, at: Array) -> Measures:
         """Measures of the large network at ascending times."""
-        return single(measured(self.reduced, self.changes(at)))
+        changes = self.changes(at)
+        found = measured(self.reduced, changes)
+        blurred = self._changes(at, min(self._share * (1.0 + self._blur), 1.0))
+        self._doubt.add(found, measured(self.reduced, blurred))
+        self._doubt.round_loss(found.loss, self.strength)
+        other = with_other_traces(self.reduced)
+        if other is not None:
+            self._doubt.add(found, measured(other, changes))
+        return single(found)

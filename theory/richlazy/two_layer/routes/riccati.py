@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import laziness
-from richlazy.errors import ConvergenceError
+from richlazy.errors import AssumptionError, ConvergenceError
 from richlazy.integration.interpolation import in_log_time
 from richlazy.laziness import Alignments, Measures, Traces
-from richlazy.start import matrices
+from richlazy.start import matrices, precision
 from richlazy.start.network import Network
 from richlazy.two_layer import flow
 from richlazy.two_layer.flow import Change
 from richlazy.two_layer.reduction.krylov import Reduced
 from richlazy.two_layer.riccati import Balanced
 from richlazy.two_layer.routes.certificate import left_unlearned
+from richlazy.two_layer.routes.doubt import Doubt, moved
 from richlazy.two_layer.transport import transported
 
 __all__ = ["ByRiccati", "seems_balanced"]
@@ -26,10 +27,12 @@ Array = NDArray[np.float64]
 
 _ROUNDING = 1e-15
 _SEEMS = 1e-9
+_UNDECIDED = 2e-14  # overlaps of weak units that are more than rounding of a sum
 _DIFFERENCE = 1e-6  # weight changes below this share of the weights lose digits as differences
 _FLOW = 1e-11
+_LOOSER = 100.0
+_BETWEEN = 1e-11  # nodes of interpolation
 _MISTAKEN = 1e-4
-_DIM = 1e-12
 _LEAST = 1e-300  # losses below it are 0
 _CHUNK = 60_000
 
@@ -41,6 +44,8 @@ class ByRiccati:
     ----------
     reduced
         The small network, of white inputs.
+    unit
+        Rounding unit of its weights.
 
     Raises
     ------
@@ -50,12 +55,23 @@ class ByRiccati:
 
     method = "riccati (T5)"
 
-    def __init__(self, reduced: Reduced) -> None:
+    def __init__(self, reduced: Reduced, unit: float = precision.EPS) -> None:
         self.reduced = reduced
         problem = reduced.problem
-        self.balanced = Balanced(problem.first[0], problem.readout[0], problem.cov_yx[0])
+        self.balanced = Balanced(problem.first[0], problem.readout[0], problem.cov_yx[0], unit)
         found = self.balanced
-        self._worst, self._dim = _ROUNDING, 0.0
+        if found.rank < problem.first.shape[1]:
+            raise AssumptionError(
+                f"hidden directions of {found.dropped:.1e} of the largest weights are rounding "
+                "beside them in the closed form"
+            )
+        if found.dropped > _UNDECIDED:
+            raise AssumptionError(
+                f"the start overlaps with growing directions by {found.dropped:.1e} of its "
+                "weights, which rounding in the closed form cannot tell from zero"
+            )
+        map_size = float(np.sum(found.strengths**2))
+        self._doubt, self._weights = Doubt(_ROUNDING**2 * map_size), _ROUNDING
         self._by = "transport"
         a, b = found.start
         self._target = np.zeros((len(b), len(a)))
@@ -69,21 +85,25 @@ class ByRiccati:
     def assumptions(self) -> tuple[str, ...]:
         """What it needs, and what is never learned."""
         found = self.balanced
+        lost = (
+            f"overlaps of the start with growing directions of at most {found.dropped:.0e} of its "
+            "weights, taken for rounding of zero",
+        )
         return (
             "white inputs",
             f"lambda-balanced: W2'W2 - W1 W1' = {found.level:.6g} I on {found.rank} hidden "
             f"directions, to {found.gap:.1e}",
+            *self.reduced.said,
+            *(lost if found.dropped > 0.0 else ()),
             *left_unlearned(self.reduced, float(self.alignments(np.array([np.inf])).loss[0])),
         )
 
     @property
     def accuracy(self) -> str:
         """What bounds the error of the representation and of the weights."""
-        dim = f", RA to {self._dim:.0e}" if self._dim > _DIM else ""
         return (
-            "closed form: representation, readout and function to rounding of the weights (1e-11 "
-            f"between nodes of interpolation{dim}); weights by {self._by}, estimated error "
-            f"{self._worst:.0e} relative"
+            f"closed form: representation, readout and function to {self._doubt}; weights by "
+            f"{self._by}, estimated error {self._weights:.0e} relative"
         )
 
     def weights(self, at: Array) -> tuple[Array, Array]:
@@ -102,11 +122,24 @@ class ByRiccati:
             self._by = f"the flow ({refusal})"
         if lost.size:
             integrated = list(flow.integrate(self.reduced.problem, at[lost], _FLOW))
-            self._worst = max(self._worst, 10.0 * _FLOW, self._mistaken(at[lost], integrated))
+            self._weights = max(
+                self._weights,
+                self._mistaken(at[lost], integrated),
+                self._loose(at[lost], integrated),
+            )
             changes = changes or [change for _, change in integrated]
             for k, change in integrated:
                 changes[int(lost[k])] = change
         return changes
+
+    def _loose(self, at: Array, integrated: list[tuple[int, Change]]) -> float:
+        """How far each layer's change is from that of numbers a rounding away, loosely found."""
+        other, worst = moved(self.reduced).problem, 0.0
+        loose = flow.integrate(other, at, _LOOSER * _FLOW)
+        for (_, one), (_, two) in zip(integrated, loose, strict=True):
+            for x, y in ((one.first, two.first), (one.readout, two.readout)):
+                worst = max(worst, float(np.linalg.norm(x - y)) / (float(np.linalg.norm(x)) or 1.0))
+        return worst
 
     def _mistaken(self, at: Array, integrated: list[tuple[int, Change]]) -> float:
         """How far integrated weights are from the exact Q Q', relative to Q."""
@@ -136,9 +169,14 @@ class ByRiccati:
         change = weights - start
         share = np.sqrt(np.sum(change**2, axis=(1, 2))) / (self._size or 1.0)
         kept = share >= _DIFFERENCE
-        if np.any(kept):
-            self._worst = max(self._worst, (error + _ROUNDING) / float(share[kept].min()))
         split = found.start[0].shape[0]
+        # each layer's change relative to itself
+        parts = [np.linalg.norm(x[kept], axis=(1, 2)) for x in np.split(change, [split], axis=1)]
+        least = np.concatenate(parts)
+        if np.any(least > 0):
+            rounding = (error + _ROUNDING) * self._size / float(least[least > 0].min())
+            blur = self.balanced.blur if np.isfinite(at[0]) else 0.0
+            self._weights = max(self._weights, rounding, blur)
         basis_in, basis_out = found.bases
         first = found.hidden @ np.swapaxes(change[:, :split], 1, 2) @ basis_in.T
         readout = basis_out @ change[:, split:] @ found.hidden.T
@@ -159,6 +197,9 @@ class ByRiccati:
         values = np.empty((at.size, 3))
         if finite.size:
             values[: finite.size] = in_log_time(self._smooth, finite, self._rate)
+            blur = self.balanced.blur + (_BETWEEN if finite.size > 1 else _ROUNDING)
+            self._doubt.relative = max(self._doubt.relative, blur)
+            self._doubt.loss = max(self._doubt.loss, 4.0 * blur)
         if finite.size < at.size:
             values[finite.size :] = self._smooth(np.array([np.inf]))[0]
         ra, ka = np.minimum(values[:, :2], 1.0).T
@@ -174,11 +215,12 @@ class ByRiccati:
         values, unequal = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         noise = np.full(values.shape, _ROUNDING)
         noise[:, 0] *= 4.0 * unequal
-        self._dim = max(self._dim, float(noise[:, 0].max()))
+        self._doubt.relative = max(self._doubt.relative, float(noise[:, 0].max()))
         # the error E is known to rounding of the task, so log ||E||^2 to twice that over ||E||
         norm = float(np.linalg.norm(self._target))
         log_share = values[:, 2] - np.log(max(0.5 * norm * norm, _LEAST))
         noise[:, 2] = 16.0 * _ROUNDING * np.exp(-0.5 * np.maximum(log_share, -100.0))
+        self._doubt.take_loss(np.exp(values[:, 2]), noise[:, 2])
         noise[(log_share < -50.0) | np.any(np.isnan(values), axis=1)] = np.inf
         return values, noise
 
@@ -225,7 +267,7 @@ def seems_balanced(start: Network) -> bool:
     rest = image - float(np.vdot(direction, image)) * direction
     size = np.linalg.norm(image1) + np.linalg.norm(image2)
     # one direction tells no more than this; `Balanced` measures the rest
-    return bool(np.linalg.norm(rest) <= _SEEMS * size)
+    return bool(np.linalg.norm(rest) <= max(_SEEMS, 10.0 * start.precision) * size)
 
 
 def _square(x: Array) -> Array:

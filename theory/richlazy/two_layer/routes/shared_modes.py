@@ -23,7 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.start import matrices
+from richlazy.start import matrices, precision
+from richlazy.start.matrices import MatrixLike
 from richlazy.start.network import Network
 from richlazy.start.task import Task
 
@@ -54,6 +55,8 @@ class SharedModes(NamedTuple):
     saddle: NDArray[np.bool_]  #: a = -b to rounding, made exact
     gap: float  #: largest residual, relative to the norms
     noise: float  #: relative size of what counts as rounding
+    unknown: tuple[Array, Array, Array]  #: what rounding leaves unknown of a, b and s
+    faint: float  #: largest weight taken for zero, over the norm of its layer
 
 
 class _Frame(NamedTuple):
@@ -79,19 +82,19 @@ def shared_modes(start: Network, task: Task) -> SharedModes | str:
     (array([2., 1.]), array([ 0.03, -0.02]))
     """
     scaled = _Scaled(start, task)
-    if scaled.commutator > _COMMUTATOR:
+    if scaled.commutator > max(_COMMUTATOR, 10.0 * start.precision):
         return _refusal(scaled.commutator)
     inputs = _moving(task, scaled)
-    goal = _TOLERANCE * np.sqrt(inputs.shape[1])
+    goal = scaled.tolerance * np.sqrt(inputs.shape[1])
 
     def isometry(x: Array) -> Array:
         return start.factors.left @ (start.factors.right.T @ x)
 
     for units, least in (
         (scaled.first, scaled.noise),
-        (scaled.first, _TOLERANCE),  # a mode without weight whose rounding looked like one
+        (scaled.first, scaled.tolerance),  # a mode without weight whose rounding looked like one
         (isometry, scaled.noise),  # a weak mode: W1 v keeps only the digits that a leaves
-        (isometry, _TOLERANCE),
+        (isometry, scaled.tolerance),
     ):
         if units is isometry and not _affordable(start):
             break
@@ -124,7 +127,8 @@ class _Scaled:
         if task.cov_xx is not None:
             self.variance = float(np.linalg.norm(task.cov_xx, 2))
             self.cov = task.cov_xx / self.variance
-        self.noise = max(start.hidden, task.inputs, task.outputs) * np.finfo(float).eps
+        self.noise = precision.noise(max(start.hidden, task.inputs, task.outputs), start.precision)
+        self.tolerance = max(_TOLERANCE, self.noise)
         self.commutator = self._commutator(probes, image / self.size1)
 
     def first(self, x: Array) -> Array:
@@ -134,6 +138,11 @@ class _Scaled:
     def adjoint(self, y: Array) -> Array:
         """W1' y."""
         return matrices.adjoint(self.matrix, y) / self.size1
+
+    def sizes(self, matrix: MatrixLike, x: Array) -> Array:
+        """What M x would be if nothing cancelled (n,), at most its norm: rounding is told by it."""
+        scale = self.size1 if matrix is self.matrix else 1.0
+        return np.minimum(matrices.sizes(matrix, x) / scale, 1.0)
 
     def _commutator(self, x: Array, image: Array) -> float:
         """[W1'W1, cov_yx'cov_yx], zero for shared modes: what refuses most starts at once."""
@@ -183,17 +192,26 @@ def _frame(inputs: Array, units: Callable[[Array], Array], least: float, scaled:
     turn = np.linalg.svd(np.concatenate(stack), full_matrices=False)[2].T
     turned = inputs @ turn
     hidden = units(turned) + _WEIGHTS[0] * (back @ (task @ turn))
-    return _Frame(_orthonormal(hidden, least), turned, _orthonormal(outputs @ turn, scaled.noise))
+    # beside what their own terms are, no column is too short
+    seen = np.abs(scaled.task) @ np.abs(turned)
+    size = np.linalg.norm(np.abs(back) @ seen, axis=0)
+    size = np.minimum(scaled.sizes(scaled.matrix, turned) + size, 1.0)
+    size = size if units == scaled.first else np.ones_like(size)
+    return _Frame(
+        _orthonormal(hidden, least * size),
+        turned,
+        _orthonormal(outputs @ turn, scaled.noise * np.linalg.norm(seen, axis=0)),
+    )
 
 
-def _orthonormal(columns: Array, least: float) -> Array:
+def _orthonormal(columns: Array, least: Array) -> Array:
     """Make columns orthonormal, the longest first, so that short ones lose rounding of long ones.
 
     Columns no longer than `least`, and those that find no room, become zero.
     """
     length = np.linalg.norm(columns, axis=0)
     order = np.argsort(-length, kind="stable")
-    order = order[length[order] > least][: len(columns)]
+    order = order[length[order] > least[order]][: len(columns)]
     q, r = np.linalg.qr(columns[:, order])
     found = np.zeros_like(columns)
     found[:, order] = q * np.where(np.diag(r) < 0, -1.0, 1.0)
@@ -230,13 +248,28 @@ def _settled(frame: _Frame, scaled: _Scaled, gap: float) -> SharedModes:
         variance = np.sum(images[-1][0] * images[-1][1], axis=0)
     values = [*(np.sum(basis * image, axis=0) for image, basis in images[:6:2]), variance]
     sizes = scaled.size1, scaled.size2, scaled.strength, scaled.variance
-    a, b, s, q = (
-        size * np.where(np.abs(v) > scaled.noise, v, 0.0)
-        for v, size in zip(values, sizes, strict=True)
+    # of each number what its own terms, and its own residuals, leave unknown
+    r, v = frame.hidden, frame.inputs
+    terms = (
+        scaled.sizes(scaled.matrix, v),
+        scaled.sizes(scaled.readout, r),
+        scaled.sizes(scaled.task, v),
     )
+    noise = [
+        scaled.noise * term + missed for term, missed in zip(terms, _missed(images), strict=True)
+    ]
+    noise.append(np.full_like(variance, scaled.noise))
+    a, b, s, q = (
+        size * np.where(np.abs(v) > n, v, 0.0)
+        for v, n, size in zip(values, noise, sizes, strict=True)
+    )
+    asleep = (s != 0) & (a == 0) & (b == 0)
+    reached = images[0][0][:, asleep], images[3][0][:, asleep]  # W1 v and W2'u
+    faint = [np.linalg.norm(image, axis=0).max(initial=0.0) for image in reached]
+    da, db, ds = (size * n for n, size in zip(noise[:3], sizes[:3], strict=True))
     turn = np.where(s < 0, -1.0, 1.0)  # u is free to make s >= 0
     b, s = turn * b, np.abs(s)
-    saddle = (s > 0) & (a * b < 0) & (np.abs(a + b) <= scaled.noise * (sizes[0] + sizes[1]))
+    saddle = (s > 0) & (a * b < 0) & (np.abs(a + b) <= da + db)
     # the layer of the larger norm is the one whose rounding it is
     kept = sizes[0] <= sizes[1]
     return SharedModes(
@@ -250,7 +283,18 @@ def _settled(frame: _Frame, scaled: _Scaled, gap: float) -> SharedModes:
         saddle,
         gap,
         scaled.noise,
+        (da, db, ds),
+        float(max(faint)),
     )
+
+
+def _missed(images: list[tuple[Array, Array]]) -> list[Array]:
+    """Residuals of W1, W2 and the task, mode by mode."""
+    each = [
+        np.linalg.norm(image - basis * np.sum(basis * image, axis=0), axis=0)
+        for image, basis in images[:6]
+    ]
+    return [np.maximum(one, other) for one, other in zip(each[::2], each[1::2], strict=True)]
 
 
 def _polished(frame: _Frame, scaled: _Scaled) -> tuple[_Frame, float]:
