@@ -216,3 +216,24 @@ def test_a_task_file_is_not_rescaled_and_says_so(tmp_path):
 def test_no_alignment_of_a_full_rank_matrix_points_to_what_can_be_asked():
     line = fail("predict", "flat:rank=4", "--inputs", "4", "--alignment", "0.3")
     assert "Leave it out for random tasks, or ask for one task by its vector (--task FILE" in line
+
+
+@pytest.mark.parametrize(("dtype", "digits"), [("float32", 6), ("float16", 2)])
+def test_rank_is_judged_at_the_precision_of_the_file(tmp_path, dtype, digits):
+    rng = np.random.default_rng(4)
+    whole = rng.standard_normal((30, 4)) @ rng.standard_normal((4, 60)) / 10
+    np.save(tmp_path / "whole.npy", whole)
+    np.save(tmp_path / "stored.npy", whole.astype(dtype))
+    right, found = (
+        answer(str(tmp_path / f"{name}.npy"), "--alignment", "0.2") for name in ("whole", "stored")
+    )
+    assert found["effective_ranks"]["numerical"] == right["effective_ranks"]["numerical"] == 4
+    for measure in ("representation_alignment", "kernel_alignment", "weight_change"):
+        means = [record[measure]["mean"] for record in (found, right)]
+        assert means[0] == pytest.approx(means[1], rel=10.0**-digits)
+    assert any("W1 has rank 4 then" in words for words in found["assumptions"])
+
+
+def test_a_table_of_few_digits_keeps_its_rank(tmp_path):
+    (tmp_path / "w.csv").write_text("0.6,0.2,0.1\n0.1,0.5,0.3\n0.2,0.1,0.1\n")
+    assert answer(str(tmp_path / "w.csv"))["effective_ranks"]["numerical"] == 3

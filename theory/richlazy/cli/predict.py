@@ -79,6 +79,7 @@ def predict(
                 strength=1.0 if strength is None else strength,
                 alignment=alignment,
                 t=t,
+                precision=source.precision,
             )
         else:
             task = _task(task_file, inputs)
@@ -149,7 +150,7 @@ def _ranks(source: Source) -> dict[str, float]:
     if source.is_spectrum:
         known = values
     elif min(values.shape) <= matrices.DENSE_LIMIT:
-        known = spectrum.of(values)
+        known = source.singular_values
     else:
         return {"participation": float(spectrum.participation_ratio(values))}
     kinds: tuple[spectrum.Kind, ...] = ("participation", "stable", "entropy", "numerical")
@@ -163,7 +164,7 @@ def _alignment(source: Source, task: Task) -> list[float] | None:
 
     if source.is_spectrum or not matrices.has_factors(source.values):
         return None
-    return [float(c) for c in Network(source.values).alignment(task)]
+    return [float(c) for c in Network(source.values, precision=source.precision).alignment(task)]
 
 
 def _check_sizes(
@@ -201,7 +202,7 @@ def _on_task(source: Source, task: Task, hidden: int | None, t: float) -> Lazine
     from richlazy.two_layer.solve import predict as predict_one
 
     if not source.is_spectrum:
-        return predict_one(Network(source.values), task, t)
+        return predict_one(Network(source.values, precision=source.precision), task, t)
     size = np.count_nonzero(source.values) if hidden is None else hidden
     rng = np.random.default_rng(0)
     start = Network.from_spectrum(source.values, task=task, hidden=int(size), rng=rng)

@@ -166,7 +166,7 @@ def make(source: Source, given_norm: float, advance: Callable[[str], None]) -> R
         notes.append(f"{inputs} singular values are taken as those of {hidden} x {inputs} weights")
     else:
         hidden, inputs = values.shape
-        s = spectrum.of(values) if min(hidden, inputs) <= matrices.DENSE_LIMIT else None
+        s = source.singular_values if min(hidden, inputs) <= matrices.DENSE_LIMIT else None
     most, norm = min(hidden, inputs), source.norm
     entries = [_entry(_own_name(source.name), 0, values if s is None else s, inputs, None)]
     advance(source.name)

@@ -15,6 +15,7 @@ from richlazy.names import plain
 from richlazy.sources import connectomes, files, opening
 from richlazy.sources.content import LIMIT, afford
 from richlazy.start import matrices, spectrum
+from richlazy.start import precision as rounding
 from richlazy.start.matrices import MatrixLike
 from richlazy.summary import summary
 
@@ -32,6 +33,9 @@ FAMILIES: dict[str, tuple[Callable[..., Array], tuple[str, ...]]] = {
 
 
 _VALUE = 40  # bytes of memory that a singular value takes on its way
+
+
+_FEW_DIGITS = 1e-3  # of the largest entry
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,23 @@ class Source:
     def is_spectrum(self) -> bool:
         """Whether `values` are singular values rather than weights."""
         return spectrum.is_spectrum(self.values)
+
+    @property
+    def precision(self) -> float:
+        """Rounding unit of the weights as stored; that of float64 where it is no worse.
+
+        The half unit of a file's last digit, doubled. Of a table of one or two digits it would
+        call most of the spectrum rounding, which those who typed it do not mean.
+        """
+        if self.read is None or self.is_spectrum or self.read.stored > _FEW_DIGITS:
+            return rounding.EPS
+        return max(rounding.EPS, 2.0 * self.read.stored)
+
+    @property
+    def singular_values(self) -> Array:
+        """All of them, those that are rounding as stored set to zero."""
+        s = spectrum.of(self.values)
+        return np.where(s > rounding.cutoff(s, self.values.shape, self.precision), s, 0.0)
 
     @property
     def norm(self) -> float:
