@@ -45,11 +45,12 @@ napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 # Modules are documented by the names that users know, wherever the file lives.
-sys.modules |= {
-    f"richlazy.{name}": thing
-    for name in richlazy.__all__
-    if inspect.ismodule(thing := getattr(richlazy, name))
-}
+for package in (richlazy, richlazy.recurrent):
+    sys.modules |= {
+        f"{package.__name__}.{name}": thing
+        for name in package.__all__
+        if inspect.ismodule(thing := getattr(package, name))
+    }
 
 html_theme = "furo"
 html_title = f"{project} {release}"

@@ -115,7 +115,9 @@ def is_used(dotted, names):
 def found_at(name):
     """What a test file calls by this name, which may be a public one or where the file lives."""
     module, _, last = name.rpartition(".")
-    known = getattr(rl, module.removeprefix("richlazy."), None)
+    known = rl
+    for part in module.split(".")[1:]:
+        known = getattr(known, part, None)
     try:
         return getattr(known or import_module(module), last, None)
     except ModuleNotFoundError:

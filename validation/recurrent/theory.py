@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import recurrent as rnn
-from richlazy.recurrent.expect import Average
+from richlazy.recurrent.averages.expect import Average
 from richlazy.recurrent.measures import Measures
 from richlazy.start import spectrum
 from validation.comparison import Comparison

@@ -10,7 +10,7 @@ from richlazy.formulas import recurrent_limits as typical_limits
 from richlazy.recurrent import Network, Task, expect, limits, solve, turn, typical
 from richlazy.recurrent.kernel import tangent_kernel
 from richlazy.recurrent.reduction import Training, enriched
-from richlazy.recurrent.routes import certified
+from richlazy.recurrent.routes.route import certified
 from richlazy.start import spectrum
 from richlazy.start.matrices import Thin
 

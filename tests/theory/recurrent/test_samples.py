@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from richlazy import recurrent, spectrum
-from richlazy.recurrent.expect import _asked, _draw
+from richlazy.recurrent.averages.expect import _asked, _draw
 from richlazy.recurrent.measures import Measures
 
 

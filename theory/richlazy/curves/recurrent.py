@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from richlazy.curves.axes import Axis
 from richlazy.curves.curve import Curve, made
 from richlazy.errors import Rng, generator, integer, positive, real_array, times
-from richlazy.recurrent.expect import Average, expect
+from richlazy.recurrent.averages.expect import Average, expect
 from richlazy.recurrent.measures import Measures
 from richlazy.start import matrices, spectrum
 from richlazy.start.matrices import MatrixLike

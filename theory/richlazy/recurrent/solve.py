@@ -9,11 +9,11 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from richlazy.errors import AssumptionError, positive, several
-from richlazy.recurrent.modes import aligned_blocks
 from richlazy.recurrent.network import Network, as_network
 from richlazy.recurrent.record import Laziness
 from richlazy.recurrent.reduction import Training, closed, exact, whole
-from richlazy.recurrent.routes import ByFlow, ByModes, ByReduction
+from richlazy.recurrent.routes.modes import aligned_blocks
+from richlazy.recurrent.routes.route import ByFlow, ByModes, ByReduction
 from richlazy.recurrent.solution import Route, Solution
 from richlazy.recurrent.task import Task, as_task
 from richlazy.start import matrices

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from richlazy.errors import FileError, positive, real_array
 from richlazy.names import plain
-from richlazy.sources import formats, opening, tables
+from richlazy.sources import formats, opening
 from richlazy.sources.content import (
     LARGEST,
     LIMIT,
@@ -30,6 +30,7 @@ from richlazy.sources.content import (
     afford,
 )
 from richlazy.sources.input import Input
+from richlazy.sources.tables import decide as tables
 from richlazy.start import spectrum
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ class Input:
     stored : float
         The relative rounding unit of the numbers as stored: 2^-11 for float16, 2^-24 for
         float32, 2^-53 for float64 and for integers, which are exact. Of text, half a unit of
-        the last digit over the largest entry (`richlazy.sources.numbers.Digits`).
+        the last digit over the largest entry (`richlazy.sources.tables.numbers.Digits`).
     transposed : bool
         Whether the file held inputs x hidden, as the user said.
     """

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.sources import tables
-from richlazy.sources.columns import Column, Table
 from richlazy.sources.content import Content, Opened, Options, ReadError, afford, short, whole
 from richlazy.sources.formats import require
+from richlazy.sources.tables import decide as tables
+from richlazy.sources.tables.columns import Column, Table
 
 __all__ = ["read"]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from richlazy.sources import cells, tables
 from richlazy.sources.content import Content, Opened, Options, whole
+from richlazy.sources.tables import cells
+from richlazy.sources.tables import decide as tables
 
 __all__ = ["read"]
 

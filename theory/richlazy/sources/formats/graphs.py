@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from richlazy.sources import edges
-from richlazy.sources.columns import Column, Table
 from richlazy.sources.content import Content, Opened, Options, ReadError, afford, quiet, whole
 from richlazy.sources.formats import require
+from richlazy.sources.tables import edges
+from richlazy.sources.tables.columns import Column, Table
 
 __all__ = ["read"]
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.sources.cells import decode
 from richlazy.sources.content import (
     LARGEST,
     Content,
@@ -22,7 +21,8 @@ from richlazy.sources.content import (
     short,
     whole,
 )
-from richlazy.sources.numbers import Digits, numbers
+from richlazy.sources.tables.cells import decode
+from richlazy.sources.tables.numbers import Digits, numbers
 
 __all__ = ["read"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.sources.content import EXACT, Options, ReadError, short, unit_roundoff
-from richlazy.sources.numbers import Digits, is_missing, is_whole, number, numbers
+from richlazy.sources.tables.numbers import Digits, is_missing, is_whole, number, numbers
 
 __all__ = ["Column", "Table", "check_names", "is_id_name"]
 

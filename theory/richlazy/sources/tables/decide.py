@@ -32,11 +32,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.sources import edges
-from richlazy.sources.cells import Rows
-from richlazy.sources.columns import Column, Table, is_id_name
 from richlazy.sources.content import Content, Options, ReadError, afford, short
-from richlazy.sources.numbers import is_missing, is_whole, number
+from richlazy.sources.tables import edges
+from richlazy.sources.tables.cells import Rows
+from richlazy.sources.tables.columns import Column, Table, is_id_name
+from richlazy.sources.tables.numbers import is_missing, is_whole, number
 
 __all__ = ["from_array", "from_rows", "read"]
 

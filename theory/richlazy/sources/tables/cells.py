@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from richlazy.sources.content import ReadError, afford, short
-from richlazy.sources.edges import pair
-from richlazy.sources.numbers import number
+from richlazy.sources.tables.edges import pair
+from richlazy.sources.tables.numbers import number
 
 __all__ = ["SEPARATORS", "Rows", "decode", "rows"]
 

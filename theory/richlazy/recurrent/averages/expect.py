@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from richlazy.averages.record import Statistic
 from richlazy.errors import AssumptionError, Rng, generator, integer, nonnegative, positive, times
-from richlazy.recurrent import typical
+from richlazy.recurrent.averages import typical
 from richlazy.recurrent.flow import Problem, integrate
 from richlazy.recurrent.measures import Measures, difference, loss_scale, measured
 from richlazy.recurrent.network import Network

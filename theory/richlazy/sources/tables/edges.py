@@ -9,9 +9,9 @@ from itertools import chain, count
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.sources.columns import Table, check_names, is_id_name
 from richlazy.sources.content import Content, Entries, Options, ReadError, afford, short
-from richlazy.sources.numbers import is_whole, number
+from richlazy.sources.tables.columns import Table, check_names, is_id_name
+from richlazy.sources.tables.numbers import is_whole, number
 
 __all__ = ["matrix", "pair", "read"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from richlazy.errors import Rng, integer, positive
 from richlazy.formulas.recurrent_limits import lags, scatter
-from richlazy.recurrent.expect import expect
+from richlazy.recurrent.averages.expect import expect
 from richlazy.start import spectrum
 
 __all__ = ["Turn", "turn"]

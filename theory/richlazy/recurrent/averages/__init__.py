@@ -1,0 +1,1 @@
+"""Laziness of recurrent starts over random tasks, inputs and readouts (T20)."""

@@ -1,0 +1,1 @@
+"""How `recurrent.solve` answers, and what certifies it."""
