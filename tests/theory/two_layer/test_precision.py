@@ -247,7 +247,9 @@ def test_what_is_estimated_of_an_operator_is_in_the_accuracy(outputs):
     off = abs(told.kernel_alignment - exactly.kernel_alignment) / exactly.kernel_alignment
     relative = stated(told.accuracy)[0]
     assert off > 1e-6  # the traces are guesses
-    assert off < 10.0 * relative < 1e-2
+    assert off < 10.0 * relative < 0.1
+    size = exactly.relative_weight_change
+    assert abs(told.relative_weight_change - size) / size < 10.0 * relative
     assert stated(exactly.accuracy)[0] < 1e-7
     words = " ".join(told.assumptions)
     for name in ("tr R_0 ", "tr R_0^2 "):

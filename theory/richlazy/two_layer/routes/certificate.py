@@ -13,7 +13,7 @@ from richlazy.start.covariance import inverse_root
 from richlazy.two_layer import flow
 from richlazy.two_layer.flow import Change, Problem
 from richlazy.two_layer.reduction.krylov import Reduced
-from richlazy.two_layer.routes.doubt import Doubt, moved, with_other_traces
+from richlazy.two_layer.routes.doubt import Doubt, moved, norm_error, with_other_traces
 
 __all__ = [
     "FIRST_ORDER",
@@ -164,7 +164,10 @@ def _losses(problem: Problem) -> Array:
 
 def _with_traces(doubt: Doubt, reduced: Reduced, changes: list[Change], found: Measures) -> Doubt:
     other = with_other_traces(reduced)
-    return doubt if other is None else doubt.add(found, measured(other, changes))
+    if other is None:
+        return doubt
+    doubt.relative = max(doubt.relative, norm_error(reduced.trace, reduced.trace_error))
+    return doubt.add(found, measured(other, changes))
 
 
 def integrated(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> list[Change]:

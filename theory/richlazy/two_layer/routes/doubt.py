@@ -12,7 +12,7 @@ from richlazy.start.precision import EPS
 from richlazy.two_layer.flow import Problem
 from richlazy.two_layer.reduction.krylov import Reduced
 
-__all__ = ["Doubt", "moved", "with_other_traces"]
+__all__ = ["Doubt", "moved", "norm_error", "with_other_traces"]
 
 Array = NDArray[np.float64]
 
@@ -105,6 +105,11 @@ def moved(reduced: Reduced) -> Reduced:
 
 def _unmixed(basis: Array | None) -> bool:
     return basis is not None and bool(np.all(np.count_nonzero(basis, axis=0) <= 1))
+
+
+def norm_error(trace: float, standard_error: float) -> float:
+    """Relative error of ||W1||, and of changes relative to it, from that of tr R_0."""
+    return 0.5 * standard_error / trace if trace > 0 else 0.0
 
 
 def with_other_traces(reduced: Reduced) -> Reduced | None:

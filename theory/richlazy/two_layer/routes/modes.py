@@ -20,7 +20,7 @@ from richlazy.start.network import Network
 from richlazy.start.task import Task
 from richlazy.two_layer.flow import Change, Problem
 from richlazy.two_layer.reduction.krylov import Reduced
-from richlazy.two_layer.routes.doubt import Doubt
+from richlazy.two_layer.routes.doubt import Doubt, norm_error
 from richlazy.two_layer.routes.shared_modes import SharedModes, shared_modes
 
 __all__ = ["ClosedModes", "closed_modes"]
@@ -117,6 +117,8 @@ class ClosedModes:
                 seen=first.seen + first.trace_error, square=first.square - first.square_error
             )
             self._doubt.add(found, self._measures(at, self.modes, other))
+            norm = norm_error(self.reduced.trace, first.trace_error)
+            self._doubt.relative = max(self._doubt.relative, norm)
         return found
 
     def _measures(self, at: Array, found: SharedModes, rest: _Rest) -> Measures:

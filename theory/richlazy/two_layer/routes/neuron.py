@@ -11,7 +11,7 @@ from richlazy.laziness import Measures
 from richlazy.two_layer.flow import Change
 from richlazy.two_layer.reduction.krylov import Reduced
 from richlazy.two_layer.routes.certificate import measured, single
-from richlazy.two_layer.routes.doubt import Doubt, with_other_traces
+from richlazy.two_layer.routes.doubt import Doubt, norm_error, with_other_traces
 
 __all__ = ["ByNeuron"]
 
@@ -76,5 +76,7 @@ class ByNeuron:
         self._doubt.round_loss(found.loss, self.strength)
         other = with_other_traces(self.reduced)
         if other is not None:
+            norm = norm_error(self.reduced.trace, self.reduced.trace_error)
+            self._doubt.relative = max(self._doubt.relative, norm)
             self._doubt.add(found, measured(other, changes))
         return single(found)
