@@ -5,7 +5,8 @@ left: P'WP, P'U, VP is a network with the same flow, responses, kernel and weigh
 of rank r has at most n + m + 2 r such directions, exactly. For every other start the space is
 grown by what leaks out of it: run the small flow, form C_i(t) and O_j(t) of the large network at
 some times (W(0) plus the small change), and add the leading directions of what lies outside.
-The error goes like the leak times the part of it that comes back.
+The error goes like the leak times the part of it that comes back, times what the measures moved
+by when the space last grew.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.recurrent.flow import Problem, integrate, start_rates
+from richlazy.recurrent.measures import difference, loss_scale, measured
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices
@@ -27,11 +29,14 @@ __all__ = ["Reduced", "Training", "closed", "enriched", "exact", "stacked", "who
 
 Array = NDArray[np.float64]
 
-_TIMES = 8
+_TIMES = 12
 _ROUNDS = 60
 _LOOSE = 1e-5  # tolerance of the flow whose leaks are looked at
 _INDEPENDENT = 1e-12  # of a block of unit columns
 _LESS = 0.5  # of the leak is to be left by the next round
+_MOST = 0.9  # of it
+_HELD = 1e-14  # relative: nothing leaks but rounding
+_FINEST = 1e-10
 _CLOSED = 1e-14  # relative, times the root of the units
 _SLOWEST = 1e-6  # of the fastest rate: beyond it nothing new is driven
 
@@ -115,21 +120,46 @@ def enriched(
     """
     basis = _orthonormal(np.zeros((net.units, 0)), _words(net, tasks[0].steps))
     image = matrices.forward(net.recurrent, basis)
+    before: tuple[Problem, float] | None = None
+    amplified = 1.0
     for left in reversed(range(_ROUNDS)):
         problem = stacked(
             [_problem(net, task, trained, basis.T @ net.inputs, basis.T @ image,
                       net.readout @ basis) for task in tasks]
         )  # fmt: skip
-        outside, leak, error = _leaks(net, problem, basis, end)
-        if error <= tolerance or basis.shape[1] >= net.units or not left:
+        outside, leak, wrong = _leaks(net, problem, basis, end)
+        done = wrong * amplified <= tolerance or not left
+        if done and before is not None:
+            moved = _moved_by(before[0], problem, net.leak, end, tolerance)
+            amplified = max(amplified, moved / before[1])
+            done = wrong * amplified <= tolerance or not left
+        held = basis.shape[1] >= net.units or wrong <= _HELD
+        if held or (done and (before is not None or not left)):
             break
-        new = _orthonormal(basis, _leading(outside, leak * max(_LESS, 0.5 * tolerance / error)))
+        goal = leak * max(_LESS, 0.5 * tolerance / (wrong * amplified))
+        new = _orthonormal(basis, _leading(outside, min(goal, _MOST * leak)))
         if new.shape[1] == basis.shape[1]:
             break
+        before = problem, wrong
         fresh = new[:, basis.shape[1] :]
         basis = new
         image = np.concatenate([image, matrices.forward(net.recurrent, fresh)], axis=1)
-    return Reduced(problem, basis, error)
+    return Reduced(problem, basis, wrong * amplified)
+
+
+def _moved_by(
+    before: Problem, problem: Problem, leak: float, end: float, tolerance: float
+) -> float:
+    """How far the measures moved when the space grew: what leaks is multiplied by the task.
+
+    Responses of different lags that are nearly alike are told apart by large changes of weights.
+    """
+    times, rtol = _times(problem, end), max(_FINEST, 1e-2 * tolerance)
+    found, earlier = (
+        measured(x, [change for _, change in integrate(x, times, rtol)], leak)
+        for x in (problem, before)
+    )
+    return difference(found, earlier, loss_scale(problem))
 
 
 def stacked(problems: Sequence[Problem]) -> Problem:
@@ -155,25 +185,33 @@ def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Ar
     out: responses, Gram matrices and kernel are wrong by x'x and x'y.
     """
     steps, times = problem.steps, _times(problem, end)
-    blocks, leak, error = [np.zeros((net.units, 0))], 0.0, 0.0
+    leak, each = 0.0, len(problem.inputs)
+    away: list[list[Array]] = [[] for _ in range(each)]
+    other: list[list[Array]] = [[] for _ in range(each)]
     for index, change in integrate(problem, times, _LOOSE):
-        for k in range(len(problem.inputs)):
+        for k in range(each):
             u, v = problem.inputs[k] + change.inputs[k], problem.readout[k] + change.readout[k]
             ahead = matrices.forward, change.recurrent[k]
             back = matrices.adjoint, change.recurrent[k].T
-            comes_back = 0.0
+            out, returns = [], []
             for first, go, turn in ((u, ahead, back), (v.T, back, ahead)):
                 inside, outside = _walk(net, basis, first, *go, steps - 1)
                 size = float(np.linalg.norm(inside))
                 if steps == 1 or size == 0.0:
                     continue
-                blocks.append(outside / size)
-                leak = max(leak, float(np.linalg.norm(outside)) / size)
-                if index in (0, times.size - 1):
-                    _, other = _walk(net, basis, inside, *turn, steps - 1)
-                    comes_back += float(np.linalg.norm(outside.T @ other)) / size**2
-            error = max(error, leak * leak, comes_back)
-    return np.concatenate(blocks, axis=1), leak, error
+                out.append(outside / size)
+                leak = max(leak, float(np.linalg.norm(out[-1])))
+                if index in (0, times.size // 2, times.size - 1):
+                    returns.append(_walk(net, basis, inside, *turn, steps - 1)[1] / size)
+            away[k] += [np.concatenate(out, axis=1)] if out else []
+            other[k] += [np.concatenate(returns, axis=1)] if returns else []
+    # what W learns takes C_i to where O_j leaves, at one time and at all later ones
+    comes_back = max(
+        (float(np.linalg.norm(x.T @ y)) for k in range(each) for x in away[k] for y in other[k]),
+        default=0.0,
+    )
+    blocks = [np.zeros((net.units, 0)), *(x for some in away for x in some)]
+    return np.concatenate(blocks, axis=1), leak, leak * leak + comes_back
 
 
 def _walk(
@@ -204,8 +242,10 @@ def _times(problem: Problem, end: float) -> Array:
     rates = start_rates(problem)
     fast = float(rates.max()) or 1.0
     slow = max(float(rates.min()), _SLOWEST * fast)
-    times = np.geomspace(0.3 / fast, 3.0 / slow, _TIMES - 1)
-    return np.unique(np.r_[np.minimum(times, end), end])
+    first = 0.3 / fast
+    last = min(3.0 / slow, end)
+    times = np.geomspace(first, last, _TIMES - 1) if last > first else np.array([last])
+    return np.unique(np.r_[times, end])
 
 
 def _leading(outside: Array, goal: float) -> Array:
