@@ -237,6 +237,9 @@ def test_copied_averages_keep_their_quantiles(name, way):
 # Chance
 
 CHANCE = {
+    "recurrent.turn": lambda rng: np.asarray(
+        rl.recurrent.turn(30, 3, gain=0.6, tasks=3, rng=rng).weight_change
+    ),
     "Task.random": lambda rng: rl.Task.random(9, 2, rng=rng).cov_yx,
     "Network.from_spectrum": lambda rng: rl.Network.from_spectrum(
         [2.0, 1.0], task=TASK, hidden=4, rng=rng
@@ -257,7 +260,7 @@ CHANCE = {
 }
 OPTIONAL = {
     "spectrum.gaussian", "spectrum.participation_ratio", "matrices.second_moments",
-    "matrices.rescaled", "matrices.second_moments_trace", "expect",
+    "matrices.rescaled", "matrices.second_moments_trace", "expect", "recurrent.turn",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ participation ratio of a general spectrum in its place.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -103,7 +103,8 @@ def _measures(r: Array, d: Array, c: Array, sigma: Array, g: Array, t: Array) ->
     )
 
 
-class Expectation(NamedTuple):
+@dataclass(eq=False)
+class Expectation:
     """Mean and standard deviation of every measure over uniformly random task directions (T7)."""
 
     mean: Measures

@@ -159,7 +159,7 @@ def read_vector_or_matrix(
 @contextmanager
 def _naming(path: str) -> Iterator[None]:
     """Make one `FileError` with the file's name of whatever a reader meets."""
-    name = plain(path)
+    name = plain(os.fsdecode(path))
     try:
         yield
     except ReadError as error:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.errors import Rng, integer, positive
+from richlazy.errors import Rng, generator, integer, positive
 from richlazy.formulas.recurrent_limits import lags, scatter
 from richlazy.recurrent.averages.expect import expect
 from richlazy.start import spectrum
@@ -70,6 +70,7 @@ def turn(
     big, t = integer(units, "units", least=2), integer(steps, "steps", least=2)
     g = float(positive(gain, "gain", ndim=0))
     ranks = np.unique(np.geomspace(1, big, _RANKS).round())
+    seed = int(generator(0 if rng is None else rng).integers(2**63))
     typical = np.array(
         [
             expect(
@@ -79,7 +80,7 @@ def turn(
                 strength=strength,
                 method="typical",
                 tasks=tasks,
-                rng=np.random.default_rng(0) if rng is None else rng,
+                rng=seed,  # the same tasks at every rank
             ).weight_change_recurrent.mean
             for r in ranks
         ]

@@ -232,7 +232,7 @@ class Bidiagonal:
         vector, size = self._next(step, self.left, self._noise * terms + self._shaky)
         self.left, self.alpha = [*self.left, vector], [*self.alpha, size]
         # a vector known by a small part of its terms has an image that is known as little
-        weight = np.maximum(self.alpha[-1], _LEAST) / np.maximum(self.scale, _LEAST)
+        weight = np.maximum(self.alpha[-1] / np.maximum(self.scale, _LEAST), _LEAST)
         self._shaky = np.minimum(self._noise * terms / weight, max(STRUCTURE, 2.0 * self.unit))
 
     @property
