@@ -206,7 +206,7 @@ def turn_strength(
     Examples
     --------
     >>> round(turn_strength(200, gain=0.6), 4)
-    0.2139
+    0.2149
     """
     start = _Start(2, gain, 2.0, input_norm, readout_norm)
     scattered = (start.x + start.y) * start.kernel[1] - start.g**2 * start.x * start.y
@@ -226,7 +226,7 @@ def scatter(rank: ArrayLike, *, steps: int, gain: float) -> Array:
     Examples
     --------
     >>> scatter([2, 10], steps=5, gain=0.625).round(2)
-    array([1.48, 1.07])
+    array([1.48, 1.08])
     """
     r = positive(rank, "rank")
     g, lag = float(positive(gain, "gain", ndim=0)), integer(steps, "steps") - 1
