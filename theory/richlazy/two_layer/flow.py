@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from richlazy.errors import AssumptionError
 from richlazy.integration.march import CLOSE, STEPS, march, total_norm
 from richlazy.start.covariance import inverse_root
-from richlazy.start.precision import graded
+from richlazy.start import precision
 
 __all__ = ["Change", "Problem", "integrate"]
 
@@ -63,9 +63,12 @@ class Change(NamedTuple):
 class _Frozen:
     """One point of the flow with everything a step from it needs."""
 
-    def __init__(self, problem: Problem, inverse: Array | None, change: Sequence[Array]) -> None:
+    def __init__(
+        self, problem: Problem, inverse: Array | None, change: Sequence[Array], graded: bool
+    ) -> None:
         self.root, self.inverse = problem.root, inverse
-        self.units = self.root is not None and graded(self.root)
+        self.graded = graded
+        self.units = self.root is not None and precision.graded(self.root)
         self.w1 = problem.first + change[0]
         self.w2 = problem.readout + change[1]
         product = self._right(self.w2 @ self.w1)
@@ -159,18 +162,23 @@ class _Frozen:
         left = np.sqrt(np.sum(wrong / np.where(wrong > 0, self.rates, 1.0), axis=(1, 2)))
         stuck = np.any(far, axis=(1, 2))
         rest = ~stuck & (left <= rtol * size)
-        speed = total_norm([_t(self.w2) @ self.error, self.error @ _t(self.w1)])
-        w1, w2, terms = np.abs(self.w1), np.abs(self.w2), np.abs(self.error)
-        terms = total_norm([_t(w2) @ terms, terms @ _t(w1)])
-        # what cancels to rounding; or what rounding of the error makes of it, if that is large
-        stays = _norm(self.error) > _LARGE * _norm(self.noise)
-        rest |= (speed <= _NOISE * terms) | (stays & (speed <= self.haze))
+        # of each hidden unit: what cancels to rounding, or what rounding of a large error makes of it
+        speed = _by_unit(_t(self.w2) @ self.error, self.error @ _t(self.w1))
+        w1, w2, sizes = np.abs(self.w1), np.abs(self.w2), np.abs(self.error)
+        if self.graded:
+            terms = _by_unit(_t(w2) @ sizes, sizes @ _t(w1))
+        else:
+            terms = _by_unit(w1, w2) * _norm(sizes)[:, None]
+        haze = _by_unit(_t(w2) @ self.noise, self.noise @ _t(w1))
+        stays = _norm(sizes) > _LARGE * _norm(self.noise)
+        rounding = np.maximum(_NOISE * terms, np.where(stays[:, None], haze, 0.0))
+        rest |= np.all(speed <= rounding, axis=1)
         close = ~rest & stuck & (left <= CLOSE * rtol * size)
         if np.any(close):
-            close &= self._minimum(error)
+            close &= self._minimum(error, rtol)
         return rest | (close & (left <= rtol * size)), close
 
-    def _minimum(self, error: Array) -> NDArray[np.bool_]:
+    def _minimum(self, error: Array, rtol: Array) -> NDArray[np.bool_]:
         """Whether the loss curves upwards at a critical point with errors u s v' left in it.
 
         Moves p v' of W1 and u q' of W2 change it by |W2 p|^2/2 + |W1' q|^2/2 - s p'q, s the
@@ -185,11 +193,18 @@ class _Frozen:
         blocks = _t(self.w2) @ self.w2 * ratio, seen @ _t(seen) / ratio
         hessian = np.block([[blocks[0], coupling], [coupling, blocks[1]]])
         values = np.linalg.eigvalsh(hessian)
-        return np.asarray(values[:, 0] >= -_ROUNDING * 100.0 * values[:, -1])
+        # the point is known to rtol, and curvature that is 0 at equal strengths no better
+        unknown = 100.0 * _ROUNDING + 0.1 * rtol
+        return np.asarray(values[:, 0] >= -unknown * values[:, -1])
 
 
 def _t(x: Array) -> Array:
     return np.swapaxes(x, -1, -2)
+
+
+def _by_unit(first: Array, readout: Array) -> Array:
+    """Norm of each hidden unit's weights (n, h)."""
+    return np.asarray(np.sqrt(np.sum(first**2, axis=-1) + np.sum(readout**2, axis=-2)))
 
 
 def _norm(x: Array) -> Array:
@@ -271,7 +286,9 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
         )
     inverse = None if problem.root is None else inverse_root(problem.root)
     zero = np.zeros_like(problem.first), np.zeros_like(problem.readout)
-    start = _Frozen(problem, inverse, zero)
+    both = np.concatenate([*problem.first, *(_t(w) for w in problem.readout)], axis=1)
+    graded = precision.graded(both) or precision.graded(np.concatenate(problem.cov_yx))
+    start = _Frozen(problem, inverse, zero, graded)
     task = np.maximum(_norm(start.error), _norm(problem.cov_yx))
     stiffness = float(np.max(start.rates.max(axis=(1, 2)) / np.where(task > 0, task, np.inf)))
     if stiffness > _STIFFEST and np.isinf(times[-1]):
@@ -280,6 +297,6 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
             "when the flow settles; ask for a finite time, a smaller norm or the closed form"
         )
     for index, change, resting in march(
-        lambda change: _Frozen(problem, inverse, change), zero, times, rtol
+        lambda change: _Frozen(problem, inverse, change, graded), zero, times, rtol
     ):
         yield index, Change(change[0], change[1], resting)

@@ -229,7 +229,7 @@ class Bidiagonal:
             terms = np.minimum(self._sizes(last) / np.maximum(self.scale, _LEAST), 1.0)
         self._append(step, self.left, self.alpha, self._noise * terms + self._shaky)
         # a vector known by a small part of its terms has an image that is known as little
-        weight = np.maximum(self.alpha[-1], _LEAST) / np.maximum(self.scale, _LEAST)
+        weight = np.maximum(self.alpha[-1] / np.maximum(self.scale, _LEAST), _LEAST)
         self._shaky = np.minimum(self._noise * terms / weight, max(STRUCTURE, 2.0 * self.unit))
 
     @property
