@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
 from richlazy.integration.march import CLOSE, STEPS, march, total_norm
-from richlazy.start.covariance import inverse_root
 from richlazy.start import precision
+from richlazy.start.covariance import inverse_root
 
 __all__ = ["Change", "Problem", "integrate"]
 
@@ -162,7 +162,7 @@ class _Frozen:
         left = np.sqrt(np.sum(wrong / np.where(wrong > 0, self.rates, 1.0), axis=(1, 2)))
         stuck = np.any(far, axis=(1, 2))
         rest = ~stuck & (left <= rtol * size)
-        # of each hidden unit: what cancels to rounding, or what rounding of a large error makes of it
+        # of each hidden unit: what cancels to rounding, or what rounding of a large error makes
         speed = _by_unit(_t(self.w2) @ self.error, self.error @ _t(self.w1))
         w1, w2, sizes = np.abs(self.w1), np.abs(self.w2), np.abs(self.error)
         if self.graded:
