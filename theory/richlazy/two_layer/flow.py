@@ -60,22 +60,37 @@ class Change(NamedTuple):
     stationary: NDArray[np.bool_]
 
 
+class _Known(NamedTuple):
+    """What is the same at every point of a flow."""
+
+    inverse: Array | None  #: of the root
+    cov: Array | None  #: cov_xx
+    graded: bool  #: whether units, inputs or outputs are so unequal that each is judged by itself
+    units: bool  #: whether inputs are, in their variance
+
+
+def _known(problem: Problem) -> _Known:
+    root = problem.root
+    both = np.concatenate([*problem.first, *(_t(w) for w in problem.readout)], axis=1)
+    graded = precision.graded(both) or precision.graded(np.concatenate(problem.cov_yx))
+    if root is None:
+        return _Known(None, None, graded, False)
+    return _Known(inverse_root(root), root @ root, graded, precision.graded(root))
+
+
 class _Frozen:
     """One point of the flow with everything a step from it needs."""
 
-    def __init__(
-        self, problem: Problem, inverse: Array | None, change: Sequence[Array], graded: bool
-    ) -> None:
-        self.root, self.inverse = problem.root, inverse
-        self.graded = graded
-        self.units = self.root is not None and precision.graded(self.root)
+    def __init__(self, problem: Problem, known: _Known, change: Sequence[Array]) -> None:
+        self.root = problem.root
+        self.inverse, self.cov, self.graded, self.units = known
         self.w1 = problem.first + change[0]
         self.w2 = problem.readout + change[1]
         product = self._right(self.w2 @ self.w1)
         self.error = problem.cov_yx - product
         # entry by entry: what rounding makes of a weak input or output is no more than its own
         size = np.abs(self.w2) @ np.abs(self.w1)
-        size = size if self.root is None else size @ np.abs(self.root @ self.root)
+        size = size if self.cov is None else size @ np.abs(self.cov)
         self.noise = _ROUNDING * (np.abs(problem.cov_yx) + size)
         self.rounding = _norm(self.noise if self.inverse is None else self.noise @ self.inverse)
         # rates not from eigh's values, which leave eps * ||W||^2 of a zero one, but its square
@@ -86,7 +101,7 @@ class _Frozen:
             self.q = np.linalg.eigh(moment)[1][:, None]
             weight = np.ones(1)
         else:
-            cov = self.root @ self.root
+            cov = self.cov
             moment = self.root @ moment @ self.root
             self.q = np.linalg.eigh(moment[:, None] + beta[..., None] * cov)[1]
             seen = seen @ self.root
@@ -95,7 +110,7 @@ class _Frozen:
 
     def _right(self, x: Array) -> Array:
         """x cov_xx."""
-        return x if self.root is None else x @ self.root @ self.root
+        return x if self.cov is None else x @ self.cov
 
     def _modes(self, x: Array) -> Array:
         """Rotate lanes (n, l, m, d) so that the implicit operator is diagonal."""
@@ -233,13 +248,19 @@ class _Step:
             self.readouts[:, on, i] = now
             past2 = self.readouts[:, on, :i].reshape(n, live, i * m, h)
             past1 = self.coefficients[:, on, :i].reshape(n, live, i * m, d)
-            moved = _dot(y, w1) + (now @ _t(past2)) @ past1
-            error = point.error[:, None] - point._right(moved)
-            damped = point.implicit(error, step[on])
-            gain = (damped @ _t(past1)) @ past2
-            added = _dot(gain, w1) + (w2[:, None] @ _t(y)) @ damped
-            damped = k * (damped - point.implicit(k * point._right(added), step[on]))
-            self.change2[:, on] = y + _dot(damped, _t(w1)) + (damped @ _t(past1)) @ past2
+            if i == 0:
+                damped = k * point.implicit(np.repeat(point.error[:, None], live, axis=1), step[on])
+                self.change2[:, on] = _dot(damped, _t(w1))
+            else:
+                moved = _dot(y, w1) + (now @ _t(past2)) @ past1
+                error = point.error[:, None] - point._right(moved)
+                # the error that implicit Euler leaves, never raw: a raw one, stiff, would drive
+                # weights that it must not; and what the weights moved since the step began adds
+                damped = point.implicit(error, step[on])
+                gain = (damped @ _t(past1)) @ past2
+                added = _dot(gain, w1) + (w2[:, None] @ _t(y)) @ damped
+                damped = k * (damped - point.implicit(k * point._right(added), step[on]))
+                self.change2[:, on] = y + _dot(damped, _t(w1)) + (damped @ _t(past1)) @ past2
             self.coefficients[:, on, i] = damped
 
     def extrapolate(self, weights: Array) -> tuple[Array, Array]:
@@ -284,11 +305,9 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
             f"W1, W2 and the root of cov_yx must be below {_LARGEST:g}, or their powers leave the "
             f"range of float64; they reach {largest:g}: rescale both by a common factor"
         )
-    inverse = None if problem.root is None else inverse_root(problem.root)
+    known = _known(problem)
     zero = np.zeros_like(problem.first), np.zeros_like(problem.readout)
-    both = np.concatenate([*problem.first, *(_t(w) for w in problem.readout)], axis=1)
-    graded = precision.graded(both) or precision.graded(np.concatenate(problem.cov_yx))
-    start = _Frozen(problem, inverse, zero, graded)
+    start = _Frozen(problem, known, zero)
     task = np.maximum(_norm(start.error), _norm(problem.cov_yx))
     stiffness = float(np.max(start.rates.max(axis=(1, 2)) / np.where(task > 0, task, np.inf)))
     if stiffness > _STIFFEST and np.isinf(times[-1]):
@@ -297,6 +316,6 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
             "when the flow settles; ask for a finite time, a smaller norm or the closed form"
         )
     for index, change, resting in march(
-        lambda change: _Frozen(problem, inverse, change, graded), zero, times, rtol
+        lambda change: _Frozen(problem, known, change), zero, times, rtol
     ):
         yield index, Change(change[0], change[1], resting)
