@@ -74,3 +74,10 @@ def test_what_a_closed_form_of_several_outputs_says():
     assert (full.accuracy, full.tasks, full.weight_change.sd) == ("exact", None, 0.0)
     finite = expect(spectrum.flat(2), 9, outputs=3, t=2.0, tasks=2)
     assert finite.method == "sample of 2 tasks by flow (T11)"
+
+
+def test_too_low_a_rank_for_equal_strengths_settles():
+    """What is learned of equal modes may still turn at no gain: curvature 0, to the tolerance."""
+    some = expect(spectrum.flat(3), 8, outputs=4, method="sample", tasks=20)
+    assert some.loss.mean == pytest.approx(0.5 * 0.5**2, rel=1e-9)
+    assert some.loss.sd < 1e-9

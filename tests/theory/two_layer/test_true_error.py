@@ -103,7 +103,7 @@ def check(case):
     return most, answers
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(case=cases())
 def test_the_true_error_is_at_most_ten_times_the_stated_one(case):
     check(case)

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
 from richlazy.integration.march import CLOSE, STEPS, march, total_norm
+from richlazy.start import precision
 from richlazy.start.covariance import inverse_root
-from richlazy.start.precision import graded
 
 __all__ = ["Change", "Problem", "integrate"]
 
@@ -60,19 +60,37 @@ class Change(NamedTuple):
     stationary: NDArray[np.bool_]
 
 
+class _Known(NamedTuple):
+    """What is the same at every point of a flow."""
+
+    inverse: Array | None  #: of the root
+    cov: Array | None  #: cov_xx
+    graded: bool  #: whether units, inputs or outputs are so unequal that each is judged by itself
+    units: bool  #: whether inputs are, in their variance
+
+
+def _known(problem: Problem) -> _Known:
+    root = problem.root
+    both = np.concatenate([*problem.first, *(_t(w) for w in problem.readout)], axis=1)
+    graded = precision.graded(both) or precision.graded(np.concatenate(problem.cov_yx))
+    if root is None:
+        return _Known(None, None, graded, False)
+    return _Known(inverse_root(root), root @ root, graded, precision.graded(root))
+
+
 class _Frozen:
     """One point of the flow with everything a step from it needs."""
 
-    def __init__(self, problem: Problem, inverse: Array | None, change: Sequence[Array]) -> None:
-        self.root, self.inverse = problem.root, inverse
-        self.units = self.root is not None and graded(self.root)
+    def __init__(self, problem: Problem, known: _Known, change: Sequence[Array]) -> None:
+        self.root = problem.root
+        self.inverse, self.cov, self.graded, self.units = known
         self.w1 = problem.first + change[0]
         self.w2 = problem.readout + change[1]
         product = self._right(self.w2 @ self.w1)
         self.error = problem.cov_yx - product
         # entry by entry: what rounding makes of a weak input or output is no more than its own
         size = np.abs(self.w2) @ np.abs(self.w1)
-        size = size if self.root is None else size @ np.abs(self.root @ self.root)
+        size = size if self.cov is None else size @ np.abs(self.cov)
         self.noise = _ROUNDING * (np.abs(problem.cov_yx) + size)
         self.rounding = _norm(self.noise if self.inverse is None else self.noise @ self.inverse)
         # rates not from eigh's values, which leave eps * ||W||^2 of a zero one, but its square
@@ -83,7 +101,7 @@ class _Frozen:
             self.q = np.linalg.eigh(moment)[1][:, None]
             weight = np.ones(1)
         else:
-            cov = self.root @ self.root
+            cov = self.cov
             moment = self.root @ moment @ self.root
             self.q = np.linalg.eigh(moment[:, None] + beta[..., None] * cov)[1]
             seen = seen @ self.root
@@ -92,7 +110,7 @@ class _Frozen:
 
     def _right(self, x: Array) -> Array:
         """x cov_xx."""
-        return x if self.root is None else x @ self.root @ self.root
+        return x if self.cov is None else x @ self.cov
 
     def _modes(self, x: Array) -> Array:
         """Rotate lanes (n, l, m, d) so that the implicit operator is diagonal."""
@@ -162,18 +180,23 @@ class _Frozen:
         left = np.sqrt(np.sum(wrong / np.where(wrong > 0, self.rates, 1.0), axis=(1, 2)))
         stuck = np.any(far, axis=(1, 2))
         rest = ~stuck & (left <= rtol * size)
-        speed = total_norm([_t(self.w2) @ self.error, self.error @ _t(self.w1)])
-        w1, w2, terms = np.abs(self.w1), np.abs(self.w2), np.abs(self.error)
-        terms = total_norm([_t(w2) @ terms, terms @ _t(w1)])
-        # what cancels to rounding; or what rounding of the error makes of it, if that is large
-        stays = _norm(self.error) > _LARGE * _norm(self.noise)
-        rest |= (speed <= _NOISE * terms) | (stays & (speed <= self.haze))
+        # of each hidden unit: what cancels to rounding, or what rounding of a large error makes
+        speed = _by_unit(_t(self.w2) @ self.error, self.error @ _t(self.w1))
+        w1, w2, sizes = np.abs(self.w1), np.abs(self.w2), np.abs(self.error)
+        if self.graded:
+            terms = _by_unit(_t(w2) @ sizes, sizes @ _t(w1))
+        else:
+            terms = _by_unit(w1, w2) * _norm(sizes)[:, None]
+        haze = _by_unit(_t(w2) @ self.noise, self.noise @ _t(w1))
+        stays = _norm(sizes) > _LARGE * _norm(self.noise)
+        rounding = np.maximum(_NOISE * terms, np.where(stays[:, None], haze, 0.0))
+        rest |= np.all(speed <= rounding, axis=1)
         close = ~rest & stuck & (left <= CLOSE * rtol * size)
         if np.any(close):
-            close &= self._minimum(error)
+            close &= self._minimum(error, rtol)
         return rest | (close & (left <= rtol * size)), close
 
-    def _minimum(self, error: Array) -> NDArray[np.bool_]:
+    def _minimum(self, error: Array, rtol: Array) -> NDArray[np.bool_]:
         """Whether the loss curves upwards at a critical point with errors u s v' left in it.
 
         Moves p v' of W1 and u q' of W2 change it by |W2 p|^2/2 + |W1' q|^2/2 - s p'q, s the
@@ -188,11 +211,18 @@ class _Frozen:
         blocks = _t(self.w2) @ self.w2 * ratio, seen @ _t(seen) / ratio
         hessian = np.block([[blocks[0], coupling], [coupling, blocks[1]]])
         values = np.linalg.eigvalsh(hessian)
-        return np.asarray(values[:, 0] >= -_ROUNDING * 100.0 * values[:, -1])
+        # the point is known to rtol, and curvature that is 0 at equal strengths no better
+        unknown = 100.0 * _ROUNDING + 0.1 * rtol
+        return np.asarray(values[:, 0] >= -unknown * values[:, -1])
 
 
 def _t(x: Array) -> Array:
     return np.swapaxes(x, -1, -2)
+
+
+def _by_unit(first: Array, readout: Array) -> Array:
+    """Norm of each hidden unit's weights (n, h)."""
+    return np.asarray(np.sqrt(np.sum(first**2, axis=-1) + np.sum(readout**2, axis=-2)))
 
 
 def _norm(x: Array) -> Array:
@@ -221,13 +251,19 @@ class _Step:
             self.readouts[:, on, i] = now
             past2 = self.readouts[:, on, :i].reshape(n, live, i * m, h)
             past1 = self.coefficients[:, on, :i].reshape(n, live, i * m, d)
-            moved = _dot(y, w1) + (now @ _t(past2)) @ past1
-            error = point.error[:, None] - point._right(moved)
-            damped = point.implicit(error, step[on])
-            gain = (damped @ _t(past1)) @ past2
-            added = _dot(gain, w1) + (w2[:, None] @ _t(y)) @ damped
-            damped = k * (damped - point.implicit(k * point._right(added), step[on]))
-            self.change2[:, on] = y + _dot(damped, _t(w1)) + (damped @ _t(past1)) @ past2
+            if i == 0:
+                damped = k * point.implicit(np.repeat(point.error[:, None], live, axis=1), step[on])
+                self.change2[:, on] = _dot(damped, _t(w1))
+            else:
+                moved = _dot(y, w1) + (now @ _t(past2)) @ past1
+                error = point.error[:, None] - point._right(moved)
+                # the error that implicit Euler leaves, never raw: a raw one, stiff, would drive
+                # weights that it must not; and what the weights moved since the step began adds
+                damped = point.implicit(error, step[on])
+                gain = (damped @ _t(past1)) @ past2
+                added = _dot(gain, w1) + (w2[:, None] @ _t(y)) @ damped
+                damped = k * (damped - point.implicit(k * point._right(added), step[on]))
+                self.change2[:, on] = y + _dot(damped, _t(w1)) + (damped @ _t(past1)) @ past2
             self.coefficients[:, on, i] = damped
 
     def extrapolate(self, weights: Array) -> tuple[Array, Array]:
@@ -272,9 +308,9 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
             f"W1, W2 and the root of cov_yx must be below {_LARGEST:g}, or their powers leave the "
             f"range of float64; they reach {largest:g}: rescale both by a common factor"
         )
-    inverse = None if problem.root is None else inverse_root(problem.root)
+    known = _known(problem)
     zero = np.zeros_like(problem.first), np.zeros_like(problem.readout)
-    start = _Frozen(problem, inverse, zero)
+    start = _Frozen(problem, known, zero)
     task = np.maximum(_norm(start.error), _norm(problem.cov_yx))
     stiffness = float(np.max(start.rates.max(axis=(1, 2)) / np.where(task > 0, task, np.inf)))
     if stiffness > _STIFFEST and np.isinf(times[-1]):
@@ -283,6 +319,6 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
             "when the flow settles; ask for a finite time, a smaller norm or the closed form"
         )
     for index, change, resting in march(
-        lambda change: _Frozen(problem, inverse, change), zero, times, rtol
+        lambda change: _Frozen(problem, known, change), zero, times, rtol
     ):
         yield index, Change(change[0], change[1], resting)

@@ -127,13 +127,21 @@ class Balanced:
         first, readout = _matrix(first, "first"), _matrix(readout, "readout")
         cov_yx = _matrix(cov_yx, "cov_yx")
         size = float(np.vdot(first, first) + np.vdot(readout, readout))
-        stacked = np.concatenate([first.T, readout])
-        hidden, self.dropped = _active(stacked, unit)
-        if hidden is not None:
-            first, readout = hidden.T @ first, readout @ hidden
+        shape = len(readout) + first.shape[1], first.shape[0]
+        tolerance = _BALANCE * precision.noise(max(shape), unit)
+        hidden, self.dropped = None, 0.0
         level, self.gap = imbalance(first, readout)
-        tolerance = _BALANCE * precision.noise(max(stacked.shape), unit)
-        missed, weakest = _missed(first, readout, level)
+        units = np.einsum("ij,ij->i", first, first) + np.einsum("ij,ij->j", readout, readout)
+        least, most = float(units.min(initial=np.inf)), float(units.max(initial=0.0))
+        if self.gap <= tolerance * least and tolerance * size < abs(level):
+            # |W2 x|^2 - |W1'x|^2 = lambda: then no direction is weaker than that
+            missed, weakest = self.gap / least, math.sqrt(abs(level) / most)
+        else:
+            hidden, self.dropped = _active(np.concatenate([first.T, readout]), unit)
+            if hidden is not None:
+                first, readout = hidden.T @ first, readout @ hidden
+                level, self.gap = imbalance(first, readout)
+            missed, weakest = _missed(first, readout, level)
         if missed > min(tolerance, _BLURRED * weakest):
             raise AssumptionError(
                 f"the start is not lambda-balanced: W2'W2 - W1 W1' differs from {level:.4g} I by "
