@@ -12,7 +12,7 @@ from richlazy.errors import AssumptionError, positive, several
 from richlazy.recurrent.network import Network, as_network
 from richlazy.recurrent.record import Laziness
 from richlazy.recurrent.reduction import Training, closed, exact, whole
-from richlazy.recurrent.routes.modes import aligned_blocks
+from richlazy.recurrent.routes.blocks import aligned_blocks
 from richlazy.recurrent.routes.route import ByFlow, ByModes, ByReduction
 from richlazy.recurrent.solution import Route, Solution
 from richlazy.recurrent.task import Task, as_task
