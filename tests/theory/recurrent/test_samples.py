@@ -48,3 +48,11 @@ def test_every_spectrum_meets_the_same_tasks_inputs_and_readouts():
             np.testing.assert_allclose(more[:, :3], few, atol=1e-14)
             np.testing.assert_allclose(more.T @ more, np.eye(7), atol=1e-13)
         assert np.abs(low.recurrent.left.T @ low.recurrent.right).max() > 0.01  # independent
+
+
+def test_large_networks_of_high_rank_are_reduced():
+    s = spectrum.flat(420, 0.6 * 420**0.5)
+    found = recurrent.expect(s, 2, units=420, method="sample", tasks=2)
+    directions = int(found.method.split("reduced (T18), ")[1].split()[0])
+    assert directions < 60
+    assert "by what leaks and comes back" in found.accuracy

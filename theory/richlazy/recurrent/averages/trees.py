@@ -33,6 +33,7 @@ _PILOT = 4  # tasks whose leaks the tree is grown by, and whose flow is certifie
 _LEAK = 1e-3  # error by what leaks: far below the spread over tasks
 _NODES = 4000  # of a tree before it is reduced
 _BEYOND = 2  # letters of a word beyond those that the responses at the start need
+_RELATIVE = " relative, RA and KA to what they are below 1"
 _DOMAIN = 0.015  # relative, by which law and typical start may differ inside the law's domain
 
 
@@ -44,7 +45,7 @@ def typical_start(case: Question) -> Expected:
     ratio = case.participation_ratio
     far = "" if ratio >= TYPICAL_FROM else f", below {TYPICAL_FROM}: draws learn UNLIKE it, sample"
     words = (
-        f"error of the tree {tree:.1e}; the start stands for {case.units} units up to "
+        f"error of the tree {tree:.1e}{_RELATIVE}; the start stands for {case.units} units up to "
         f"O(1/sqrt(PR)) a draw and O(1/PR) on average, PR = {ratio:.4g}{far}; numerical error "
         f"{gap:.1e}"
     )
@@ -71,7 +72,7 @@ def law(case: Question) -> Expected:
         found,
         f"participation-ratio law (T20) with {len(tasks)} tasks",
         (f"the start learns like a two-valued one of rank PR = {ratio:.4g}",),
-        f"{inside}; error of the tree {tree:.1e}; numerical error {gap:.1e}",
+        f"{inside}; error of the tree {tree:.1e}{_RELATIVE}; numerical error {gap:.1e}",
     )
 
 
