@@ -68,7 +68,7 @@ def test_a_negative_coefficient_fails(found):
 def test_the_full_study_is_larger():
     cases = rank.STUDY.cases(False, 0)
     kinds = [case["kind"] for case in cases]
-    assert (kinds.count("curve"), kinds.count("order"), kinds.count("laziest")) == (4, 6, 32)
+    assert (kinds.count("curve"), kinds.count("order"), kinds.count("laziest")) == (3, 6, 12)
     full = rank.FULL
     assert len(full.order_steps) * len(full.order_gains) * len(full.order_ends) == 528
     json.dumps(cases)

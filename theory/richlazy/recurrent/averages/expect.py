@@ -61,6 +61,7 @@ def expect(
         Number of draws, by default 200, and 20 for "sample".
     rng
         Source of chance, a seed or a generator; by default a fixed seed, so that numbers repeat.
+        The same gives every method the same tasks.
 
     Examples
     --------
