@@ -25,7 +25,6 @@ TINY = replace(
     expected=60,
     large=("half rank",),
     large_units=60,
-    laws=("Gaussian", "power law"),
 )
 CASES = cases_of(TINY, 0)
 SMALL = [case for case in CASES if case.get("cell") == "small"]

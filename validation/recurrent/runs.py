@@ -106,11 +106,11 @@ QUICK = Grid(
     large_draws=6,
     large_gains=(0.7,),
     large_steps=(3,),
-    laws=("Gaussian", "power law"),
+    laws=("Gaussian", "few large"),
     law_tasks=40,
-    law_gains=(0.7,),
-    law_steps=(3,),
-    law_strengths=(1.0,),
+    law_gains=(0.5,),
+    law_steps=(4,),
+    law_strengths=(0.5,),
 )
 
 
