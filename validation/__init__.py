@@ -28,6 +28,7 @@ STUDIES = (
     "nonlinear",
     "connectome",
     "recurrent",
+    "recurrent-rank",
 )
 
 #: Those of nonlinear recurrent networks, which need the extra `rnn`; `validation.rnn.rank` holds

@@ -16,7 +16,7 @@ __all__ = ["write"]
 def write(folder: Path) -> None:
     """Draw every picture into a folder."""
     folder.mkdir(exist_ok=True)
-    for draw in (recurrent_lazy, recurrent_turn, recurrent_rank):
+    for draw in (recurrent_lazy, recurrent_turn, recurrent_laziest):
         with style():
             figure = new_figure(4.6, 3.0)
             draw(figure.subplots())
@@ -59,7 +59,7 @@ def recurrent_turn(axes: Any) -> None:
     axes.legend()
 
 
-def recurrent_rank(axes: Any) -> None:
+def recurrent_laziest(axes: Any) -> None:
     """E KA less that of full rank, against N/PR, where it is positive and where it is not."""
     ranks = np.array([240, 200, 120, 60, 24, 12])
     for colour, (gain, strength) in zip(

@@ -63,6 +63,12 @@ def test_the_public_names_are_pinned():
     assert sorted([*richlazy.__all__, "__version__"]) == PUBLIC
 
 
+def test_the_modules_of_the_recurrent_room_give_what_the_reference_lists():
+    assert richlazy.recurrent.modes.__all__ == ["Mode", "geometric"]
+    assert richlazy.recurrent.typical.__all__ == ["chain", "network", "tree"]
+    assert richlazy.recurrent.limits.__all__ == ["Lazy", "Rich", "lazy", "rich"]
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_resolves(name):
     assert getattr(richlazy, name) is not None

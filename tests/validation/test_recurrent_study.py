@@ -12,7 +12,7 @@ from richlazy import recurrent as rnn
 from richlazy.errors import ConvergenceError
 from richlazy.recurrent.measures import Measures
 from validation import recurrent
-from validation.recurrent import runs, theory
+from validation.recurrent import large, laws, runs, theory
 from validation.recurrent.runs import CELLS, SPECTRA
 from validation.recurrent.runs import cases as cases_of
 from validation.simulation.recurrent import PARTS, Weights, descend, halved, sharpness
@@ -23,6 +23,8 @@ TINY = replace(
     draws=24,
     sizes=(24, 48),
     expected=60,
+    large=("half rank",),
+    large_units=60,
 )
 CASES = cases_of(TINY, 0)
 SMALL = [case for case in CASES if case.get("cell") == "small"]
@@ -57,9 +59,13 @@ def remembered(monkeypatch, said):
     monkeypatch.setattr(rnn, "expect", once)
 
 
-def failed(seen, averaged=()):
-    names = {"typical", "law", "steps"} if not averaged else set()
-    checks = recurrent.compare(TINY, seen, averaged)[1]
+def failed(seen, averaged=(), drawn=(), judged=()):
+    names = set()
+    for part, of_it in (
+        (averaged, ("typical", "law", "steps")), (drawn, ("large",)), (judged, ("domain",)),
+    ):  # fmt: skip
+        names |= set() if part else set(of_it)
+    checks = recurrent.compare(TINY, seen, averaged, drawn, judged)[1]
     return {check.name for check in checks if not check.passed} - names
 
 
@@ -84,9 +90,12 @@ def test_the_study_passes_and_nothing_is_vacuous(found, remembered):
     means = len(SPECTRA) * len(TINY.tasks) * 8 * len(TINY.ends)
     assert counts["typical"] == counts["law"] == means
     assert counts["steps"] == 2 * means
-    assert len(result.rows) == cells * 8 * times + 2 * means
+    assert counts["large"] == len(TINY.large) * 8 * 2
+    assert counts["domain"] > 0
+    more = counts["large"] + 2 * len(TINY.laws)
+    assert len(result.rows) == cells * 8 * times + 2 * means + more
     assert len({tuple(row) for row in result.rows}) == 1
-    assert len(result.findings) == 1 + len(SPECTRA)
+    assert len(result.findings) == 1 + len(SPECTRA) + 2
     json.dumps([dict(result.settings), list(result.rows), CASES], allow_nan=False)
 
 
@@ -112,7 +121,11 @@ def test_everything_moves(seen):
 
 def test_the_full_study_is_larger():
     cases = recurrent.STUDY.cases(False, 0)
-    assert len(cases) == len(CELLS) + 3 * len(SPECTRA) * 2
+    kinds = [case["kind"] for case in cases]
+    assert kinds.count("cell") == len(CELLS)
+    assert kinds.count("mean") == 3 * len(SPECTRA) * 2
+    assert kinds.count("large") == 5 * 3 * 2
+    assert kinds.count("law") >= 60
     json.dumps(cases)
     kinds = CELLS.values()
     assert min(c.units for c in kinds if c.rank is None) == 8
@@ -138,7 +151,7 @@ def test_both_sizes_learn_the_same_tasks(monkeypatch):
 
     monkeypatch.setattr(runs, "halved", kept)
     for case in CASES:
-        if case.get("spectrum") == "half rank":
+        if case["kind"] == "mean" and case["spectrum"] == "half rank":
             recurrent.simulate(dict(case) | {"ends": (0,)})
     (small, tasks), (large, others) = given
     np.testing.assert_array_equal(tasks, others)
@@ -229,6 +242,26 @@ def test_steps_that_are_too_large_for_a_mean_are_seen(found, seen, remembered):
         for case, part in zip(CASES, found, strict=True)
     ]
     assert "steps" in failed(seen, theory.means(TINY, CASES, coarse))
+
+
+@pytest.mark.parametrize("measure", Measures._fields)
+def test_every_measure_of_large_networks_is_tested(found, seen, measure):
+    (case,) = (case for case in CASES if case["kind"] == "large")
+    part = found[CASES.index(case)]["measures"]
+    (right,) = large.compared([case], [{"measures": part}])
+    assert failed(seen, drawn=[right]) == set()
+    i = Measures._fields.index(measure)
+    worse = part.copy()
+    worse[i] += 15.0 * np.hypot(right.error, right.allowed)[i]
+    assert failed(seen, drawn=large.compared([case], [{"measures": worse}])) == {"large"}
+
+
+def test_a_law_that_is_wrong_about_itself_fails(found, seen):
+    judged = laws.compared(CASES, found)
+    assert {one.holds for one in judged} == {True, False}
+    assert failed(seen, judged=judged) == set()
+    assert failed(seen, judged=[one._replace(holds=True) for one in judged]) == {"domain"}
+    assert failed(seen, judged=[one._replace(holds=False) for one in judged]) == {"domain"}
 
 
 def batch(rng, leak):

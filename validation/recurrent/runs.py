@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from validation.recurrent import large, laws
+from validation.recurrent.shapes import SHAPES
 from validation.simulation.recurrent import PARTS, Weights, halved, sharpness
 from validation.simulation.starts import directions, orthonormal
 from validation.study import Arrays, Case
@@ -74,6 +76,18 @@ class Grid:
     ends: tuple[int, ...] = (1, 4)  #: times of means
     coarseness: int = 24  #: the same of theirs as `fineness`, as they have sampling errors
     expected: int = 200  #: tasks that the theory takes its mean over
+    large: tuple[str, ...] = ("flat", "half rank", "Gaussian", "exponential", "power law")
+    large_units: int = 800
+    large_draws: int = 12  #: networks of each cell, each on a random task
+    large_gains: tuple[float, ...] = (0.4, 0.7, 1.0)
+    large_steps: tuple[int, ...] = (3, 5)
+    large_strength: float = 1.5
+    large_ends: tuple[float, ...] = (2.0,)  #: times besides infinity
+    laws: tuple[str, ...] = tuple(SHAPES)[2:]  #: of flat ones it is exact
+    law_tasks: int = 60  #: by the first of which the law says whether it holds
+    law_gains: tuple[float, ...] = (0.5, 1.0)
+    law_steps: tuple[int, ...] = (3, 4)
+    law_strengths: tuple[float, ...] = (0.5, 3.0)
 
 
 FULL = Grid()
@@ -87,12 +101,38 @@ QUICK = Grid(
     ends=(1,),
     coarseness=16,
     expected=100,
+    large=("flat", "exponential"),
+    large_units=200,
+    large_draws=6,
+    large_gains=(0.7,),
+    large_steps=(3,),
+    laws=("Gaussian", "few large"),
+    law_tasks=40,
+    law_gains=(0.5,),
+    law_steps=(4,),
+    law_strengths=(0.5,),
 )
 
 
 def cases(grid: Grid, seed: int) -> list[Case]:
-    """One for each cell, and for each spectrum, size and kind of task of the means."""
+    """One for each cell; for each spectrum, size and kind of task of the means; for each spectrum,
+    gain and number of steps at large; and for these and each strength of task of the law.
+    """
     found: list[Case] = [{"kind": "cell", "cell": name} for name in grid.cells]
+    found += [
+        {"kind": "large", "spectrum": spectrum, "gain": gain, "steps": steps}
+        for spectrum in grid.large
+        for gain in grid.large_gains
+        for steps in grid.large_steps
+    ]
+    found += [
+        {"kind": "law", "spectrum": spectrum, "gain": gain, "steps": steps}
+        | {"strength_of_law": strength}
+        for spectrum in grid.laws
+        for gain in grid.law_gains
+        for steps in grid.law_steps
+        for strength in grid.law_strengths
+    ]
     found += [
         {"kind": "mean", "spectrum": spectrum, "index": index, "units": units}
         for index in range(len(grid.tasks))
@@ -104,7 +144,8 @@ def cases(grid: Grid, seed: int) -> list[Case]:
 
 def simulate(case: Case) -> Arrays:
     """Runs of one case: measures with all steps, and of a cell its weights and its task too."""
-    return _mean(case) if case["kind"] == "mean" else _cell(case)
+    kinds = {"cell": _cell, "mean": _mean, "large": large.simulate, "law": laws.simulate}
+    return kinds[case["kind"]](case)
 
 
 def _cell(case: Case) -> Arrays:

@@ -7,7 +7,7 @@ import pytest
 
 import richlazy as rl
 from richlazy.recurrent import Network, Task, solve
-from richlazy.recurrent.measures import Measures, difference, loss_scale
+from richlazy.recurrent.measures import Measures, difference, gap_difference, loss_scale
 from richlazy.recurrent.reduction import Training, whole
 from tests.theory.recurrent import cases
 
@@ -74,6 +74,19 @@ def test_differences_are_relative_and_skip_what_is_undefined():
     assert difference(one, other, np.array([1e-9])) == pytest.approx(1.0)
 
 
+def test_gaps_are_relative_to_what_an_alignment_is_below_1():
+    gap = np.array([1e-6])
+    one = Measures(*(np.array([0.5]) for _ in Measures._fields))
+    one = one._replace(kernel_alignment=1.0 - gap, representation_alignment=1.0 - gap)
+    for name in ("kernel_alignment", "representation_alignment"):
+        other = one._replace(**{name: 1.0 - 2.0 * gap})
+        assert difference(one, other, np.ones(1)) < 2e-6
+        assert gap_difference(one, other, np.ones(1)) == pytest.approx(0.5, rel=1e-6)
+    rounded = one._replace(kernel_alignment=np.ones(1))
+    assert gap_difference(rounded, rounded._replace(kernel_alignment=1.0 - gap / 1e9), gap) < 1e-2
+    assert gap_difference(one, one._replace(loss=np.array([0.6])), np.ones(1)) == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize("part", cases.ALL)
 def test_only_what_is_trained_moves_and_counts_in_the_kernel(part):
     net = Network(U, W, V)
@@ -104,3 +117,21 @@ def test_one_step_is_the_two_layer_network_of_inputs_and_readout():
         for x, y in pairs:
             np.testing.assert_allclose(x, y, rtol=1e-8, atol=1e-13)
         assert mine.weight_change_recurrent == 0.0
+
+
+def test_weights_of_lags_weigh_blocks_of_the_gram_matrix_in_ra():
+    """Block (k, l) counts sqrt(w_k w_l) times: a lag of weight 0 is left out."""
+    weights = np.array([2.0, 0.0, 0.5])
+    found = solve(Network(U, W, V), Task(TASK.response, weights=weights))
+    grams = []
+    for net in (found.start, found.at(0.7).network()):
+        states = [net.inputs]
+        for _ in range(2):
+            states.append(net.recurrent @ states[-1])
+        wide = np.concatenate(
+            [w**0.5 * c for w, c in zip(weights, states, strict=True) if w], axis=1
+        )
+        grams.append(wide.T @ wide)
+    np.testing.assert_allclose(
+        found.representation_alignment(0.7), cases.cosine(*grams), rtol=1e-10
+    )

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from richlazy import recurrent, spectrum
-from richlazy.recurrent.averages.expect import _asked, _draw
+from richlazy.recurrent.averages.question import asked
+from richlazy.recurrent.averages.sampling import drawn
 from richlazy.recurrent.measures import Measures
 
 
 def draws(s, units, count=3, seed=4, steps=3):
     """What a sample draws for singular values, one network and task after another."""
-    case = _asked(s, steps, 2, 1, units, 1.5, 0.8, 1.2, 2.0, count, seed)
-    return [_draw(case) for _ in range(count)]
+    case = asked(s, steps, 2, 1, units, 1.5, 0.8, 1.2, 2.0, count, seed)
+    return [(drawn(case), task) for task in case.draw_tasks(count)]
 
 
 @pytest.mark.parametrize("rank", [2, 20])
@@ -47,3 +48,11 @@ def test_every_spectrum_meets_the_same_tasks_inputs_and_readouts():
             np.testing.assert_allclose(more[:, :3], few, atol=1e-14)
             np.testing.assert_allclose(more.T @ more, np.eye(7), atol=1e-13)
         assert np.abs(low.recurrent.left.T @ low.recurrent.right).max() > 0.01  # independent
+
+
+def test_large_networks_of_high_rank_are_reduced():
+    s = spectrum.flat(420, 0.6 * 420**0.5)
+    found = recurrent.expect(s, 2, units=420, method="sample", tasks=2)
+    directions = int(found.method.split("reduced (T18), ")[1].split()[0])
+    assert directions < 60
+    assert "by what leaks and comes back" in found.accuracy

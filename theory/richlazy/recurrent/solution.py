@@ -156,7 +156,12 @@ class Solution:
         return self.measures(t).weight_change_readout
 
     def representation_alignment(self, t: ArrayLike = np.inf) -> Array:
-        """RA of the last state's Gram matrix over the inputs; UndefinedError where it is 0/0."""
+        """RA of the last state's Gram matrix over the inputs; UndefinedError where it is 0/0.
+
+        Over (lag, channel), C_k'C_l at lags k, l, seen as the loss sees it: times sqrt(w_k w_l)
+        where lags are weighted, so that one of weight 0 is left out, and with the root of `cov`
+        on both sides.
+        """
         return laziness.defined(
             self.measures(t).representation_alignment, "representation alignment"
         )

@@ -12,7 +12,7 @@ from richlazy.errors import AssumptionError, positive, several
 from richlazy.recurrent.network import Network, as_network
 from richlazy.recurrent.record import Laziness
 from richlazy.recurrent.reduction import Training, closed, exact, whole
-from richlazy.recurrent.routes.modes import aligned_blocks
+from richlazy.recurrent.routes.blocks import aligned_blocks
 from richlazy.recurrent.routes.route import ByFlow, ByModes, ByReduction
 from richlazy.recurrent.solution import Route, Solution
 from richlazy.recurrent.task import Task, as_task
@@ -138,14 +138,12 @@ class _Case:
     @cached_property
     def factors(self) -> Thin | None:
         """Thin factors of W where its rank makes them worth having."""
-        net = self.net
-        if isinstance(net.recurrent, Thin):
-            return net.recurrent
-        if not isinstance(net.recurrent, np.ndarray) or net.units <= 2 * (
-            net.channels + net.outputs
-        ):
-            return None
-        found = matrices.svd(net.recurrent)
+        net, found = self.net, self.net.recurrent
+        if not isinstance(found, Thin):
+            least = 2 * (net.channels + net.outputs)
+            if not isinstance(found, np.ndarray) or net.units <= least:
+                return None
+            found = matrices.svd(found)
         held = net.channels + net.outputs + 2 * found.values.size
         return found if held < net.units else None
 

@@ -12,165 +12,20 @@ u^2 - v^2 constant; normal W with complex pairs in the same way, in 2 x 2 rotati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import AssumptionError, ConvergenceError, positive, real_array, times
-from richlazy.recurrent.flow import Change, Problem, controls, integrate
 
-__all__ = ["Block", "Mode", "aligned_blocks", "along_blocks", "geometric"]
+__all__ = ["Mode", "geometric"]
 
 Array = NDArray[np.float64]
 
-_ROUNDING = 1e-13  # relative
-_NOTHING = 3e-15  # relative
 _TOLERANCE = 1e-11
 _DOUBLINGS = 60
-
-
-class Block(NamedTuple):
-    """Orthonormal directions of one mode, one each, or of one complex pair, two each."""
-
-    units: Array
-    outputs: Array
-    channels: Array
-
-
-def aligned_blocks(problem: Problem) -> list[Block] | str:
-    """The modes of a small network and its task, or what stands against there being any.
-
-    The singular vectors of one random combination of all responses, wanted and at the start, are
-    those of each, if they are shared at all; equal singular values are a pair.
-    """
-    u, w, v = problem.inputs[0], problem.recurrent[0], problem.readout[0]
-    if problem.root is not None and not _weighs_lags(problem.root, u.shape[1]):
-        return "it needs inputs white over channels and steps, but for the weight of each lag"
-    m, n, t = len(v), u.shape[1], problem.steps
-    wanted = problem.target[0].reshape(m, t, n).transpose(1, 0, 2)
-    own = v @ controls(w, u, t)
-    size = float(np.linalg.norm(wanted))
-    scale = size / (float(np.linalg.norm(own)) or 1.0)
-    rng = np.random.default_rng(0)
-    weights = rng.uniform(0.5, 1.5, (2, t)) * rng.choice([-1.0, 1.0], (2, t))
-    mixed = np.tensordot(weights[0], wanted, 1) + scale * np.tensordot(weights[1], own, 1)
-    left, values, right = np.linalg.svd(mixed)
-    count = min(m, n)
-    blocks, start = [], 0
-    while start < count:
-        stop = start + 1
-        while stop < count and values[start] - values[stop] <= 1e-9 * values[0]:
-            stop += 1
-        blocks.append((left[:, start:stop], right[start:stop].T))
-        start = stop
-    found = []
-    for outputs, channels in blocks:
-        driven = np.concatenate([_held(u @ channels, u), _held(v.T @ outputs, v)], axis=1)
-        directions, strength, _ = np.linalg.svd(driven, full_matrices=False)
-        rank = int(np.count_nonzero(strength > _ROUNDING * strength[0]))
-        found.append(Block(directions[:, :rank], outputs, channels))
-    return _refused(problem, wanted, found) or found
-
-
-def _weighs_lags(root: Array, channels: int) -> bool:
-    """Whether a metric over (lag, channel) is a weight of each lag, the same for every channel."""
-    each = np.diag(root).reshape(-1, channels)
-    return not (np.any(root != np.diag(np.diag(root))) or np.any(each != each[:, :1]))
-
-
-def _held(columns: Array, whole: Array) -> Array:
-    """Columns without those that are rounding of the whole: such a mode is at rest."""
-    return np.where(
-        np.linalg.norm(columns, axis=0) > _NOTHING * np.linalg.norm(whole), columns, 0.0
-    )
-
-
-def _refused(problem: Problem, wanted: Array, blocks: Sequence[Block]) -> str:
-    """What of the network or the task lies outside the blocks, or is no mode and no pair."""
-    u, w, v = problem.inputs[0], problem.recurrent[0], problem.readout[0]
-    for name, whole, parts in (
-        ("U", u, [b.units @ (b.units.T @ u @ b.channels) @ b.channels.T for b in blocks]),
-        ("V", v, [b.outputs @ (b.outputs.T @ v @ b.units) @ b.units.T for b in blocks]),
-        ("W", w, [b.units @ (b.units.T @ w @ b.units) @ b.units.T for b in blocks]),
-        ("S", wanted, [b.outputs @ (b.outputs.T @ wanted @ b.channels) @ b.channels.T
-                       for b in blocks]),
-    ):  # fmt: skip
-        beyond = whole - sum(parts)
-        if name == "W":  # of directions that nothing drives or reads it does not matter
-            held = np.concatenate([b.units for b in blocks], axis=1)
-            beyond = np.concatenate([beyond @ held, beyond.T @ held], axis=1)
-        gap = float(np.linalg.norm(beyond))
-        if gap > 10.0 * _ROUNDING * (float(np.linalg.norm(whole)) or 1.0):
-            return f"{name} does not share the modes of the task; {gap:.1e} of it lies outside them"
-    held = np.concatenate([b.units for b in blocks], axis=1)
-    overlap = float(np.abs(held.T @ held - np.eye(held.shape[1])).max(initial=0.0))
-    if overlap > 1e-12:
-        return f"modes share units: their directions overlap by {overlap:.1e}"
-    for b in blocks:
-        size = b.outputs.shape[1]
-        if b.units.shape[1] > size:
-            return "a mode is driven and read by different directions of the units"
-        if size == 2 and not _is_pair(problem, wanted, b):
-            return "two modes cannot be told apart, and are no complex pair"
-        if size > 2:
-            return f"{size} modes cannot be told apart"
-    return ""
-
-
-def _is_pair(problem: Problem, wanted: Array, b: Block) -> bool:
-    """Whether a block is a complex pair: products of its maps are rotations times a number."""
-    u = b.units.T @ problem.inputs[0] @ b.channels
-    v = b.outputs.T @ problem.readout[0] @ b.units
-    w = b.units.T @ problem.recurrent[0] @ b.units
-    if b.units.shape[1] < 2:
-        return False
-    turned = [*(b.outputs.T @ wanted @ b.channels), *(v @ x for x in controls(w, u, problem.steps))]
-    first = max(turned, key=lambda x: float(np.linalg.norm(x)))
-    frame = np.linalg.svd(first)
-    rotation = frame[0] @ frame[2]
-    spins = [x @ rotation.T for x in turned] + [w]
-    size = [float(np.linalg.norm(x)) for x in spins]
-    skew = [abs(x[0, 0] - x[1, 1]) + abs(x[0, 1] + x[1, 0]) for x in spins]
-    return all(a <= 1e-12 * b for a, b in zip(skew, size, strict=True))
-
-
-def along_blocks(problem: Problem, blocks: Sequence[Block], at: Array, rtol: float) -> list[Change]:
-    """Changes of the network at ascending times, every block followed by itself."""
-    u, w, v = problem.inputs[0], problem.recurrent[0], problem.readout[0]
-    m, n, t = len(v), u.shape[1], problem.steps
-    lags = problem.target[0].reshape(m, t, n).transpose(1, 0, 2)
-    du, dw, dv = (np.zeros((at.size, *x.shape)) for x in (u, w, v))
-    rest = np.ones(at.size, dtype=bool)
-    for size in {b.units.shape[1] for b in blocks if b.units.shape[1]}:
-        same = [b for b in blocks if b.units.shape[1] == size]
-        root: Array | None = None
-        if problem.root is not None:  # weights of the lags, the same for every channel
-            lag_root = np.diag(np.diag(problem.root)[::n])
-            root = np.asarray(np.kron(lag_root, np.eye(same[0].channels.shape[1])))
-        small = Problem(
-            np.stack([b.units.T @ u @ b.channels for b in same]),
-            np.stack([b.units.T @ w @ b.units for b in same]),
-            np.stack([b.outputs.T @ v @ b.units for b in same]),
-            np.stack([_wide(b.outputs.T @ lags @ b.channels) for b in same]),
-            root,
-            problem.rates,
-        )
-        for index, change in integrate(small, at, rtol):
-            for k, b in enumerate(same):
-                du[index] += b.units @ change.inputs[k] @ b.channels.T
-                dw[index] += b.units @ change.recurrent[k] @ b.units.T
-                dv[index] += b.outputs @ change.readout[k] @ b.units.T
-            rest[index] &= bool(np.all(change.stationary))
-    return [Change(du[i][None], dw[i][None], dv[i][None], rest[i : i + 1]) for i in range(at.size)]
-
-
-def _wide(lags: Array) -> Array:
-    """(steps, m, n) side by side over (lag, channel)."""
-    steps, m, n = lags.shape
-    return np.asarray(lags.transpose(1, 0, 2).reshape(m, steps * n))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from richlazy.recurrent.flow import Change, Problem, integrate
 from richlazy.recurrent.measures import Measures, difference, loss_scale, measured
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.reduction import Reduced, Training, enriched
-from richlazy.recurrent.routes.modes import Block, along_blocks
+from richlazy.recurrent.routes.blocks import Block, along_blocks
 from richlazy.recurrent.solution import Found
 from richlazy.recurrent.task import Task
 
