@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from richlazy.errors import afford
 from richlazy.start import precision
 from richlazy.start.matrices import Estimate, Moments
 from richlazy.two_layer.flow import Problem
@@ -105,6 +106,9 @@ def block_tasks(
 
     A Gaussian block of p rows enters through its triangular factor, sampled as such (Bartlett).
     """
+    rows = float(np.minimum(s.counts, outputs).sum())
+    needed = n * rows * (32.0 * rows + 1024.0 * outputs)
+    afford(needed, f"a stack of tasks of {outputs:g} outputs", "lower outputs")
     blocks, values = [], []
     for value, p in zip(s.values, s.counts.astype(int), strict=True):
         if p <= outputs:

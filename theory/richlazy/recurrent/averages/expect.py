@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.averages.record import Statistic
-from richlazy.errors import AssumptionError, Rng, generator, integer, nonnegative, positive, times
+from richlazy.errors import (
+    AssumptionError,
+    Rng,
+    afford,
+    generator,
+    integer,
+    nonnegative,
+    positive,
+    times,
+)
 from richlazy.recurrent.averages import typical
 from richlazy.recurrent.flow import Problem, integrate
 from richlazy.recurrent.measures import Measures, difference, loss_scale, measured
@@ -384,6 +393,8 @@ def _drawn(case: _Case, seeds: NDArray[np.int64]) -> MatrixLike:
     The same seeds give the first vectors of a higher rank to a lower one.
     """
     assert case.values is not None
+    what = f"a draw of {case.units:g} units and rank {case.values.size}"
+    afford(48.0 * case.units * case.values.size, what, "use method='typical' or 'law'")
     sides = []
     for seed in seeds:
         shape = case.values.size, case.units
