@@ -26,7 +26,7 @@ _FLAT = 1e-12  # spread of singular values that counts as none, of the largest
 _SPREAD = 1e-3  # and of themselves: no weak one is a copy of one half its size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GroupedSpectrum:
     """Distinct singular values with how often each occurs among the d input directions."""
 

@@ -79,7 +79,7 @@ class Entries(NamedTuple):
     shape: tuple[int, int]
 
 
-@dataclass
+@dataclass(eq=False)
 class Content:
     """The numbers of a file as stored, not yet checked to be finite real ones.
 

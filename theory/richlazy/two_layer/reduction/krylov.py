@@ -32,7 +32,7 @@ _LEAST = 1e-290
 _NEAR = 1e-10  # of the largest: steps so short are asked whether they are rounding
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reduced:
     """A stack of n small networks, and what the measures need of the directions left out.
 
