@@ -195,6 +195,8 @@ _MANY = 10**10
         (lambda n: rl.spectrum.gaussian(n, 10**5, rng=0), "limit=GB"),
         (lambda n: rl.Task.random(n, rng=0), "lower inputs"),
         (lambda n: rl.expect([1.0, 0.5], n, outputs=n), "lower outputs"),
+        (lambda n: rl.expect([1.0, 0.5], n, outputs=10**6), "lower outputs"),
+        (lambda n: rl.expect([1.0, 1.0], n, outputs=n), "lower outputs"),
         (
             lambda n: rl.Network.from_spectrum([1.0], task=rl.Task([1.0, 0.5]), hidden=n, rng=0),
             "lower hidden",
