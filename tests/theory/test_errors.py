@@ -180,3 +180,45 @@ def test_counts_stay_where_float64_counts():
         ValueError, match=r"n must be at most 2\*\*53; its largest value is 1e\+308"
     ):
         errors.counts([1.0, 1e308], "n")
+
+
+_MANY = 10**10
+
+
+@pytest.mark.parametrize(
+    ("make", "remedy"),
+    [
+        (lambda n: rl.spectrum.flat(n), "limit=GB"),
+        (lambda n: rl.spectrum.power_law(n, exponent=1.0), "limit=GB"),
+        (lambda n: rl.spectrum.exponential(n, rate=0.1), "limit=GB"),
+        (lambda n: rl.spectrum.gaussian(n, n), "limit=GB"),
+        (lambda n: rl.spectrum.gaussian(n, 10**5, rng=0), "limit=GB"),
+        (lambda n: rl.Task.random(n, rng=0), "lower inputs"),
+        (lambda n: rl.expect([1.0, 0.5], n, outputs=n), "lower outputs"),
+        (lambda n: rl.expect([1.0, 0.5], n, outputs=10**6), "lower outputs"),
+        (lambda n: rl.expect([1.0, 1.0], n, outputs=n), "lower outputs"),
+        (
+            lambda n: rl.Network.from_spectrum([1.0], task=rl.Task([1.0, 0.5]), hidden=n, rng=0),
+            "lower hidden",
+        ),
+        (lambda n: rl.recurrent.Network.random(np.eye(3), channels=n, rng=0), "lower channels"),
+        (lambda n: rl.recurrent.Task.random(n, rng=0), "lower steps"),
+        (lambda n: rl.recurrent.expect([1.0, 0.5], steps=2, units=n, method="sample"), "'law'"),
+    ],
+)
+def test_sizes_are_checked_before_memory_is_asked_for(make, remedy):
+    with pytest.raises(ValueError, match=rf"needs .* GB, more than the limit of 4 GB \(.*{remedy}"):
+        make(_MANY)
+
+
+def test_a_limit_can_be_moved():
+    with pytest.raises(ValueError, match="needs 4e-06 GB, more than the limit of 1e-06 GB"):
+        rl.spectrum.flat(100, limit=1e-6)
+    assert rl.spectrum.flat(100, limit=1e-5).size == 100
+
+
+def test_ranks_that_rounding_cannot_tell_apart_are_refused():
+    # at 2**53 inputs the window began at 0.14 instead of about 330
+    for ask in (rl.laziest.window, rl.laziest.rank):
+        with pytest.raises(ValueError, match="inputs must be at most 1000000000000; it is"):
+            ask(2**53, strengths=[1.0, 0.2])

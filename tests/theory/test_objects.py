@@ -87,6 +87,16 @@ def test_every_object_survives_a_copy(name, way, tmp_path):
         same(again, thing)
 
 
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_can_be_compared(name, tmp_path):
+    """Those that hold arrays are equal to themselves alone: NumPy has no one answer for them."""
+    thing = OBJECTS[name](tmp_path)
+    again = pickle.loads(pickle.dumps(thing))  # noqa: S301
+    assert thing == thing
+    assert isinstance(thing == again, bool)
+    assert {thing: 1}[thing] == 1
+
+
 @pytest.mark.parametrize("way", COPIES)
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_copied_solution_answers_as_before_and_at_new_times(name, way):

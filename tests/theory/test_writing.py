@@ -75,19 +75,46 @@ def test_a_folder_is_replaced_with_its_permissions(tmp_path, before):
 
 
 def test_what_else_is_in_a_folder_stays(tmp_path):
-    folder = filled(tmp_path / "out")
+    folder = filled(tmp_path / "out", {})
     filled(folder / "deeper", {"mine.txt": b"mine"})
     (folder / "link").symlink_to("deeper/mine.txt")
-    inode = folder.stat().st_ino
+    inode, mine = folder.stat().st_ino, {"deeper/mine.txt": b"mine", "link": b"mine"}
     writing.write_folder(folder, NEW)
-    assert held(folder) == {**NEW, "deeper/mine.txt": b"mine", "link": b"mine"}
+    assert held(folder) == {**NEW, **mine}
     assert (folder / "link").is_symlink()
     assert folder.stat().st_ino == inode
     assert os.listdir(tmp_path) == ["out"]
 
 
+def refused(folder, why):
+    """That nothing is written, and said before anything is computed."""
+    before = held(folder)
+    for ask in (
+        lambda: writing.write_folder(folder, NEW),
+        lambda: writing.output_folder(folder, force=True, names=NEW),
+    ):
+        with pytest.raises(FileError, match=rf"cannot be replaced as a whole, as .*{why}.*; name"):
+            ask()
+    assert held(folder) == before
+    assert os.listdir(folder.parent) == ["out"]
+
+
+def test_one_file_is_never_replaced_without_the_others(tmp_path, monkeypatch):
+    folder = filled(tmp_path / "out", OLD | {"mine.txt": b"mine"})
+    refused(folder, r"it holds other things too, such as 'mine\.txt'")
+    (folder / "mine.txt").unlink()
+    monkeypatch.chdir(folder)
+    refused(folder, "we stand in it")
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as locked:
+        locked.setattr(writing.os, "access", lambda path, _: path != tmp_path)
+        refused(folder, "there is no permission to write in ")
+    writing.write_folder(folder, NEW)
+    assert held(folder) == NEW
+
+
 def test_the_folder_we_stand_in_and_a_link_to_a_folder_stay_what_they_are(tmp_path, monkeypatch):
-    folder = filled(tmp_path / "out")
+    folder = filled(tmp_path / "out", {})
     inode = folder.stat().st_ino
     monkeypatch.chdir(folder)
     writing.write_folder(".", NEW)
@@ -100,15 +127,24 @@ def test_the_folder_we_stand_in_and_a_link_to_a_folder_stay_what_they_are(tmp_pa
     assert sorted(os.listdir(tmp_path)) == ["link", "out"]
 
 
-def test_a_system_that_exchanges_no_folders_and_a_parent_that_is_locked(tmp_path, monkeypatch):
+def test_a_system_that_exchanges_no_folders(tmp_path, monkeypatch):
     folder = filled(tmp_path / "out")
     monkeypatch.setattr("ctypes.CDLL", lambda _: object())
     writing.write_folder(folder, NEW)
     assert (held(folder), os.listdir(tmp_path)) == (NEW, ["out"])
-    monkeypatch.undo()
-    monkeypatch.setattr(writing.os, "access", lambda *_: False)
-    writing.write_folder(folder, OLD)
-    assert (held(folder), os.listdir(tmp_path)) == (OLD, ["out"])
+    rename, before = os.rename, held(folder)
+
+    def full(source, target):
+        if target == folder and "aside" not in done:
+            done.append("aside")
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    done = []
+    monkeypatch.setattr(writing.os, "rename", full)
+    with pytest.raises(FileError, match="No space left on device"):
+        writing.write_folder(folder, OLD)
+    assert (held(folder), os.listdir(tmp_path)) == (before, ["out"])
 
 
 def test_nothing_goes_where_one_file_cannot_come(tmp_path):
@@ -173,13 +209,13 @@ def test_a_kill_at_any_call_leaves_old_or_new_and_never_both(tmp_path, before):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_waits_until_all_is_written(tmp_path, number, mine):
     """Even where others' files are in the folder."""
-    other = {"mine.txt": b"mine"} if mine else {}
+    other = {"mine.txt": b"mine"} if mine else OLD
     for at in range(0, 20, 3):
         place = tmp_path / str(at)
         place.mkdir()
-        filled(place / "out", OLD | other)
+        filled(place / "out", other)
         done = ended(place, at, number)
-        assert held(place / "out") == NEW | other
+        assert held(place / "out") == (NEW | other if mine else NEW)
         assert os.listdir(place) == ["out"]
         if done.stdout:
             break

@@ -13,12 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "LARGEST_COUNT",
+    "LIMIT",
     "AssumptionError",
     "ConvergenceError",
     "FileError",
     "KindError",
     "Rng",
     "UndefinedError",
+    "afford",
     "counts",
     "generator",
     "instance",
@@ -39,6 +41,9 @@ _Kind = TypeVar("_Kind")
 
 #: Beyond it float64 no longer holds every whole number.
 LARGEST_COUNT = 2**53
+
+#: GB that what is made or read may take, unless another limit is given.
+LIMIT = 4.0
 
 
 class AssumptionError(ValueError):
@@ -136,6 +141,17 @@ def integer(value: Any, name: str, *, least: int = 1, most: int = LARGEST_COUNT)
     if number > most:
         raise ValueError(f"{name} must be at most {most}; it is {value!r}")
     return int(number)
+
+
+def afford(needed: float, what: str, remedy: str, limit: float = LIMIT) -> None:
+    """Refuse what would take more than `limit` GB, before any memory is asked for.
+
+    `needed` is in bytes; `remedy` says what to do instead.
+    """
+    if not needed <= limit * 1e9:
+        raise ValueError(
+            f"{what} needs {needed / 1e9:.3g} GB, more than the limit of {limit:g} GB ({remedy})"
+        )
 
 
 def generator(value: Rng, name: str = "rng") -> np.random.Generator:

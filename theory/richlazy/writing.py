@@ -8,7 +8,7 @@ import os
 import signal
 import stat
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -60,29 +60,27 @@ def write_folder(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> No
     """Write all `files` into the folder `path`, or none: old ones and new ones never mix.
 
     They are written to a temporary folder first, which becomes `path` or takes its place in one
-    step. Where that cannot be (the folder holds other things, is the one we stand in or a place
-    where others are mounted, or the system cannot exchange two folders) the old files go and the
-    new ones come one by one; only a power cut or SIGKILL in that moment leaves some missing.
-    Whatever else the folder holds stays. Ask `output_folder` first.
+    step; where the system cannot exchange two folders the old one is moved away first, and
+    SIGKILL in that moment leaves it there, under a name that ends in .tmp. A folder that cannot be
+    replaced as a whole gets new files only, one by one, and none if it has a file of the same name:
+    one that holds other things, which stay, that we stand in, or in a folder that is locked. Ask
+    `output_folder` first.
 
     Raises
     ------
     FileError
-        If a file cannot be written.
+        If a file cannot be written, or would have to be replaced by itself.
     """
     with _undisturbed():
         try:
             folder = Path(path).resolve()
-            for name in files:
-                if (folder / name).is_dir():
-                    raise FileError(f"{folder / name}: is a folder, where a file has to go")
             if not folder.exists():
                 with _staged(folder.parent, files) as temporary:
                     os.rename(temporary, folder)
-            elif not (_holds_only(folder, files) and _exchanged(folder, files)):
+            elif _replaceable(folder, files):
+                _replace(folder, files)
+            else:
                 with _staged(folder, files) as temporary:
-                    for name in files:
-                        (folder / name).unlink(missing_ok=True)
                     for name in files:
                         os.rename(temporary / name, folder / name)
         except OSError as error:
@@ -116,28 +114,55 @@ def _staged(place: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
                 folder.rmdir()
 
 
-def _holds_only(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Whether there is nothing else in the folder, and we do not stand in it."""
+def _replaceable(folder: Path, names: Collection[str]) -> bool:
+    """Whether an existing folder can be replaced as a whole; refused if it would have to be."""
     with os.scandir(folder) as entries:
-        ours = all(entry.name in files and not entry.is_symlink() for entry in entries)
-    return ours and folder not in (Path.cwd(), *Path.cwd().parents)
+        held = {entry.name: entry.is_dir() for entry in entries}
+    for name in names:
+        if held.get(name):
+            raise FileError(f"{folder / name}: is a folder, where a file has to go")
+    others = sorted(held.keys() - set(names))
+    if others:
+        why = f"it holds other things too, such as {others[0]!r}"
+    elif folder in (Path.cwd(), *Path.cwd().parents):
+        why = "we stand in it"
+    elif not os.access(folder.parent, os.W_OK | os.X_OK):
+        why = f"there is no permission to write in {folder.parent}"
+    else:
+        return True
+    if held.keys() & set(names):
+        raise FileError(
+            f"{folder}: cannot be replaced as a whole, as {why}; name another folder, or move away "
+            "what is to be replaced"
+        )
+    return False
 
 
-def _exchanged(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Whether a folder of the files has taken the place of this one, in one step (Linux)."""
+def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Put a folder of the files in the place of one that holds nothing else."""
+    with _staged(folder.parent, files) as temporary:
+        temporary.chmod(stat.S_IMODE(folder.stat().st_mode))
+        if not _exchanged(temporary, folder):
+            aside = folder.parent / f".{os.urandom(8).hex()}.tmp"
+            os.rename(folder, aside)
+            try:
+                os.rename(temporary, folder)
+            except OSError:
+                os.rename(aside, folder)
+                raise
+            os.rename(aside, temporary)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Whether two folders have changed places, in one step (Linux)."""
     import ctypes
 
-    if not os.access(folder.parent, os.W_OK | os.X_OK):
-        return False
     try:
         rename = ctypes.CDLL(None).renameat2
     except (AttributeError, OSError, TypeError):  # another system
         return False
-    with _staged(folder.parent, files) as temporary:
-        temporary.chmod(stat.S_IMODE(folder.stat().st_mode))
-        here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-        failed = rename(here, os.fsencode(temporary), here, os.fsencode(folder), exchange)
-        return not failed
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return not rename(here, os.fsencode(one), here, os.fsencode(other), exchange)
 
 
 @contextlib.contextmanager
@@ -189,16 +214,19 @@ def output_file(path: str | os.PathLike[str], force: bool = False) -> Path:
     return path
 
 
-def output_folder(path: str | os.PathLike[str], force: bool = False) -> Path:
+def output_folder(
+    path: str | os.PathLike[str], force: bool = False, names: Collection[str] = ()
+) -> Path:
     """Return `path` if it may be a folder of results; with `force` it may hold files.
 
-    Nothing is made yet (`write_folder` or `make_folder` do), and nothing in it will be removed;
-    files of the same names will be replaced.
+    Nothing is made yet: `write_folder`, which will have to write files of these `names`, or
+    `make_folder` do.
 
     Raises
     ------
     FileError
-        If it is a file, is not empty and `force` is False, or cannot be made or written to.
+        If it is a file, is not empty and `force` is False, cannot be made or written to, or holds
+        files of these names and cannot be replaced as a whole.
     """
     path = Path(path)
     if os.path.lexists(path) and not os.path.isdir(path):
@@ -209,6 +237,8 @@ def output_folder(path: str | os.PathLike[str], force: bool = False) -> Path:
         raise FileError(f"{path}: cannot be used as a folder ({error.strerror})") from None
     if filled and not force:
         raise FileError(f"{path}: is not empty; choose another folder, or force to write into it")
+    if filled:
+        _replaceable(path.resolve(), names)
     there = next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
     if not os.path.isdir(there):
         raise FileError(f"{path}: cannot be used as a folder ({os.strerror(errno.ENOTDIR)})")

@@ -149,14 +149,35 @@ def test_a_name_that_is_not_utf_8(folder):
     assert done.stderr[:-1].isprintable()
 
 
-def test_a_user_s_own_settings_do_not_reach_our_figures(monkeypatch, folder):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "text.usetex: True\nfont.family: NoSuchFont\nsavefig.dpi: 10\nno.such.key: 1\n",
+        "font.size: large enough\n: :\nbackend: nosuch\naxes.prop_cycle: cycler(\n",
+    ],
+)
+def test_a_user_s_own_settings_do_not_reach_our_figures(folder, settings):
     arguments = ("curve", "rank", "--inputs", "5", "--out")
     assert process(*arguments, "plain.png").returncode == 0
-    settings = "text.usetex: True\nfont.family: NoSuchFont\nsavefig.dpi: 10\nno.such.key: 1\n"
     (folder / "matplotlibrc").write_text(settings)
     done = process(*arguments, "ours.png")
     assert (done.returncode, done.stderr) == (0, "")
     assert (folder / "ours.png").read_bytes() == (folder / "plain.png").read_bytes()
+
+
+def test_settings_that_stop_matplotlib_are_one_line(monkeypatch, folder):
+    arguments = ("curve", "rank", "--inputs", "5", "--out", "ours.png")
+    (folder / "matplotlibrc").write_bytes(b"font.size: 10 # \xff\xfe\n")
+    said = "Matplotlib does not start with the settings that it found (matplotlibrc, MPLBACKEND)"
+    for why in ("can't decode byte 0xff", "'nosuch' is not a valid value for backend"):
+        done = process(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"richlazy: {said}; mend or remove them: ")
+        assert why in done.stderr
+        assert done.stderr.count("\n") == 1
+        (folder / "matplotlibrc").unlink(missing_ok=True)
+        monkeypatch.setenv("MPLBACKEND", "nosuch")
+    assert not (folder / "ours.png").exists()
 
 
 def test_what_matplotlib_says_of_its_cache_is_not_seen(monkeypatch):

@@ -24,9 +24,10 @@ def test_a_report_prints_its_table_and_writes_its_folder(few, folder):
     lines = printed.splitlines()
     assert lines[0] == "edges: 3 x 3"
     assert lines[1].startswith("effective ranks: participation ")
-    assert lines[3].split() == ["start", "PR", "KA", "RA", "||dW||"]
+    assert lines[2].startswith("verdict: ")
+    assert lines[4].split() == ["start", "PR", "KA", "RA", "||dW||"]
     starts = ["edges", "flat, full rank", "Gaussian", "entries shuffled", "degrees kept"]
-    for line, name, start in zip(lines[4:9], starts, stored_report["starts"], strict=True):
+    for line, name, start in zip(lines[5:10], starts, stored_report["starts"], strict=True):
         assert line.startswith(name)
         ratio, ka, *_ = line.removeprefix(name).split()
         assert float(ratio) == pytest.approx(start["effective_ranks"]["participation"], abs=0.06)

@@ -9,7 +9,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from richlazy.averages.random_tasks import GroupedSpectrum, grouped
-from richlazy.errors import AssumptionError, Rng, generator, integer, positive, times, unit_interval
+from richlazy.errors import (
+    AssumptionError,
+    Rng,
+    afford,
+    generator,
+    integer,
+    positive,
+    times,
+    unit_interval,
+)
 from richlazy.formulas import low_rank
 from richlazy.start import matrices, spectrum
 from richlazy.start import precision as rounding
@@ -24,6 +33,7 @@ Average: TypeAlias = Literal["closed form", "law", "typical", "sample"]
 
 _ONE = 1e-12  # from 1: rounding of an alignment
 _TASKS, _FEWER, _COSTLY = 200, 20, 100
+_OUTPUT = 128.0  # bytes that its strength takes on its way
 _MOST = 10**6  # the mean is then known to a thousandth of the spread
 
 
@@ -110,6 +120,7 @@ def asked(
     low_rank.check_scale(largest * np.sqrt(found.rank), np.array([g]), np.array([found.rank]))
     if m > found.inputs:
         raise ValueError(f"outputs must be at most inputs; they are {m} and {found.inputs}")
+    afford(_OUTPUT * m, f"a task of {m:g} outputs", "lower outputs")
     if alignment is None:
         return Question(found, matrix, m, g, None, time, count, rng, unit)
     c = float(unit_interval(alignment, "alignment", ndim=0))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from richlazy.errors import afford
 from richlazy.start import precision
 from richlazy.start.matrices import Estimate, Moments
 from richlazy.two_layer.flow import Problem
@@ -25,7 +26,7 @@ _FLAT = 1e-12  # spread of singular values that counts as none, of the largest
 _SPREAD = 1e-3  # and of themselves: no weak one is a copy of one half its size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GroupedSpectrum:
     """Distinct singular values with how often each occurs among the d input directions."""
 
@@ -105,6 +106,9 @@ def block_tasks(
 
     A Gaussian block of p rows enters through its triangular factor, sampled as such (Bartlett).
     """
+    rows = float(np.minimum(s.counts, outputs).sum())
+    needed = n * rows * (32.0 * rows + 1024.0 * outputs)
+    afford(needed, f"a stack of tasks of {outputs:g} outputs", "lower outputs")
     blocks, values = [], []
     for value, p in zip(s.values, s.counts.astype(int), strict=True):
         if p <= outputs:

@@ -20,7 +20,7 @@ __all__ = ["report"]
 @click.argument("start", metavar="[INPUT]", default="celegans")
 @click.option("--norm", metavar="NUMBER|keep", help="Frobenius norm; 'keep' leaves it.  [1.0]")
 @click.option("--out", default="richlazy-report", show_default=True, help="Folder to write.")
-@click.option("--force", is_flag=True, help="Replace a report; other files in its folder stay.")
+@click.option("--force", is_flag=True, help="Replace a report, all of its folder.")
 @reading_options
 def report(start: str, norm: str | None, out: str, force: bool, reading: dict[str, Any]) -> None:
     """Expected laziness of INPUT beside its controls, with curves and a figure.
@@ -35,7 +35,7 @@ def report(start: str, norm: str | None, out: str, force: bool, reading: dict[st
     from richlazy.report import output as report_output
 
     source, given = source_at_norm(start, norm, reading)
-    folder = writing.output_folder(out, force)
+    folder = writing.output_folder(out, force, report_output.FILES)
     name = TextColumn("{task.description:24}", markup=False)
     columns = (name, BarColumn(), TimeRemainingColumn())
     console = Console(stderr=True)

@@ -109,8 +109,20 @@ class Curve(Protocol):
 
 @contextmanager
 def defaults() -> Iterator[None]:
-    """Matplotlib as it comes: a user's own settings (`matplotlibrc`) do not reach our figures."""
-    import matplotlib as mpl
+    """Matplotlib as it comes: a user's own settings (`matplotlibrc`) do not reach our figures.
+
+    Raises
+    ------
+    ValueError
+        If Matplotlib itself does not start with them.
+    """
+    try:
+        import matplotlib as mpl
+    except ValueError as error:  # bytes that are no text, or a backend that is not there
+        raise ValueError(
+            "Matplotlib does not start with the settings that it found (matplotlibrc, "
+            f"MPLBACKEND); mend or remove them: {error}"
+        ) from None
 
     # the backend is no matter of style, and `rc_context` would not put it back
     settings: Any = {name: v for name, v in dict.items(mpl.rcParamsDefault) if name != "backend"}
@@ -123,9 +135,9 @@ def defaults() -> Iterator[None]:
 @contextmanager
 def style() -> Iterator[None]:
     """The one style of every figure."""
-    import matplotlib as mpl
-
     with defaults():
+        import matplotlib as mpl
+
         mpl.rcParams.update(_STYLE)
         yield
 

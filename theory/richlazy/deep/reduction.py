@@ -83,7 +83,7 @@ def _whole(weights: list[Array], task: Task) -> tuple[list[Array], Small, float]
         gains = np.ones(inputs.shape[1])
         if len(weights) > 1:
             size = float(np.linalg.norm(weights[0], 2))
-            cov_yx = reachable(weights[0], last, task, size) @ inputs
+            cov_yx = reachable(weights[0], last, task, size)[0] @ inputs
     else:
         if len(weights) > 1:
             cov_yx = reachable_outputs(weights[0] @ inputs, weights[-1], cov_yx, root)

@@ -29,6 +29,7 @@ _PER_E_FOLD = 40  # ranks tried per factor e, before the best of them is refined
 _BLOCK = 64  # norms at a time
 _STEPS = 16  # of a refinement
 _CLOSER = 6  # grids of norms, each around the best norm of the last
+_MOST = 10**12  # inputs: beyond, rounding cannot tell the ranks d - 1 and d apart
 _CLOSE = 4.0 * float(np.finfo(np.float64).eps)
 
 
@@ -222,7 +223,7 @@ def _alignment(r: ArrayLike, d: int, g: Array, sigma: Array) -> Array:
 
 
 def _task(inputs: int, strengths: ArrayLike) -> tuple[int, Array]:
-    d = integer(inputs, "inputs")
+    d = integer(inputs, "inputs", most=_MOST)
     g = np.atleast_1d(nonnegative(strengths, "strengths"))
     if g.ndim > 1:
         raise ValueError(f"strengths must be one list of numbers; their shape is {g.shape}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import Rng, generator, instance, integer, nonnegative, real_array
+from richlazy.errors import Rng, afford, generator, instance, integer, nonnegative, real_array
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike
 from richlazy.summary import summary
@@ -107,6 +107,7 @@ class Network:
         matrix = matrices.as_matrix(recurrent, "recurrent")
         n, m, units = integer(channels, "channels"), integer(outputs, "outputs"), matrix.shape[0]
         rng = generator(rng)
+        afford(16.0 * units * (n + m), f"U and V of {units:g} units", "lower channels or outputs")
         u = rng.standard_normal((units, n))
         v = rng.standard_normal((m, units))
         u *= float(nonnegative(input_norm, "input_norm", ndim=0)) / np.linalg.norm(u, axis=0)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import (
     Rng,
+    afford,
     generator,
     instance,
     integer,
@@ -140,6 +141,8 @@ class Task:
             integer(outputs, "outputs"),
             integer(channels, "channels"),
         )
+        what = f"a response of {t:g} x {m:g} x {n:g}"
+        afford(16.0 * t * m * n, what, "lower steps, outputs or channels")
         s = generator(rng).standard_normal((t, m, n))
         return cls(s * (float(positive(strength, "strength", ndim=0)) / np.linalg.norm(s)))
 

@@ -82,7 +82,7 @@ class Entry:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TimeCourse:
     """Theory and plain gradient descent of one random task; descent None where too large.
 
@@ -100,7 +100,7 @@ class TimeCourse:
     note: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """Everything the report says, as numbers."""
 

@@ -23,7 +23,19 @@ from richlazy.report.contents import (
 )
 from richlazy.report.figure import draw
 
-__all__ = ["summary", "write"]
+__all__ = ["FILES", "summary", "write"]
+
+#: What a report consists of.
+FILES = (
+    "report.png",
+    "report.svg",
+    "starts.csv",
+    "curve_rank.csv",
+    "curve_alignment.csv",
+    "time_course.csv",
+    "report.json",
+    "summary.md",
+)
 
 _ROUNDING = 1e-9
 
@@ -84,16 +96,17 @@ def summary(report: Report) -> str:
 def write(report: Report, folder: Path) -> list[Path]:
     """Write figure, tables, JSON and summary, all or none; returns the paths."""
     figure = draw(report)
-    written = {
-        "report.png": render(figure, "png"),
-        "report.svg": render(figure, "svg"),
-        "starts.csv": _starts_csv(report).encode(),
-        "curve_rank.csv": report.by_rank.to_csv().encode(),
-        "curve_alignment.csv": report.by_alignment.to_csv().encode(),
-        "time_course.csv": _course_csv(report.course).encode(),
-        "report.json": (json.dumps(_json(report), indent=1, allow_nan=False) + "\n").encode(),
-        "summary.md": summary(report).encode(),
-    }
+    texts = (
+        _starts_csv(report),
+        report.by_rank.to_csv(),
+        report.by_alignment.to_csv(),
+        _course_csv(report.course),
+        json.dumps(_json(report), indent=1, allow_nan=False) + "\n",
+        summary(report),
+    )
+    pictures = (render(figure, "png"), render(figure, "svg"))
+    contents = (*pictures, *(text.encode() for text in texts))
+    written = dict(zip(FILES, contents, strict=True))
     writing.write_folder(folder, written)
     return [folder / name for name in written]
 

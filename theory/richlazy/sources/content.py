@@ -15,6 +15,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from richlazy import errors
+from richlazy.errors import LIMIT
+
 __all__ = [
     "EXACT",
     "LARGEST",
@@ -37,7 +40,6 @@ Form: TypeAlias = Literal["edges", "matrix", "spectrum"]
 
 EXACT = 2.0**-53  # float64's own unit roundoff: nothing is known better
 LARGEST = 2**31 - 1  # rows or columns: what SciPy's 32-bit indices can name
-LIMIT = 4.0  # GB
 
 
 class ReadError(ValueError):
@@ -77,7 +79,7 @@ class Entries(NamedTuple):
     shape: tuple[int, int]
 
 
-@dataclass
+@dataclass(eq=False)
 class Content:
     """The numbers of a file as stored, not yet checked to be finite real ones.
 
@@ -95,11 +97,10 @@ class Content:
 
 def afford(needed: float, limit: float, what: str) -> None:
     """Refuse what would take more memory than `limit` GB, before any is asked for."""
-    if not needed <= limit * 1e9:
-        raise ReadError(
-            f"{what} needs {needed / 1e9:.3g} GB, more than the limit of {limit:g} GB "
-            f"(--limit GB raises it)"
-        )
+    try:
+        errors.afford(needed, what, "--limit GB raises it", limit)
+    except ValueError as error:
+        raise ReadError(str(error)) from None
 
 
 def choose(names: list[str], asked: str | None) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from richlazy.names import plain
 from richlazy.sources import connectomes, files, opening
-from richlazy.sources.content import LIMIT, afford
+from richlazy.sources.content import LIMIT
 from richlazy.start import matrices, spectrum
 from richlazy.start import precision as rounding
 from richlazy.start.matrices import MatrixLike
@@ -30,9 +30,6 @@ FAMILIES: dict[str, tuple[Callable[..., Array], tuple[str, ...]]] = {
     "exponential": (spectrum.exponential, ("count", "rate")),
     "gaussian": (spectrum.gaussian, ("hidden", "inputs")),
 }
-
-
-_VALUE = 40  # bytes of memory that a singular value takes on its way
 
 
 _FEW_DIGITS = 1e-3  # of the largest entry
@@ -145,10 +142,7 @@ def _family(family: str, given: str, limit: float) -> Array:
     missing = [name for name in needed if name not in parameters]
     if missing:
         raise ValueError(f"{family} needs {' and '.join(missing)}; write {usage}")
-    sizes = [parameters[name] for name in needed if name not in ("exponent", "rate")]
-    if (size := min(sizes)) < np.inf:
-        afford(_VALUE * size, limit, f"a spectrum of {size:g} values")
-    return make(**parameters)
+    return make(**parameters, limit=limit)
 
 
 def rescaled(source: Source, norm: float | None) -> Source:

@@ -73,7 +73,7 @@ class Moments:
         return self.trace.standard_error == 0.0 and self.trace_square.standard_error == 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Thin:
     """W = left diag(values) right', with orthonormal columns: a thin singular value decomposition.
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import Rng, generator, instance, integer, real_array, unit_interval
+from richlazy.errors import Rng, afford, generator, instance, integer, real_array, unit_interval
 from richlazy.start import matrices, spectrum
 from richlazy.start import precision as rounding
 from richlazy.start.matrices import MatrixLike, Thin
@@ -119,6 +119,7 @@ class Network:
         h, d, r = integer(hidden, "hidden"), task.inputs, s.size
         if r > min(h, d):
             raise ValueError(f"rank {r} is above min(hidden, inputs) = {min(h, d)}; lower the rank")
+        afford(24.0 * r * (h + d), f"a start of {h:g} x {d:g}", "lower hidden or the rank")
         left = random_directions(h, r, rng)
         if alignment is None:
             return cls(Thin(left, s, random_directions(d, r, rng)))

@@ -17,7 +17,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import Rng, generator, integer, nonnegative, positive, real_array
+from richlazy.errors import (
+    LIMIT,
+    Rng,
+    afford,
+    generator,
+    integer,
+    nonnegative,
+    positive,
+    real_array,
+)
 from richlazy.start import matrices
 from richlazy.start import precision as rounding
 from richlazy.start.matrices import Estimate, MatrixLike
@@ -40,6 +49,9 @@ __all__ = [
 Array = NDArray[np.float64]
 Kind: TypeAlias = Literal["participation", "stable", "entropy", "numerical"]
 
+_VALUE = 40  # bytes of memory that a singular value takes on its way
+_DENSE = 32  # and an entry of a bidiagonal matrix, made dense for its singular values
+_RAISED = "limit=GB or --limit GB raises it"
 _ZERO = "matrix is zero: it has no effective rank"
 
 
@@ -70,19 +82,21 @@ def rescaled(spectrum: ArrayLike, norm: float) -> Array:
     return np.asarray(unit * (float(positive(norm, "norm", ndim=0)) / np.linalg.norm(unit)))
 
 
-def flat(rank: int, norm: float = 1.0) -> Array:
+def flat(rank: int, norm: float = 1.0, *, limit: float = LIMIT) -> Array:
     """`rank` equal singular values of Euclidean norm `norm`.
+
+    No spectrum is made that needs more than `limit` GB on its way.
 
     Examples
     --------
     >>> flat(rank=4, norm=1.0)
     array([0.5, 0.5, 0.5, 0.5])
     """
-    return rescaled(np.ones(integer(rank, "rank")), norm)
+    return rescaled(np.ones(_count(rank, "rank", limit)), norm)
 
 
-def power_law(count: int, exponent: float, norm: float = 1.0) -> Array:
-    """s_i proportional to i^-exponent, i = 1 ... count, exponent >= 0.
+def power_law(count: int, exponent: float, norm: float = 1.0, *, limit: float = LIMIT) -> Array:
+    """s_i proportional to i^-exponent, i = 1 ... count, exponent >= 0; `limit` as for `flat`.
 
     Examples
     --------
@@ -90,23 +104,25 @@ def power_law(count: int, exponent: float, norm: float = 1.0) -> Array:
     2.47
     """
     exponent = float(nonnegative(exponent, "exponent", ndim=0))
-    index = np.arange(1.0, integer(count, "count") + 1.0)
+    index = np.arange(1.0, _count(count, "count", limit) + 1.0)
     return rescaled(index**-exponent, norm)
 
 
-def exponential(count: int, rate: float, norm: float = 1.0) -> Array:
-    """s_i proportional to exp(-rate * (i - 1)), i = 1 ... count, rate >= 0."""
+def exponential(count: int, rate: float, norm: float = 1.0, *, limit: float = LIMIT) -> Array:
+    """s_i proportional to exp(-rate (i - 1)), i = 1 ... count, rate >= 0; `limit` as for `flat`."""
     rate = float(nonnegative(rate, "rate", ndim=0))
-    return rescaled(np.exp(-rate * np.arange(float(integer(count, "count")))), norm)
+    return rescaled(np.exp(-rate * np.arange(float(_count(count, "count", limit)))), norm)
 
 
-def gaussian(hidden: int, inputs: int, norm: float = 1.0, rng: Rng | None = None) -> Array:
+def gaussian(
+    hidden: int, inputs: int, norm: float = 1.0, rng: Rng | None = None, *, limit: float = LIMIT
+) -> Array:
     """Singular values of a hidden x inputs matrix of independent Gaussian entries.
 
     Without `rng`, the quantiles (i - 1/2)/n of the Marchenko-Pastur law, n = min(hidden,
     inputs): what a large matrix has, without chance. With `rng`, a seed or a
     numpy.random.Generator, those of one sampled matrix, drawn through its bidiagonal form
-    (Dumitriu & Edelman 2002).
+    (Dumitriu & Edelman 2002). `limit` as for `flat`.
 
     Examples
     --------
@@ -116,14 +132,23 @@ def gaussian(hidden: int, inputs: int, norm: float = 1.0, rng: Rng | None = None
     """
     small, large = sorted((integer(hidden, "hidden"), integer(inputs, "inputs")))
     if rng is None:
+        _count(small, "min(hidden, inputs)", limit)
         values = _marchenko_pastur(small, small / large)
     else:
-        rng = generator(rng)
+        rng, needed = generator(rng), _DENSE * float(small) ** 2
+        afford(needed, f"a bidiagonal matrix of {small:g} rows", _RAISED, limit)
         diagonal = np.sqrt(rng.chisquare(large - np.arange(small)))
         below = np.sqrt(rng.chisquare(np.arange(small - 1, 0, -1))) if small > 1 else np.empty(0)
         bidiagonal = np.diag(diagonal) + np.diag(below, -1)
         values = np.linalg.svd(bidiagonal, compute_uv=False)
     return rescaled(values, norm)
+
+
+def _count(value: int, name: str, limit: float) -> int:
+    """A number of singular values, checked before memory is asked for."""
+    count, limit = integer(value, name), float(positive(limit, "limit", ndim=0))
+    afford(_VALUE * count, f"a spectrum of {count:g} values", _RAISED, limit)
+    return count
 
 
 def _marchenko_pastur(count: int, ratio: float) -> Array:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import Rng, generator, instance, integer, positive, real_array
+from richlazy.errors import Rng, afford, generator, instance, integer, positive, real_array
 from richlazy.start import covariance, matrices
 from richlazy.summary import summary
 
@@ -123,6 +123,7 @@ class Task:
             )
         g = float(positive(strength, "strength", ndim=0))
         rng = generator(rng)
+        afford(24.0 * m * d, f"a task of {m:g} x {d:g}", "lower inputs or outputs")
         right = random_directions(d, m, rng)
         left = random_directions(m, m, rng)
         task = cls(left @ right.T * (g / np.sqrt(m)))

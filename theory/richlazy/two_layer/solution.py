@@ -64,7 +64,7 @@ class UnrotatedRoute(Route, Protocol):
         """RA, KA and loss of the large network at ascending times."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class State:
     """Weights at one time: W1(t) = start.first + left @ right.T, W2(t) = readout.
 

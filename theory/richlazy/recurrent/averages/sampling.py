@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.errors import generator
+from richlazy.errors import afford, generator
 from richlazy.recurrent.averages.question import Question
 from richlazy.recurrent.averages.record import recorded
 from richlazy.recurrent.averages.stack import followed
@@ -82,6 +82,8 @@ def _matrix(case: Question, seeds: NDArray[np.int64]) -> MatrixLike:
     The same seeds give the first vectors of a higher rank to a lower one.
     """
     assert case.values is not None
+    what = f"a draw of {case.units:g} units and rank {case.values.size}"
+    afford(48.0 * case.units * case.values.size, what, "use method='typical' or 'law'")
     sides = []
     for seed in seeds:
         shape = case.values.size, case.units

@@ -101,7 +101,7 @@ def check_names(names: list[str], line: Callable[[int], int | None]) -> None:
         raise ReadError(why, line(names.index(name)))
 
 
-@dataclass
+@dataclass(eq=False)
 class Table:
     """Columns with their names, if they are known; `line` tells where a row stands in a text.
 

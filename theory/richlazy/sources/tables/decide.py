@@ -15,7 +15,8 @@ edge list, with or without names of its columns and rows. In this order:
 3. *Index.* `--index` decides. Otherwise the first column names the rows if its header is empty, a
    name of ids over whole numbers or names, or missing (R), or if it holds names. A column of
    whole numbers that looks like ids is refused.
-4. *Spectrum or matrix.* `--format` decides. Otherwise one row or column is a spectrum.
+4. *Spectrum or matrix.* `--format` decides. Otherwise one row or column is a spectrum. Columns of
+   which one is named as a spectrum or its squares are, and a column of squares alone, are refused.
 
 Whole numbers look like ids (a run of labels does) if all differ and they count up one by one,
 exceed everything else in the table, or are the only ones written without decimals. Wherever they
@@ -25,6 +26,7 @@ refused too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -42,7 +44,8 @@ __all__ = ["from_array", "from_rows", "read"]
 
 _ID, _ABOVE = 1000, 100.0  # what whole numbers must reach to be taken for ids
 _NONE = "column names and no numbers"
-_SQUARES = frozenset(("eigenvalue", "eigenvalues", "variance", "explained_variance", "ev"))
+_SPECTRA = frozenset(("singular value", "singular values", "singularvalue", "singularvalues"))
+_SQUARES = re.compile(r"ev|eigen ?val(ue)?s?|(.* )?variance( .*)?")
 
 
 def from_rows(rows: Rows, notes: list[str], options: Options) -> Content:
@@ -88,11 +91,18 @@ def read(table: Table, options: Options) -> Content:
     flat = 1 in values.shape and options.format != "matrix"
     if options.format == "spectrum" and not flat:
         raise ReadError(f"a spectrum must be one row or column; the table is {_by(values.shape)}")
-    if flat and table.names and table.names[0].lower().replace(" ", "_") in _SQUARES:
+    if flat and table.names and _SQUARES.fullmatch(_words(table.names[0])):
         raise ReadError(
             f"the column {short(table.names[0])} holds squares of singular values, it seems; save "
             "their roots, or rename the column if it does not"
         )
+    if not flat and options.format is None:
+        for name in table.names or []:
+            if _words(name) in _SPECTRA or _SQUARES.fullmatch(_words(name)):
+                raise ReadError(
+                    f"the column {short(name)} may be a spectrum beside other columns; save the "
+                    "singular values alone, or say --format matrix"
+                )
     return Content(
         values,
         table.stored(columns, values),
@@ -315,6 +325,11 @@ def _above(labels: Sequence[Column], rest: Sequence[Column]) -> bool:
         return False
     least = min(float(np.nanmin(c.values)) for c in labels if c.values is not None)
     return least > max(float(np.nanmax(size)) for size in known)
+
+
+def _words(name: str) -> str:
+    """A column's name in small letters, its words parted by single spaces."""
+    return " ".join(re.findall(r"[^\W_]+", name.lower()))
 
 
 def _ask(option: str, why: str) -> str:

@@ -26,7 +26,6 @@ from richlazy.start.task import Task
 from richlazy.two_layer.flow import Problem
 from richlazy.two_layer.reduction.krylov import STRUCTURE, Reduced, without_rounding
 from richlazy.two_layer.reduction.subspace import (
-    faintly_touched,
     new_directions,
     reachable,
     reachable_outputs,
@@ -116,7 +115,7 @@ class BlockChain:
         if cov is None:
             norm = float(np.sqrt(self.moments.trace.value))
             asked = first, start.readout, task, norm, start.precision
-            self._cov_yx, self._said = reachable(*asked), faintly_touched(*asked)
+            self._cov_yx, self._said = reachable(*asked)
 
     @property
     def order(self) -> int:

@@ -32,7 +32,7 @@ _LEAST = 1e-290
 _NEAR = 1e-10  # of the largest: steps so short are asked whether they are rounding
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reduced:
     """A stack of n small networks, and what the measures need of the directions left out.
 
@@ -316,12 +316,14 @@ def without_rounding(
     Past the rank of W1 a chain may go on for a step on rounding. The unit it finds has a weight
     of 1e-16 where exact arithmetic has none, and would grow exponentially while error is left.
     """
-    u, s, vt = np.linalg.svd(small)
+    u, s, _ = np.linalg.svd(small)
     least = np.array([precision.cutoff(values, shape, unit) for values in s])
     keep = s > least[:, None]
     turned = ~np.all(keep, axis=1, keepdims=True)[..., None]
-    rows = np.zeros_like(small)
-    rows[:, : s.shape[1]] = np.where(keep, s, 0.0)[..., None] * vt[:, : s.shape[1]]
+    # U'W and not S V': of a column far below the others the right vectors hold few digits
+    rows = np.swapaxes(u, -1, -2) @ small
+    rows[:, : s.shape[1]] *= keep[..., None]
+    rows[:, s.shape[1] :] = 0.0
     largest = s.max(axis=1, initial=0.0)
     dropped = np.where(keep, 0.0, s).max(axis=1, initial=0.0) / np.where(largest > 0, largest, 1.0)
     whole = np.where(turned, rows, small), np.where(turned, u, np.eye(small.shape[1]))

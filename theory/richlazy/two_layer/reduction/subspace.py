@@ -17,7 +17,6 @@ from richlazy.two_layer.flow import Problem
 from richlazy.two_layer.reduction.krylov import Reduced
 
 __all__ = [
-    "faintly_touched",
     "independent",
     "invariant_subspace",
     "new_directions",
@@ -70,7 +69,7 @@ def invariant_subspace(start: Network, task: Task) -> Reduced:
             float(np.linalg.norm(thin.values)),
             start.precision,
         )
-        cov_yx, said = reachable(*asked), faintly_touched(*asked)
+        cov_yx, said = reachable(*asked)
         lost = 0.5 * float(np.sum((task.cov_yx - cov_yx) ** 2))
         cov_yx = cov_yx @ columns
     else:
@@ -127,34 +126,25 @@ def reachable(
     task: Task,
     size: float,
     unit: float = precision.EPS,
-) -> Array:
+) -> tuple[Array, tuple[str, ...]]:
     """cov_yx without the modes u s v' that have W1 v = 0 and W2'u = 0, and so keep it (white).
 
     Among modes of equal strength any combination may be one. What rounding of numbers known to
-    `unit` cannot tell from zero is taken for it (see `faintly_touched`). `size` is about ||W1||.
+    `unit` cannot tell from zero is taken for it, and what to say of that comes with them. `size`
+    is about ||W1||.
     """
     left, strengths, right = task.modes
-    kept = task.cov_yx
+    kept, faint = task.cov_yx, 0
     for among, found, mix in _touched(first, readout, task, size, unit):
+        faint += int(np.sum((found > 0.0) & (found <= 1.0)))
         mix = mix[found > 1.0]
         u, v = left[:, among] * strengths[among], right[:, among]
         if len(mix) < v.shape[1]:
             kept = kept - u @ v.T + (u @ mix.T) @ (v @ mix.T).T
-    return kept
-
-
-def faintly_touched(
-    first: MatrixLike, readout: Array | None, task: Task, size: float, unit: float
-) -> tuple[str, ...]:
-    """What to say of modes that `reachable` leaves out though the start is not quite orthogonal."""
-    faint = sum(
-        int(np.sum((found > 0.0) & (found <= 1.0)))
-        for _, found, _ in _touched(first, readout, task, size, unit)
-    )
     if not faint:
-        return ()
+        return kept, ()
     noise = precision.noise(max(first.shape), unit)
-    return (
+    return kept, (
         f"task modes that the start touches by no more than rounding, {noise:.0e} of its weights, "
         f"and is taken to be orthogonal to: {faint}",
     )
@@ -174,7 +164,11 @@ def _touched(
         sizes = matrices.sizes(matrix, x) if task.separate else np.full(x.shape[1], norm)
         noise = rounding * np.minimum(sizes, norm)
         touched.append((matrices.forward(matrix, x), np.maximum(noise, _LEAST)))
+    alone = np.linalg.norm(np.concatenate([image / noise for image, noise in touched]), axis=0)
     for among in _equal(strengths):
+        if among.stop - among.start == 1:
+            yield among, alone[among], np.ones((1, 1))
+            continue
         some = np.concatenate([image[:, among] / noise[among].max() for image, noise in touched])
         yield (among, *np.linalg.svd(some, full_matrices=False)[1:])
 
