@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import AssumptionError, ConvergenceError, positive, real_array, times
-from richlazy.recurrent.flow import Change, Problem, controls, integrate
+from richlazy.recurrent.flow import Change, Problem, integrate
+from richlazy.recurrent.responses import controls
 
 __all__ = ["Block", "Mode", "aligned_blocks", "along_blocks", "geometric"]
 
