@@ -38,23 +38,26 @@ class Curvature:
     """
 
     def __init__(self, hessian: Array, force: Array, weights: float) -> None:
-        self._values, self._vectors = np.linalg.eigh(0.5 * (hessian + hessian.T))
+        # what does not move at all, rounding of the rest must not move
+        self._moving = np.any(hessian != 0.0, axis=0) | (force != 0.0)
+        whole = hessian[np.ix_(self._moving, self._moving)]
+        self._values, self._vectors = np.linalg.eigh(0.5 * (whole + whole.T))
         self._rates = np.maximum(self._values, 0.0)
-        self._force, self._weights = force @ self._vectors, weights
+        self._force, self._weights = force[self._moving] @ self._vectors, weights
 
     def damped(self, k: Array, forces: Sequence[Array]) -> list[Array]:
         """(1 + k H)^-1 forces, H the positive part of the curvature; k (lanes, 1, 1)."""
         flat = np.concatenate([f.reshape(len(f), -1) for f in forces], axis=1)
-        modes = flat @ self._vectors / (1.0 + k[:, :, 0] * self._rates)
-        ends = np.cumsum([f[0].size for f in forces])[:-1]
-        parts = np.split(modes @ self._vectors.T, ends, axis=1)
+        modes = flat[:, self._moving] @ self._vectors / (1.0 + k[:, :, 0] * self._rates)
+        flat[:, self._moving] = modes @ self._vectors.T
+        parts = np.split(flat, np.cumsum([f[0].size for f in forces])[:-1], axis=1)
         return [p.reshape(f.shape) for p, f in zip(parts, forces, strict=True)]
 
     def where(self, noise: float) -> str:
         """What kind of point a flow rests at, in words."""
         if np.isfinite(self.to_go(noise)):
             return "at a minimum, to second order"
-        if self._values[0] < -_NEAR * self._values[-1]:
+        if self._values.size and self._values[0] < -_NEAR * self._values[-1]:
             return "at a saddle, which nothing but rounding would leave"
         return SOMEWHERE
 
@@ -64,7 +67,7 @@ class Curvature:
         `noise` is what rounding makes of the force. Directions without curvature, such as those
         that change no product of weights, must have no force.
         """
-        largest, force = float(self._values[-1]), float(np.linalg.norm(self._force))
+        largest, force = float(self._values.max(initial=0.0)), float(np.linalg.norm(self._force))
         slope = _FAR * force / self._weights if self._weights > 0 else 0.0
         if largest <= 0.0 or slope > _NEAR * largest:
             return np.inf
