@@ -24,7 +24,7 @@ __all__ = ["Plateau"]
 Array = NDArray[np.float64]
 
 _ROUNDING = 1e-14  # of a weight or an error: below it nothing is known of it
-_LEAST = 1e-6  # of the weights: a tolerance of 1e-10 of it is rounding of the others
+_LEAST = 1e-4  # of the weights: a tolerance of 1e-10 of less is rounding of the others
 
 
 class Plateau:
