@@ -135,7 +135,7 @@ def problem_forces(problem):
     """The same of a problem of one network."""
     point = point_of(problem)
     du, back, dv = point.forces(point.error[:, None])
-    past = point._wide_controls[:, None, :, : back.shape[-1]]
+    past = point.wide_controls[:, None, :, : back.shape[-1]]
     return {"U": du[0, 0], "W": (back @ np.swapaxes(past, -1, -2))[0, 0], "V": dv[0, 0]}
 
 

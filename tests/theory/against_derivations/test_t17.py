@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from derivations import load
 from derivations.frame.lag_sums import T, k, l
 from richlazy.recurrent import solve
-from richlazy.recurrent.flow import controls, reads
 from richlazy.recurrent.kernel import tangent_kernel
 from richlazy.recurrent.reduction import Training, whole
+from richlazy.recurrent.responses import controls, reads
 from tests.theory.against_derivations.recurrent_claims import (
     CASES,
     claimed,
@@ -102,7 +102,7 @@ def test_how_fast_responses_and_loss_move(agreement, case):
     grams |= {f"E_{lag}": x for lag, x in enumerate(errors(letters, task))}
     point = point_of(whole(net, task, Training(True, True, True)).problem)
     du, back, dv = point.forces(point.error[:, None])
-    past = point._wide_controls[:, None, :, : back.shape[-1]]
+    past = point.wide_controls[:, None, :, : back.shape[-1]]
     found = point.gain(du, back, past, dv)[0, 0].reshape(net.outputs, steps, net.channels)
     rates = [
         sum(claimed(T17, f"response_rate_{x}", grams, {T: steps, k: lag}) for x in "UWV")

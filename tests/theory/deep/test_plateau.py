@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -40,3 +41,38 @@ def test_coupled_weak_directions_are_learned(layers, weak, rotation):
     other = deep.solve(turned, Task(q[-1] @ target @ q[0].T))
     assert float(other.loss()) < 1e-15
     assert float(other.weight_change()) == pytest.approx(float(sol.weight_change()), rel=1e-7)
+
+
+def test_five_layers_from_a_tiny_scale_are_the_same_turned(rotation):
+    # the second plateau lasts 1e15 times as long as the first mode takes to be learned
+    rng = np.random.default_rng(0)
+    weights = [1e-5 * rng.standard_normal((2, 2)) for _ in range(5)]
+    target = np.diag([1.0, 0.5])
+    q = [rotation(2, rng) for _ in range(6)]
+    turned = [b @ w @ a.T for w, (a, b) in zip(weights, pairwise(q), strict=True)]
+    one, other = (
+        deep.solve(weights, Task(target)),
+        deep.solve(turned, Task(q[-1] @ target @ q[0].T)),
+    )
+    found, wanted = one.measures(), other.measures()
+    assert found.loss < 1e-15
+    np.testing.assert_allclose(found.weight_change, wanted.weight_change, rtol=1e-4)
+    np.testing.assert_allclose(found.kernel_alignment, wanted.kernel_alignment, rtol=1e-4)
+    for sol in (one, other):
+        stated = float(re.search(r"agree to ([\d.e+-]+) relative", sol.accuracy)[1])
+        assert abs(found.weight_change / wanted.weight_change - 1.0) < 10.0 * stated < 1e-2
+
+
+def test_directions_that_are_rounding_are_said_at_finite_times(rotation):
+    rng = np.random.default_rng(2)
+    q = [rotation(2, rng) for _ in range(4)]
+    weights = [b @ np.diag([0.5, 1e-17]) @ a.T for a, b in pairwise(q)]
+    sol = deep.solve(weights, Task(q[-1] @ np.diag([1.0, 0.5]) @ q[0].T))
+    assert sol.loss(1.0) > 0.125
+    (words,) = (w for w in sol.assumptions if "taken for rounding" in w)
+    share = float(re.search(r"at most (\S+) of its layer", words)[1])
+    assert 1e-17 < share < 1e-15
+    assert "0.125 of excess loss at every time" in words
+    # apart exactly, a weak mode is no rounding
+    alone = deep.solve([np.diag([0.5, 1e-17])] * 3, Task(np.diag([1.0, 0.5])))
+    assert not any("taken for rounding" in words for words in alone.assumptions)

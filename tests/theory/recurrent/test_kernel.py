@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from richlazy.recurrent.flow import controls, reads
 from richlazy.recurrent.kernel import tangent_kernel
+from richlazy.recurrent.responses import controls, reads
 from tests.theory.recurrent import cases
 
 

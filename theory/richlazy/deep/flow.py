@@ -7,25 +7,23 @@ then every layer moves by dW_l/dt = B_l' E A_l', E = target - B_l W_l A_l.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.integration.march import CLOSE, STEPS, total_norm
+from richlazy.integration.curvature import LARGEST, Curvature, EulerSteps
+from richlazy.integration.march import total_norm
+from richlazy.integration.rest import NOISE, ROUNDING, Flags, Reach, at_rest, reach
 
-__all__ = ["Point", "Products", "Small", "Stepper", "total_length"]
+__all__ = ["Point", "Products", "Small", "steps", "total_length"]
 
 Array = NDArray[np.float64]
 Damping: TypeAlias = Callable[[Array, Sequence[Array]], list[Array]]
 
 _HESSIAN = 800  # largest number of weights whose curvature is looked at
-_ROUNDING = 1e-15
-_NOISE = 1e-14
 _SLOW = 1e-6  # of the fastest rate
-_FAR = 100.0  # times the weights
-_LEARNED = 1e-4  # of the change: what is left of errors within reach
-_FLAT = 1e-6  # of the fastest rate: curvature that the way still to go may account for
 
 
 class Small(NamedTuple):
@@ -80,7 +78,7 @@ class Point:
         self.small, self.at = small, Products(small, weights)
         self.length = total_length(weights)
         m, d = small.target.shape
-        self.rounding = _ROUNDING * (
+        self.rounding = ROUNDING * (
             float(np.linalg.norm(small.target)) + float(np.linalg.norm(self.at.function))
         )
         # as many rows as columns at most, B_l B_l' = outer'outer and A_l'A_l = inner'inner
@@ -141,64 +139,46 @@ class Point:
         """Norm of an error of all layers."""
         return total_norm(missed)
 
-    def step(self, lengths: Array) -> Stepper:
+    def step(self, lengths: Array) -> EulerSteps:
         """Steps of these lengths from here."""
-        return Stepper(self, lengths, self.damped)
+        return steps(self, lengths, self.damped)
 
-    def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """As in `richlazy.flow`: the Gauss-Newton step to go, curvature, or rounding noise."""
+    def resting(self, size: Array, rtol: Array) -> tuple[Flags, Flags]:
+        """As in `integration.rest`."""
         error = self.at.error
-        modes, far, within = self._reach()
-        left = np.sqrt(np.sum(modes[within] / self.rates[within]))
-        stuck = bool(np.any(far))
-        noise = _NOISE * float(np.linalg.norm(error))
-        rest = not stuck and left <= rtol[0] * size[0]
-        rest = rest or all(
+        noise = NOISE * float(np.linalg.norm(error))
+        still = all(
             np.linalg.norm(force) <= noise * np.linalg.norm(b) * np.linalg.norm(a)
             for force, a, b in zip(self.at.pulled(error), self.at.inner, self.at.outer, strict=True)
         )
-        near = not rest and stuck and left <= CLOSE * rtol[0] * size[0]
-        close = bool(near) and self._minimum(far)
-        rest = rest or (close and left <= rtol[0] * size[0])
-        return np.array([rest]), np.array([close])
 
-    def waiting(self, size: float) -> bool:
+        def minimum(asked: Flags) -> Flags:
+            known = sum(w.size for w in self.at.weights) <= _HESSIAN
+            near = known and self.curvature.to_go(float(self.haze[0])) < np.inf
+            return np.array([near]) & asked
+
+        return at_rest(self._reach, np.array([still]), size, rtol, minimum)
+
+    def waiting(self, size: Array) -> bool:
         """Whether error is left, all within reach being learned; weights changed by `size`."""
-        modes, far, within = self._reach()
-        left = float(np.sqrt(np.sum(modes[within] / self.rates[within])))
-        return bool(np.any(far)) and left <= _LEARNED * size
+        return bool(self._reach.waiting(size)[0])
 
-    def _reach(self) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
-        """Squared error in every mode of the kernel, and which are out of reach or within."""
-        modes = (self.at.error.ravel() @ self.basis) ** 2
-        there = modes > self.rounding**2
-        # out of reach: its rate is rounding, or mending it linearly takes far more than the weights
-        none = _ROUNDING**2 * 100.0 * self.rates.max(initial=0.0)
-        far = there & ((self.rates <= none) | (modes > (_FAR * self.length) ** 2 * self.rates))
-        return modes, far, there & ~far
+    @property
+    def _reach(self) -> Reach:
+        modes = ((self.at.error.ravel() @ self.basis) ** 2)[None]
+        return reach(modes, self.rates[None], np.array([self.rounding]), np.array([self.length]))
 
-    def _minimum(self, far: NDArray[np.bool_]) -> bool:
-        """Whether the loss curves upwards in every direction, as far as that is looked at.
+    @property
+    def few(self) -> bool:
+        """Whether the whole curvature of the loss is cheap."""
+        sizes = [w.size for w in self.at.weights]
+        return min(sizes) > 0 and sum(sizes) <= LARGEST
 
-        With the error out of reach alone: at a minimum that is at rest, where the whole error
-        would bend the loss along the directions that change no product of layers.
-        """
-        modes = self.at.error.ravel() @ self.basis
-        error = (self.basis @ np.where(far, modes, 0.0)).reshape(self.at.error.shape)
-        force = self.at.pulled(self.at.error)
-        slope = total_length(self.at.pulled(error)) / self.length if self.length > 0 else 0.0
-        total = sum(w.size for w in self.at.weights)
-        if _FAR * slope > _FLAT * float(self.rates.max()) or total > _HESSIAN:
-            return False
-        ahead = self._curvature([f[None] for f in force], error)
-        along = sum(float(np.sum(c * f)) for c, f in zip(ahead, force, strict=True))
-        if (
-            along < -_FAR * slope * total_length(force) ** 2
-        ):  # speeding up: no need of the whole Hessian
-            return False
-        hessian = self.hessian(error)
-        values = np.linalg.eigvalsh(hessian)
-        return bool(values[0] >= -100.0 * _ROUNDING * values[-1] - _FAR * slope)
+    @cached_property
+    def curvature(self) -> Curvature:
+        """The whole curvature of the loss."""
+        force = np.concatenate([f.ravel() for f in self.at.pulled(self.at.error)])
+        return Curvature(self.hessian(self.at.error), force, self.length)
 
     def hessian(self, error: Array) -> Array:
         """Hessian of the loss, at this error, over all weights."""
@@ -233,35 +213,23 @@ def _total_reach(at: Products) -> float:
     return float(np.sqrt(sum(np.sum(a * a) * np.sum(b * b) for a, b in pairs)))
 
 
-class Stepper:
-    """All Euler sequences from one point over one or several lengths, before extrapolation."""
+def steps(point: Point, lengths: Array, damped: Damping) -> EulerSteps:
+    """Steps of these lengths from a point, forces damped by an implicit part."""
+    at = point.at
 
-    def __init__(self, point: Point, lengths: Array, damped: Damping) -> None:
-        self.lanes = lengths.size
-        at, total = point.at, STEPS.size * lengths.size  # lane = sequence * lanes + length
-        step = np.tile(lengths, STEPS.size) / np.repeat(STEPS, self.lanes)
-        self.change = [np.zeros((total, *w.shape)) for w in at.weights]
-        for i in range(STEPS.size):
-            on = slice(i * self.lanes, total)  # sequences with more than i substeps
-            k = step[on][:, None, None]
-            changes = [c[on] for c in self.change]
-            now = [w + c for w, c in zip(at.weights, changes, strict=True)]
-            inner = [at.inner[0]]  # A_l now, and by how much A_l has moved
-            moved: Array = np.zeros((1, *at.inner[0].shape))
-            for w, c, new in zip(at.weights, changes, now, strict=True):
-                moved = w @ moved + c @ inner[-1]
-                inner.append(new @ inner[-1])
-            passed = at.error - moved
-            forces: list[Array] = []
-            for new, a in zip(now[::-1], inner[-2::-1], strict=True):
-                forces.insert(0, passed @ np.swapaxes(a, -1, -2))
-                passed = np.swapaxes(new, 1, 2) @ passed
-            for c, move in zip(changes, damped(k, forces), strict=True):
-                c += k * move
+    def velocity(k: Array, moves: list[Array]) -> list[Array]:
+        changes = [c[0] for c in moves]
+        now = [w + c for w, c in zip(at.weights, changes, strict=True)]
+        inner = [at.inner[0]]  # A_l now, and by how much A_l has moved
+        moved: Array = np.zeros((1, *at.inner[0].shape))
+        for w, c, new in zip(at.weights, changes, now, strict=True):
+            moved = w @ moved + c @ inner[-1]
+            inner.append(new @ inner[-1])
+        passed = at.error - moved
+        forces: list[Array] = []
+        for new, a in zip(now[::-1], inner[-2::-1], strict=True):
+            forces.insert(0, passed @ np.swapaxes(a, -1, -2))
+            passed = np.swapaxes(new, 1, 2) @ passed
+        return [f[None] for f in damped(k, forces)]
 
-    def extrapolate(self, weights: Array) -> list[Array]:
-        """Weighted sum over sequences, layers of (1, lanes, rows, columns)."""
-        return [
-            np.tensordot(weights, c.reshape(STEPS.size, self.lanes, *c.shape[1:]), axes=1)[None]
-            for c in self.change
-        ]
+    return EulerSteps([(1, *w.shape) for w in at.weights], lengths, velocity)

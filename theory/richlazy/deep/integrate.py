@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.deep.flow import Point, Products, Small, total_length
-from richlazy.deep.plateau import LARGEST, Plateau
+from richlazy.deep.flow import Point, Products, Small
+from richlazy.deep.plateau import Plateau
 from richlazy.errors import AssumptionError, ConvergenceError
-from richlazy.integration.march import march
+from richlazy.integration.march import march, total_norm
 
 __all__ = ["KERNEL", "integrate"]
 
@@ -48,8 +48,7 @@ def integrate(small: Small, at: Array, rtol: float) -> list[list[Array]]:
 
 def _point(small: Small, change: Sequence[Array]) -> Point | Plateau:
     point = Point(small, change)
-    few = min(w.size for w in small.weights) > 0 and sum(w.size for w in small.weights) <= LARGEST
-    return Plateau(point) if few and point.waiting(total_length([c[0] for c in change])) else point
+    return Plateau(point) if point.few and point.waiting(total_norm(change)) else point
 
 
 def _one_layer(small: Small, at: Array) -> list[Array]:

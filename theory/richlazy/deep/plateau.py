@@ -15,17 +15,16 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.deep.flow import Point, Products, Small, Stepper
+from richlazy.deep.flow import Point, Products, Small, steps
+from richlazy.integration.curvature import EulerSteps
 from richlazy.integration.march import total_norm
 
-__all__ = ["LARGEST", "Plateau"]
+__all__ = ["Plateau"]
 
 Array = NDArray[np.float64]
 
-#: Largest number of weights whose curvature is the implicit part.
-LARGEST = 200
 _ROUNDING = 1e-14  # of a weight or an error: below it nothing is known of it
-_LEAST = 1e-6  # of the weights: a tolerance of 1e-10 of it is rounding of the others
+_LEAST = 1e-4  # of the weights: a tolerance of 1e-10 of less is rounding of the others
 
 
 class Plateau:
@@ -47,9 +46,6 @@ class Plateau:
         self.small = small._replace(weights=turned, target=target)
         self.point = Point(self.small, [np.zeros((1, *w.shape)) for w in turned])
         self._scales = self._least([sizes for _, sizes in found], white)
-        hessian = self.point.hessian(self.point.at.error)
-        values, self._vectors = np.linalg.eigh(hessian)
-        self._rates = np.maximum(values, 0.0)
         self._force = self.point.at.pulled(self.point.at.error)
         self._known = _uncertain(self.small, self.point.at)
 
@@ -105,19 +101,11 @@ class Plateau:
 
     def step(self, lengths: Array) -> _Turned:
         """Steps of these lengths, turned back."""
-        return _Turned(Stepper(self.point, lengths, self._damped), self.bases)
-
-    def _damped(self, k: Array, forces: Sequence[Array]) -> list[Array]:
-        """(1 + k H)^-1 forces, H the positive part of the curvature; k (lanes, 1, 1)."""
-        flat = np.concatenate([f.reshape(len(f), -1) for f in forces], axis=1)
-        modes = flat @ self._vectors / (1.0 + k[:, :, 0] * self._rates)
-        ends = np.cumsum([f[0].size for f in forces])[:-1]
-        parts = np.split(modes @ self._vectors.T, ends, axis=1)
-        return [p.reshape(f.shape) for p, f in zip(parts, forces, strict=True)]
+        return _Turned(steps(self.point, lengths, self.point.curvature.damped), self.bases)
 
 
 class _Turned:
-    def __init__(self, step: Stepper, bases: Sequence[Array]) -> None:
+    def __init__(self, step: EulerSteps, bases: Sequence[Array]) -> None:
         self.step, self.bases = step, bases
 
     def extrapolate(self, weights: Array) -> list[Array]:

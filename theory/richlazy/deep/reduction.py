@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.deep.flow import Small
-from richlazy.deep.parts import Members, components
+from richlazy.integration.parts import Members, components
 from richlazy.start.network import Network
 from richlazy.start.task import Task
 from richlazy.two_layer.reduction.subspace import (

@@ -89,6 +89,7 @@ class DeepSolution(Shared):
         self._bases, self._small, self._lost = reduced(self.start, task)
         self._parts = parts_of(self._small) if len(self.start) > 1 else []
         self._closed = bool(self._parts) and all(mode.balanced(p.small) for p in self._parts)
+        self._beyond = _beyond(self.start, self._bases)
         self._worst = 0.0
         self._note: tuple[str, ...] = ()
 
@@ -125,6 +126,12 @@ class DeepSolution(Shared):
         said = [f"integrated on the invariant subspace: layers of {sizes}"]
         if len(self._parts) > 1:
             said.append(f"{len(self._parts)} parts that never meet, each at its own scale")
+        ceiling = 0.5 * float(np.sum(self.task.whitened**2))
+        if self._beyond > 0.0 and self._lost > _SADDLE * ceiling:
+            said.append(
+                f"what lies beyond is at most {self._beyond:.0e} of its layer, taken for rounding: "
+                f"of the task it leaves {self._lost:.3g} of excess loss at every time"
+            )
         return (*said, *self._note)
 
     @property
@@ -271,6 +278,16 @@ def _checked(weights: Sequence[ArrayLike], task: Task) -> list[Array]:
             f"weights[{len(layers) - 1}] is {layers[-1].shape}"
         )
     return layers
+
+
+def _beyond(weights: Sequence[Array], bases: Sequence[Array]) -> float:
+    """The largest share of a layer that no reduced layer holds."""
+    share = 0.0
+    for w, before, after in zip(weights, bases, bases[1:], strict=False):
+        size = float(np.linalg.norm(w))
+        rest = w - after @ (after.T @ w @ before) @ before.T
+        share = max(share, float(np.linalg.norm(rest)) / size if size > 0 else 0.0)
+    return share
 
 
 def _balance(weights: Sequence[Array], i: int) -> Array:

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.errors import ConvergenceError
+from richlazy.integration.rest import CLOSE
 
-__all__ = ["CLOSE", "STEPS", "Point", "Step", "march", "total_norm"]
+__all__ = ["STEPS", "Point", "Step", "march", "total_norm"]
 
 Array = NDArray[np.float64]
 
@@ -26,8 +27,9 @@ STEPS = np.arange(1, _ORDER + 1)
 _MAX_STEPS = 20_000
 _LANES = 64  # requested times evaluated together
 _MAGNIFIED = 30.0  # times rounding: what extrapolation makes of it
-#: Times the tolerance: how near a minimum with error left in it steps are shortened.
-CLOSE = 1e4
+_DECADES = (3.0, 1.5)  # of time, over which weights that never settle have grown all the while
+_GROWTH = 0.05  # power of time
+_LOOKS = 50  # steps between looks at it
 _DIGITS = 2e11  # of an error that rounding leaves 2e-11 of, 1e-10 can be asked for
 
 
@@ -82,25 +84,28 @@ def march(
     zero: Sequence[Array],
     times: Array,
     rtol: float,
+    bound: float = np.inf,
 ) -> Iterator[tuple[int, Sequence[Array], NDArray[np.bool_]]]:
     """Yield (index into times, change of each layer, at rest or not) for ascending times.
 
     Extrapolated steps with error control, from `zero`, the change (n, rows, columns) of each
     layer at the start. A network rests when its `Point` says so; then every later time has its
-    change of then.
+    change of then. Beyond a change of `bound`, one that still grows as a power of time is taken
+    to have no rest.
 
     Raises
     ------
     ConvergenceError
-        If the flow does not settle in `_MAX_STEPS` steps.
+        If the flow does not settle in `_MAX_STEPS` steps, or never.
     """
     change, resting = zero, np.zeros(zero[0].shape[0], dtype=bool)
     t, index = 0.0, 0
+    history: list[tuple[float, float]] = []
     point = point_at(change)
     length = 0.1 / (point.fastest or 1.0)
     # a start that has all but learned the task knows its error to few digits
     rtols = rtol * np.maximum(1.0, _DIGITS * point.precision)
-    for _ in range(_MAX_STEPS):
+    for number in range(_MAX_STEPS):
         while index < times.size and times[index] <= t:
             yield index, change, resting
             index += 1
@@ -139,11 +144,28 @@ def march(
                     yield int(k), here, resting
         index += inside.size
         t, change = t + length, new
+        if np.isinf(times[-1]):
+            history.append((t, float(np.max(total_norm(change)))))
+            if history[-1][1] > bound and number % _LOOKS == 0:
+                _refuse_growth(history)
         point = point_at(change)
         length *= min(factor, 6.0)
     raise ConvergenceError(
         f"the flow did not settle in {_MAX_STEPS} steps (t = {t:.3g}); ask for an earlier time"
     )
+
+
+def _refuse_growth(history: list[tuple[float, float]]) -> None:
+    """ConvergenceError if the weights have grown as a power of time, decade after decade."""
+    t, size = np.log10(np.array(history).T)
+    before = np.interp(t[-1] - np.array(_DECADES), t, size, left=np.inf)
+    powers = np.diff([*before, size[-1]]) / -np.diff([*_DECADES, 0.0])
+    if np.all(powers > _GROWTH):
+        raise ConvergenceError(
+            f"the weights grow without bound as far as can be seen, as t^{powers[-1]:.2g} at "
+            f"t = {10.0 ** t[-1]:.3g}: the least loss is not attained, and there is no rest to be "
+            "at; ask for a finite time"
+        )
 
 
 def total_norm(layers: Sequence[Array]) -> Array:

@@ -6,8 +6,8 @@ with C_k = W^k U, O_j = V W^j, F_k = V W^k U and E = (S - F) times the metric of
 dense networks (see `reduction`), a stack of them at once, by the march of every architecture:
 linearly implicit Euler steps, extrapolated, whose implicit part is the Gauss-Newton part J'J of
 the Jacobian. Its inverse needs JJ', the tangent kernel over (output, lag, channel), of size T m n
-however many units there are. Within a step W moves by thin factors, B_k C_(k-1)' with B the
-errors carried back, so that no substep costs more than products with the W it began from.
+however many units there are. Where error is left, a network of few weights takes steps that know
+the whole curvature of the loss.
 """
 
 from __future__ import annotations
@@ -19,15 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
-from richlazy.integration.march import STEPS, march, total_norm
-from richlazy.recurrent.rest import at_rest
+from richlazy.integration.curvature import LARGEST, SOMEWHERE, Curvature, EulerSteps
+from richlazy.integration.march import march, total_norm
+from richlazy.integration.rest import NOISE, ROUNDING, at_rest, reach
+from richlazy.recurrent.curvature import curvature, least_curvature, whole_steps
+from richlazy.recurrent.responses import controls, driven, reads
+from richlazy.recurrent.step import Step
 
-__all__ = ["Change", "Problem", "controls", "driven", "integrate", "reads", "start_rates"]
+__all__ = ["Change", "Problem", "integrate", "resting_place", "start_rates"]
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
-_ROUNDING = 1e-15
-_BEYOND = 1e70  # of a step
+_GROWN = 5.0  # times the weights that start and task ask for
+_BENT = 0.1  # step times error: where the Gauss-Newton part is not enough
+_SLOW = 1e-6  # of the fastest rate times the weights: how slow a minimum is that is near
+_UPWARDS = 1e-9  # of the fastest rate: what counts as no curvature
 _LARGEST = 70.0  # power of ten; kernels are squares, and are squared
 
 
@@ -62,28 +69,6 @@ class Change(NamedTuple):
     stationary: NDArray[np.bool_]
 
 
-def controls(recurrent: Array, inputs: Array, steps: int) -> Array:
-    """C_k = W^k U for k < steps, (..., steps, p, n)."""
-    found = [inputs]
-    for _ in range(steps - 1):
-        found.append(recurrent @ found[-1])
-    return np.stack(found, axis=-3)
-
-
-def reads(recurrent: Array, readout: Array, steps: int) -> Array:
-    """O_j = V W^j for j < steps, (..., steps, m, p)."""
-    found = [readout]
-    for _ in range(steps - 1):
-        found.append(found[-1] @ recurrent)
-    return np.stack(found, axis=-3)
-
-
-def driven(readout: Array, c: Array) -> Array:
-    """V C_k over (lag, channel), (..., m, T n)."""
-    each = readout[..., None, :, :] @ c
-    return np.moveaxis(each, -3, -2).reshape(*each.shape[:-3], each.shape[-2], -1)
-
-
 def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int, Change]]:
     """Yield (index into times, change) for ascending times, infinity allowed.
 
@@ -100,14 +85,24 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
     parts = (problem.inputs, problem.recurrent, problem.readout)
     _check_range(problem)
     zero = tuple(np.zeros_like(x) for x in parts)
-    for index, change, resting in march(lambda change: _Point(problem, change), zero, times, rtol):
+    bound = _GROWN * max(float(total_norm(parts).max()), _asked(problem))
+    for index, change, resting in march(
+        lambda change: _Point(problem, change), zero, times, rtol, bound
+    ):
         yield index, Change(change[0], change[1], change[2], resting)
+
+
+def _asked(problem: Problem) -> float:
+    """Weights, the same in U, W and V, that the largest of the responses wanted asks for."""
+    wanted = np.abs(problem.target).reshape(-1, problem.steps, problem.inputs.shape[-1])
+    return float(np.max(wanted.max(axis=(0, 2)) ** (1.0 / (2.0 + np.arange(problem.steps)))))
 
 
 def _check_range(problem: Problem) -> None:
     """Refuse weights whose products over the steps leave the range of float64."""
     w, transposed = problem.recurrent, np.swapaxes(problem.recurrent, -1, -2)
-    reached = float(np.log10(max(float(np.abs(problem.target).max()), 1.0)))
+    largest = max(float(np.abs(problem.target).max()), _asked(problem) ** problem.steps, 1.0)
+    reached = float(np.log10(largest))
     for matrix, x in ((w, problem.inputs), (transposed, np.swapaxes(problem.readout, -1, -2))):
         power = 0.0
         for _ in range(problem.steps):
@@ -129,6 +124,12 @@ def start_rates(problem: Problem) -> Array:
     return _Point(problem, [np.zeros_like(x) for x in problem[:3]]).rates
 
 
+def resting_place(problem: Problem, change: Change) -> str:
+    """Where the first network of a stack rests, in words."""
+    point = _Point(problem, change[:3])
+    return point.curvature(0).where(float(point.haze[0])) if point.few else SOMEWHERE
+
+
 class _Point:
     """One point of the flow of a stack, with the eigenvectors of its tangent kernel."""
 
@@ -142,12 +143,13 @@ class _Point:
         self.o = reads(self.w, self.v, self.steps)  # (s, T, m, p)
         response = driven(self.v, self.c)
         self.error = problem.target - self.seen(response)  # (s, m, T n)
-        self.rounding = _ROUNDING * (_norm(problem.target) + _norm(self.seen(response)))
+        self.rounding = ROUNDING * (_norm(problem.target) + _norm(self.seen(response)))
         # J' z for every unit vector z, weights on orthonormal coordinates: singular values keep
         # digits of slow modes that the kernel itself, their square, would lose
         pulled = self._pulled_coordinates()
         triangle = _triangle(np.swapaxes(pulled, -1, -2))
         self.basis, values, _ = np.linalg.svd(np.swapaxes(triangle, -1, -2), full_matrices=False)
+        self._curvatures: dict[int, Curvature] = {}
         self.rates = np.zeros((s, self.outputs * self.wide))
         self.rates[:, : values.shape[-1]] = values**2
         if self.basis.shape[-1] < self.basis.shape[-2]:  # fewer weights than responses
@@ -171,9 +173,9 @@ class _Point:
         t, m, n = self.steps, self.outputs, self.channels
         unit = np.eye(m * self.wide).reshape(-1, m, self.wide)
         outer = _triangle(np.swapaxes(self._wide_reads, -1, -2))  # (s, a, T m)
-        inner = _triangle(self._wide_controls)  # (s, b, T n)
+        inner = _triangle(self.wide_controls)  # (s, b, T n)
         if t > 1:  # C_i meets B_(i+1)
-            inner_w = _triangle(self._wide_controls[..., : (t - 1) * n])
+            inner_w = _triangle(self.wide_controls[..., : (t - 1) * n])
         back = self._carried_units(outer)
         rate_u, rate_w, rate_v = np.sqrt(self.problem.rates)
         parts = [rate_u * back[..., :n]]
@@ -202,7 +204,7 @@ class _Point:
         return np.asarray(wide.reshape(s, m * t * n, a, t * n))
 
     @property
-    def _wide_controls(self) -> Array:
+    def wide_controls(self) -> Array:
         """[C_0, C_1, ...], (s, p, T n)."""
         return np.moveaxis(self.c, 1, 2).reshape(self.c.shape[0], self.c.shape[2], -1)
 
@@ -224,19 +226,54 @@ class _Point:
     def haze(self) -> Array:
         return np.asarray(self.rounding * np.sqrt(np.sum(self.rates, axis=-1)))
 
-    def step(self, lengths: Array) -> _Step:
+    def step(self, lengths: Array) -> Step | EulerSteps:
         # powers of W overflow in a step that is far too long; the march then takes a shorter one
         with np.errstate(over="ignore", invalid="ignore"):
-            return _Step(self, lengths)
+            # the error left bends the loss where the Gauss-Newton part knows nothing of it
+            if self.few and float(lengths.max() * _norm(self.error).max()) > _BENT:
+                return whole_steps(self, [self.curvature(k) for k in range(len(self.u))], lengths)
+            return Step(self, lengths)
 
     def size(self, missed: Sequence[Array]) -> Array:
         return total_norm(missed)
 
-    def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        return at_rest(self, size, rtol)
+    @property
+    def few(self) -> bool:
+        """Whether the whole curvature of the loss is cheap."""
+        return int(sum(x[0].size for x in (self.u, self.w, self.v))) <= LARGEST
+
+    def curvature(self, k: int) -> Curvature:
+        """The whole curvature of the loss of network k."""
+        if k not in self._curvatures:
+            self._curvatures[k] = curvature(self, k)
+        return self._curvatures[k]
+
+    def resting(self, size: Array, rtol: Array) -> tuple[Flags, Flags]:
+        """As in `integration.rest`; few weights rest where Newton's step is all that is to go."""
+        parts = self.modes(self.error)
+        modes, weights = parts**2, total_norm([self.u, self.w, self.v])
+        found = reach(modes, self.rates, self.rounding, weights)
+        fast = np.sqrt(np.sum(self.rates, axis=-1))
+        speed = np.sqrt(np.sum(modes * self.rates, axis=-1))
+        still = speed <= NOISE * np.sqrt(np.sum(modes, axis=-1)) * fast
+
+        def minimum(asked: Flags) -> Flags:
+            beyond = self.unmode(np.where(found.far, parts, 0.0))
+            upwards = np.zeros_like(asked)
+            for k in np.flatnonzero(asked):
+                least = least_curvature(self, int(k), beyond[k])
+                upwards[k] = least >= -_UPWARDS * self.rates[k].max()
+            return upwards
+
+        rest, close = at_rest(found, still, size, rtol, minimum)
+        if self.few:
+            for k in np.flatnonzero(~rest & (speed <= _SLOW * fast**2 * weights)):
+                to_go = self.curvature(int(k)).to_go(float(self.haze[k]))
+                rest[k] = to_go <= rtol[k] * size[k]
+        return rest, close
 
     @property
-    def weights_rates(self) -> tuple[float, float, float]:
+    def parts_rates(self) -> tuple[float, float, float]:
         return self.problem.rates
 
     def unmode(self, components: Array) -> Array:
@@ -264,14 +301,14 @@ class _Point:
         n, z = self.channels, self.seen(error)
         back = self.carried_back(z)
         rate_u, rate_w, rate_v = self.problem.rates
-        force_v = z @ np.swapaxes(self._wide_controls, -1, -2)[:, None]
+        force_v = z @ np.swapaxes(self.wide_controls, -1, -2)[:, None]
         return rate_u * back[..., :n], rate_w * back[..., n:], rate_v * force_v
 
     def gain(self, force_u: Array, back: Array, past: Array, force_v: Array) -> Array:
         """J times a move of U, of W by back past' and of V, as the loss sees it: (s, l, m, T n)."""
         t, m, n = self.steps, self.outputs, self.channels
         *lanes, _, _ = force_u.shape
-        wide_o, wide_c = self._wide_reads[:, None], self._wide_controls[:, None]
+        wide_o, wide_c = self._wide_reads[:, None], self.wide_controls[:, None]
         found = (force_v @ wide_c).reshape(*lanes, m, t, n)
         found += np.moveaxis((wide_o @ force_u).reshape(*lanes, t, m, n), -3, -2)
         if t > 1:
@@ -280,131 +317,6 @@ class _Point:
             for j in range(t - 1):
                 found[..., j + 1 :, :] += pair[..., j, :, : t - 1 - j, :]
         return self.seen(found.reshape(*lanes, m, t * n))
-
-
-class _Step:
-    """All Euler sequences from one point over one or several lengths, before extrapolation.
-
-    W has moved by left right', (T - 1) n columns for every substep and for the implicit part.
-    """
-
-    def __init__(self, point: _Point, lengths: Array) -> None:
-        self.point, self.lanes = point, lengths.size
-        orders = STEPS.size
-        s, m, p = point.v.shape
-        n, t = point.channels, point.steps
-        wide = (t - 1) * n
-        total = orders * self.lanes  # lane = sequence * lanes + length
-        step = np.tile(lengths, orders) / np.repeat(STEPS, self.lanes)
-        self.change_u = np.zeros((s, total, p, n))
-        self.change_v = np.zeros((s, total, m, p))
-        # first the implicit part, against the C_0 ... C_(T-2) from which the step began
-        self.left = np.zeros((s, total, p, (orders + 1) * wide))
-        self.right = np.zeros((s, total, p, (orders + 1) * wide))
-        self.right[..., :wide] = point._wide_controls[:, None, :, :wide]
-        with np.errstate(over="ignore", invalid="ignore"):  # of steps that are far too long
-            self._take(step)
-        self._mark()
-
-    def _take(self, step: Array) -> None:
-        point, orders, total = self.point, STEPS.size, step.size
-        p, n, t = point.v.shape[-1], point.channels, point.steps
-        wide = (t - 1) * n
-        rate_u, rate_w, rate_v = point.problem.rates
-        for i in range(orders):
-            on = slice(i * self.lanes, total)  # sequences with more than i substeps
-            k = step[on][:, None, None]
-            du, dv = self.change_u[:, on], self.change_v[:, on]
-            done, here = slice((i + 1) * wide), slice((i + 1) * wide, (i + 2) * wide)
-            moved = _Moved(point, self.left[:, on, :, done], self.right[:, on, :, done])
-            c, dc = moved.forward(du)  # C_k now, and by how much each has moved
-            now_v = point.v[:, None] + dv
-            response = _lagged(now_v, dc) + _lagged(dv, point.c[:, None])
-            error = point.error[:, None] - point.seen(response)
-            z = point.seen(error)
-            carried = moved.backward(now_v, z)  # B_0 ... B_(T-1), (s, l, p, T n)
-            wide_c = np.moveaxis(c, -3, -2).reshape(*c.shape[:2], p, t * n)
-            force_u, force_b = rate_u * carried[..., :n], rate_w * carried[..., n:]
-            force_v = rate_v * (z @ np.swapaxes(wide_c, -1, -2))
-            gain = point.gain(force_u, force_b, wide_c[..., :wide], force_v)
-            pull_u, pull_b, pull_v = point.forces(point.implicit(k * gain, step[on]))
-            self.change_u[:, on] = du + k * (force_u - pull_u)
-            self.change_v[:, on] = dv + k * (force_v - pull_v)
-            if wide:
-                self.left[:, on, :, here] = k * force_b
-                self.right[:, on, :, here] = wide_c[..., :wide]
-                self.left[:, on, :, :wide] -= k * pull_b
-
-    def _mark(self) -> None:
-        """NaN for the lengths over which a sequence left all bounds: `march` takes shorter ones."""
-        moved = (self.change_u, self.change_v, self.left, self.right)
-        size = [
-            np.maximum(x.max((0, 2, 3), initial=0.0), -x.min((0, 2, 3), initial=0.0)) for x in moved
-        ]
-        lost = ~(np.max(size, axis=0) < _BEYOND)
-        if np.any(lost):
-            for x in moved:
-                x[:, lost] = np.nan
-
-    def extrapolate(self, weights: Array) -> tuple[Array, Array, Array]:
-        """Weighted sum over sequences: changes of U, W and V, (s, lanes, rows, columns)."""
-        each = np.repeat(weights, self.lanes)[:, None, None]
-
-        def summed(x: Array) -> Array:
-            scaled = (x * each).reshape(len(x), STEPS.size, self.lanes, *x.shape[2:])
-            return np.asarray(scaled.sum(axis=1))
-
-        def rows(x: Array) -> Array:
-            s, _, p, wide = x.shape
-            split = x.reshape(s, STEPS.size, self.lanes, p, wide)
-            return split.transpose(0, 2, 3, 1, 4).reshape(s, self.lanes, p, -1)
-
-        w = rows(self.left * each) @ np.swapaxes(rows(self.right), -1, -2)
-        return summed(self.change_u), w, summed(self.change_v)
-
-
-class _Moved:
-    """Products with W as it has moved within a step, W + left right'."""
-
-    def __init__(self, point: _Point, left: Array, right: Array) -> None:
-        self.point, self.left, self.right = point, left, right
-
-    def forward(self, change_u: Array) -> tuple[Array, Array]:
-        """C_k now and C_k - C_k(start of the step), (s, l, T, p, n)."""
-        point = self.point
-        dc = [change_u]
-        c = [point.c[:, None, 0] + change_u]
-        turned = np.swapaxes(self.right, -1, -2)
-        for k in range(1, point.steps):
-            moved = _shared(point.w, dc[-1]) + self.left @ (turned @ c[-1])
-            dc.append(moved)
-            c.append(point.c[:, None, k] + moved)
-        return np.stack(c, axis=-3), np.stack(dc, axis=-3)
-
-    def backward(self, readout: Array, z: Array) -> Array:
-        """B_k = V' z_k + W' B_(k+1), side by side: (s, l, p, T n)."""
-        point = self.point
-        n, turned = point.channels, np.swapaxes(self.left, -1, -2)
-        pulled = np.swapaxes(readout, -1, -2) @ z
-        found = [pulled[..., -n:]]
-        transposed = np.swapaxes(point.w, -1, -2)
-        for k in range(point.steps - 2, -1, -1):
-            last = found[0]
-            carried = _shared(transposed, last) + self.right @ (turned @ last)
-            found.insert(0, pulled[..., k * n : (k + 1) * n] + carried)
-        return np.concatenate(found, axis=-1)
-
-
-def _lagged(readout: Array, c: Array) -> Array:
-    """V C_k side by side over (lag, channel): (s, l, m, T n)."""
-    return driven(readout, np.broadcast_to(c, (*readout.shape[:2], *c.shape[2:])))
-
-
-def _shared(w: Array, x: Array) -> Array:
-    """w (s, p, p) times x (s, l, p, n), as one product per network."""
-    s, lanes, p, n = x.shape
-    rows = np.swapaxes(x, -1, -2).reshape(s, lanes * n, p) @ np.swapaxes(w, -1, -2)
-    return np.swapaxes(rows.reshape(s, lanes, n, p), -1, -2)
 
 
 def _triangle(x: Array) -> Array:

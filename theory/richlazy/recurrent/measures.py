@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.laziness import alignment
-from richlazy.recurrent.flow import Change, Problem, controls, driven, reads
+from richlazy.recurrent.flow import Change, Problem
 from richlazy.recurrent.kernel import Kernel, tangent_kernel
+from richlazy.recurrent.responses import controls, driven, reads
 
 __all__ = ["Measures", "alignments", "difference", "gap_difference", "loss_scale", "measured"]
 

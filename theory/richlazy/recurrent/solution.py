@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy import laziness
 from richlazy.errors import times
-from richlazy.recurrent.flow import Change, controls
+from richlazy.recurrent.flow import Change
 from richlazy.recurrent.measures import Measures
 from richlazy.recurrent.network import Network, as_network
 from richlazy.recurrent.record import Laziness
 from richlazy.recurrent.reduction import Reduced
+from richlazy.recurrent.responses import controls
 from richlazy.recurrent.task import Task, as_task
 from richlazy.start import matrices
 from richlazy.summary import summary

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
-from richlazy.integration.march import CLOSE, STEPS, march, total_norm
+from richlazy.integration.march import STEPS, march, total_norm
+from richlazy.integration.rest import NOISE, ROUNDING, at_rest, reach
 from richlazy.start import precision
 from richlazy.start.covariance import inverse_root
 
@@ -31,10 +32,7 @@ __all__ = ["Change", "Problem", "integrate"]
 
 Array = NDArray[np.float64]
 
-_NOISE = 1e-14
 _LARGE = 1e4
-_FAR = 100.0  # times the weights
-_ROUNDING = 1e-15
 _STIFFEST = 1e9  # rates over error; at 1e10 rounding keeps the flow from settling
 _LARGEST = 1e37  # eighth powers
 
@@ -91,7 +89,7 @@ class _Frozen:
         # entry by entry: what rounding makes of a weak input or output is no more than its own
         size = np.abs(self.w2) @ np.abs(self.w1)
         size = size if self.cov is None else size @ np.abs(self.cov)
-        self.noise = _ROUNDING * (np.abs(problem.cov_yx) + size)
+        self.noise = ROUNDING * (np.abs(problem.cov_yx) + size)
         self.rounding = _norm(self.noise if self.inverse is None else self.noise @ self.inverse)
         # rates not from eigh's values, which leave eps * ||W||^2 of a zero one, but its square
         self.u = np.linalg.eigh(self.w2 @ _t(self.w2))[1]
@@ -163,24 +161,14 @@ class _Frozen:
         return total_norm(missed)
 
     def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Whether each network, its weights changed by `size`, is at rest, or about to be.
-
-        At rest: the Gauss-Newton step still to go is below rtol * size, and the error left is
-        rounding or out of reach (a minimum to second order). Or dW/dt is rounding noise (a
-        saddle). About to be: such a minimum is within `CLOSE` rtol * size.
-        """
+        """Whether each network, its weights changed by `size`, is at rest, or about to be."""
         error = self.error if self.inverse is None else self.error @ self.inverse
         modes = self._modes(error[:, None])[:, 0] ** 2
-        there = modes > (self.rounding**2)[:, None, None]
-        # out of reach: its rate is rounding, or mending it linearly takes far more than the weights
-        longest = (_FAR * total_norm([self.w1, self.w2]))[:, None, None]
-        none = _ROUNDING**2 * 100.0 * self.rates.max(axis=(1, 2), keepdims=True)
-        far = there & ((self.rates <= none) | (modes > longest**2 * self.rates))
-        wrong = np.where(there & ~far, modes, 0.0)
-        left = np.sqrt(np.sum(wrong / np.where(wrong > 0, self.rates, 1.0), axis=(1, 2)))
-        stuck = np.any(far, axis=(1, 2))
-        rest = ~stuck & (left <= rtol * size)
-        # of each hidden unit: what cancels to rounding, or what rounding of a large error makes
+        found = reach(modes, self.rates, self.rounding, total_norm([self.w1, self.w2]))
+        return at_rest(found, self._still(), size, rtol, lambda _: self._minimum(error, rtol))
+
+    def _still(self) -> NDArray[np.bool_]:
+        """Whether dW/dt of each hidden unit cancels to rounding, or is that of a large error."""
         speed = _by_unit(_t(self.w2) @ self.error, self.error @ _t(self.w1))
         w1, w2, sizes = np.abs(self.w1), np.abs(self.w2), np.abs(self.error)
         if self.graded:
@@ -189,12 +177,8 @@ class _Frozen:
             terms = _by_unit(w1, w2) * _norm(sizes)[:, None]
         haze = _by_unit(_t(w2) @ self.noise, self.noise @ _t(w1))
         stays = _norm(sizes) > _LARGE * _norm(self.noise)
-        rounding = np.maximum(_NOISE * terms, np.where(stays[:, None], haze, 0.0))
-        rest |= np.all(speed <= rounding, axis=1)
-        close = ~rest & stuck & (left <= CLOSE * rtol * size)
-        if np.any(close):
-            close &= self._minimum(error, rtol)
-        return rest | (close & (left <= rtol * size)), close
+        rounding = np.maximum(NOISE * terms, np.where(stays[:, None], haze, 0.0))
+        return np.asarray(np.all(speed <= rounding, axis=1))
 
     def _minimum(self, error: Array, rtol: Array) -> NDArray[np.bool_]:
         """Whether the loss curves upwards at a critical point with errors u s v' left in it.
@@ -212,7 +196,7 @@ class _Frozen:
         hessian = np.block([[blocks[0], coupling], [coupling, blocks[1]]])
         values = np.linalg.eigvalsh(hessian)
         # the point is known to rtol, and curvature that is 0 at equal strengths no better
-        unknown = 100.0 * _ROUNDING + 0.1 * rtol
+        unknown = 100.0 * ROUNDING + 0.1 * rtol
         return np.asarray(values[:, 0] >= -unknown * values[:, -1])
 
 

@@ -113,6 +113,11 @@ class _Case:
         return invariant_subspace(self.start, self.task)
 
     @cached_property
+    def graded(self) -> bool:
+        """Whether W1 has units or inputs that a rotation would lose among the others."""
+        return isinstance(self.start.first, np.ndarray) and graded(self.start.first)
+
+    @cached_property
     def colour(self) -> str | None:
         """What stands against white inputs."""
         if self.task.cov_xx is None:
@@ -194,10 +199,10 @@ def _by_riccati(case: _Case) -> Route | str:
 
 def _by_krylov(case: _Case) -> Route | str:
     if case.single is None:
-        return ByKrylov(case.chain, case.chain_words)
+        return ByKrylov(case.chain, case.chain_words, case.graded)
     chain = BlockChain(case.start, case.task)
     white = ("white inputs",) if case.task.white else ()
-    return ByKrylov(chain, (*white, *_estimated(chain.moments)))
+    return ByKrylov(chain, (*white, *_estimated(chain.moments)), case.graded)
 
 
 def _by_krylov_where_it_pays(case: _Case) -> Route | str:
@@ -208,7 +213,7 @@ def _by_krylov_where_it_pays(case: _Case) -> Route | str:
     first = case.start.first
     if case.colour is not None and matrices.has_factors(first):
         return case.colour
-    if isinstance(first, np.ndarray) and first.size <= _SMALL and graded(first):
+    if case.graded and first.shape[0] * first.shape[1] <= _SMALL:
         return "weak units or inputs of W1 would drown in rounding of the strong ones"
     return _by_krylov(case)
 

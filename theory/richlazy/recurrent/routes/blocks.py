@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.recurrent.flow import Change, Problem, controls, integrate
+from richlazy.recurrent.flow import Change, Problem, integrate
+from richlazy.recurrent.responses import controls
 
 __all__ = ["Block", "aligned_blocks", "along_blocks"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.recurrent.flow import Change, Problem, integrate
+from richlazy.recurrent.flow import Change, Problem, integrate, resting_place
 from richlazy.recurrent.measures import Measures, difference, loss_scale, measured
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.reduction import Reduced, Training, enriched
@@ -45,7 +45,7 @@ def _agree(gap: float) -> str:
     )
 
 
-def _left(reduced: Reduced, at: Array, found: Measures) -> tuple[str, ...]:
+def _left(reduced: Reduced, at: Array, changes: list[Change], found: Measures) -> tuple[str, ...]:
     """What to say of a flow that comes to rest with loss left."""
     if not np.isinf(at[-1]):
         return ()
@@ -53,8 +53,8 @@ def _left(reduced: Reduced, at: Array, found: Measures) -> tuple[str, ...]:
     if loss <= _LEARNED * float(loss_scale(reduced.problem)[0]):
         return ()
     return (
-        f"the flow comes to rest with excess loss {loss:.3g}: at a saddle, or at the least that "
-        "these units and what is trained allow",
+        f"the flow comes to rest with excess loss {loss:.3g}: "
+        f"{resting_place(reduced.problem, changes[-1])}",
     )
 
 
@@ -73,7 +73,7 @@ class ByFlow:
     def found(self, at: Array) -> Found:
         """The flow at ascending times."""
         changes, measures, gap = certified(self.reduced, at, self.leak)
-        said = (*self.said, *_left(self.reduced, at, measures))
+        said = (*self.said, *_left(self.reduced, at, changes, measures))
         return Found(self.reduced, changes, _single(measures), said, gap, _agree(gap))
 
 
@@ -113,7 +113,7 @@ class ByModes:
             *self.said,
             "network and task share their modes to rounding",
             *self._resting(problem),
-            *_left(self.reduced, at, found),
+            *_left(self.reduced, at, changes, found),
         )
         return Found(self.reduced, changes, _single(found), said, gap, _agree(gap))
 
@@ -148,7 +148,7 @@ class ByReduction:
         said = (
             *self.said,
             f"held in {reduced.units} of {self.net.units} directions, grown where the flow leaks",
-            *_left(reduced, at, measures),
+            *_left(reduced, at, changes, measures),
         )
         words = f"{error:.1e} by what leaks and comes back; {_agree(gap)}"
         return Found(reduced, changes, _single(measures), said, max(error, gap), words)

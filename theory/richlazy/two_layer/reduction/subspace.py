@@ -165,12 +165,27 @@ def _touched(
         noise = rounding * np.minimum(sizes, norm)
         touched.append((matrices.forward(matrix, x), np.maximum(noise, _LEAST)))
     alone = np.linalg.norm(np.concatenate([image / noise for image, noise in touched]), axis=0)
-    for among in _equal(strengths):
+    for among in _apart([image for image, _ in touched], _equal(strengths), task.separate):
         if among.stop - among.start == 1:
             yield among, alone[among], np.ones((1, 1))
             continue
         some = np.concatenate([image[:, among] / noise[among].max() for image, noise in touched])
         yield (among, *np.linalg.svd(some, full_matrices=False)[1:])
+
+
+def _apart(images: list[Array], groups: list[slice], separate: bool) -> Iterator[slice]:
+    """Groups, split into their modes where no two touch a unit: none can then make up for another.
+
+    Only where the modes are known exactly: those a decomposition found of equal strengths are any.
+    """
+    for among in groups:
+        alone = separate and all(
+            np.all(np.count_nonzero(image[:, among], axis=1) <= 1) for image in images
+        )
+        if alone:
+            yield from (slice(i, i + 1) for i in range(among.start, among.stop))
+        else:
+            yield among
 
 
 def reachable_outputs(first: Array, readout: Array, cov_yx: Array, root: Array) -> Array:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from richlazy.integration.march import total_norm
 from richlazy.laziness import Measures
 from richlazy.start.covariance import inverse_root
-from richlazy.two_layer import flow
+from richlazy.two_layer import parts
 from richlazy.two_layer.flow import Change, Problem
 from richlazy.two_layer.reduction.krylov import Reduced
 from richlazy.two_layer.routes.doubt import Doubt, moved, norm_error, with_other_traces
@@ -172,7 +172,7 @@ def _with_traces(doubt: Doubt, reduced: Reduced, changes: list[Change], found: M
 
 def integrated(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> list[Change]:
     """Changes of a stack of small networks at ascending times."""
-    return [change for _, change in flow.integrate(reduced.problem, at, rtol)]
+    return parts.changes(reduced.problem, at, rtol)
 
 
 def measured(reduced: Reduced, changes: list[Change]) -> Measures:

@@ -1,25 +1,21 @@
-"""When the flow of a recurrent network rests: nothing left to learn, or nowhere to go."""
+"""The curvature of the loss of a recurrent network: all of it, or its least."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.integration.march import CLOSE, total_norm
+from richlazy.integration.curvature import Curvature, EulerSteps
+from richlazy.integration.march import total_norm
 
-__all__ = ["Point", "at_rest", "least_curvature"]
+__all__ = ["Point", "curvature", "least_curvature", "whole_steps"]
 
 Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
-_ROUNDING = 1e-15
-_NOISE = 1e-14
-_FAR = 100.0  # times the weights
 _DENSE = 600  # weights up to which the Hessian is made
-_UPWARDS = 1e-9  # of the fastest rate: what counts as no curvature
 
 
 class Point(Protocol):
@@ -31,49 +27,61 @@ class Point(Protocol):
     c: Array
     error: Array
     rates: Array
-    rounding: Array
 
     @property
-    def weights_rates(self) -> tuple[float, float, float]:
+    def parts_rates(self) -> tuple[float, float, float]:
         """How fast U, W and V move."""
 
     def seen(self, response: Array) -> Array:
         """Responses as the loss sees them."""
 
-    def modes(self, z: Array) -> Array:
-        """Components along the eigenvectors of the tangent kernel."""
 
-    def unmode(self, components: Array) -> Array:
-        """The error with these components."""
+def curvature(point: Point, k: int) -> Curvature:
+    """The whole curvature of the loss of network k, in weights over the roots of their rates."""
+    bent, total = _hessian(point, k, point.error[k])
+    here = [np.zeros_like(x[:, None]) for x in (point.u, point.w, point.v)]
+    each = zip(_roots(point), _velocity(point, here), strict=True)
+    force = np.concatenate([(root * x[k]).ravel() for root, x in each])
+    weights = float(total_norm([point.u[k][None], point.w[k][None], point.v[k][None]])[0])
+    return Curvature(bent(np.eye(total)), force, weights)
 
 
-def at_rest(point: Point, size: Array, rtol: Array) -> tuple[Flags, Flags]:
-    """Whether each network, its weights changed by `size`, is at rest, or about to be.
+def whole_steps(point: Point, curvatures: Sequence[Curvature], lengths: Array) -> EulerSteps:
+    """Steps of these lengths that know the whole curvature of every network."""
+    roots = _roots(point)
 
-    At rest: the Gauss-Newton step still to go is below rtol * size, and the error left is
-    rounding, or out of reach at a minimum to second order. Or dW/dt is rounding noise (a saddle).
-    About to be: such a minimum is within `CLOSE` rtol * size.
-    """
-    parts = point.modes(point.error)
-    modes = parts**2
-    there = modes > (point.rounding**2)[:, None]
-    weights = total_norm([point.u, point.w, point.v])[:, None]
-    # out of reach: its rate is rounding, or mending it linearly takes far more than the weights
-    none = _ROUNDING**2 * 100.0 * point.rates.max(axis=-1, keepdims=True)
-    far = there & ((point.rates <= none) | (modes > (_FAR * weights) ** 2 * point.rates))
-    wrong = np.where(there & ~far, modes, 0.0)
-    left = np.sqrt(np.sum(wrong / np.where(wrong > 0, point.rates, 1.0), axis=-1))
-    stuck = np.any(far, axis=-1)
-    rest = ~stuck & (left <= rtol * size)
-    reach = np.sqrt(np.sum(point.rates, axis=-1))
-    speed = np.sqrt(np.sum(modes * point.rates, axis=-1))
-    rest |= speed <= _NOISE * np.sqrt(np.sum(modes, axis=-1)) * reach
-    close = ~rest & stuck & (left <= CLOSE * rtol * size)
-    if np.any(close):
-        beyond = point.unmode(np.where(far, parts, 0.0))
-        for k in np.flatnonzero(close):
-            close[k] = least_curvature(point, int(k), beyond[k]) >= -_UPWARDS * point.rates[k].max()
-    return rest | (close & (left <= rtol * size)), close
+    def velocity(k: Array, changes: list[Array]) -> list[Array]:
+        forces = [r * x for r, x in zip(roots, _velocity(point, changes), strict=True)]
+        damped = [c.damped(k, [x[i] for x in forces]) for i, c in enumerate(curvatures)]
+        return [
+            r * np.stack(parts) for r, parts in zip(roots, zip(*damped, strict=True), strict=True)
+        ]
+
+    return EulerSteps([x.shape for x in (point.u, point.w, point.v)], lengths, velocity)
+
+
+def _roots(point: Point) -> Array:
+    return np.sqrt(point.parts_rates)
+
+
+def _velocity(point: Point, changes: list[Array]) -> list[Array]:
+    """Minus the gradient of the loss, the weights changed by lanes (s, l, rows, columns)."""
+    du, dw, dv = changes
+    c, t, n = point.c[:, None], point.c.shape[1], point.u.shape[2]
+    w, v = point.w[:, None] + dw, point.v[:, None] + dv
+    moved, now = [du], [c[:, :, 0] + du]  # C_k - C_k(start of the step), and C_k
+    for k in range(1, t):
+        moved.append(w @ moved[-1] + dw @ c[:, :, k - 1])
+        now.append(c[:, :, k] + moved[-1])
+    response = np.concatenate([v @ x + dv @ c[:, :, k] for k, x in enumerate(moved)], axis=-1)
+    z = point.seen(point.error[:, None] - point.seen(response))
+    back = np.swapaxes(v, -1, -2) @ z[..., -n:]
+    gw = np.zeros_like(w)
+    for k in range(t - 1, 0, -1):
+        gw = gw + back @ np.swapaxes(now[k - 1], -1, -2)
+        back = np.swapaxes(w, -1, -2) @ back + np.swapaxes(v, -1, -2) @ z[..., (k - 1) * n : k * n]
+    gv = z @ np.swapaxes(np.concatenate(now, axis=-1), -1, -2)
+    return [back, gw, gv]
 
 
 def least_curvature(point: Point, k: int, error: Array) -> float:
@@ -81,8 +89,17 @@ def least_curvature(point: Point, k: int, error: Array) -> float:
 
     In weights over the roots of their rates; those that are not trained have none.
     """
+    bent, total = _hessian(point, k, error)
+    if total <= _DENSE:
+        matrix = bent(np.eye(total))
+        return float(np.linalg.eigvalsh(0.5 * (matrix + matrix.T))[0])
+    return _by_lanczos(bent, total, float(point.rates[k].max()))
+
+
+def _hessian(point: Point, k: int, error: Array) -> tuple[Callable[[Array], Array], int]:
+    """The Hessian of the loss of network k times moves (lanes, weights), and its size."""
     shapes = [x[k].shape for x in (point.u, point.w, point.v)]
-    roots = np.sqrt(point.weights_rates)
+    roots = _roots(point)
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
 
     def bent(moves: Array) -> Array:
@@ -97,11 +114,7 @@ def least_curvature(point: Point, k: int, error: Array) -> float:
             [(r * x).reshape(len(x), -1) for r, x in zip(roots, curved, strict=True)], axis=1
         )
 
-    total = int(ends[-1])
-    if total <= _DENSE:
-        matrix = bent(np.eye(total))
-        return float(np.linalg.eigvalsh(0.5 * (matrix + matrix.T))[0])
-    return _by_lanczos(bent, total, float(point.rates[k].max()))
+    return bent, int(ends[-1])
 
 
 def _by_lanczos(bent: Callable[[Array], Array], total: int, largest: float) -> float:
