@@ -68,12 +68,14 @@ class Reduced:
     """A small network, and how it stands in the large one.
 
     basis (N, p) has orthonormal columns, None where the network is small itself. error is that of
-    the measures, relative, by what the large network does outside the basis; 0 is exact.
+    the measures, relative, by what the large network does outside the basis; 0 is exact. Weights
+    themselves are wrong by what leaks, of which measures see the square.
     """
 
     problem: Problem
     basis: Array | None
     error: float
+    leak: float = 0.0
 
     @property
     def units(self) -> int:
@@ -153,7 +155,7 @@ def enriched(
         fresh = new[:, basis.shape[1] :]
         basis = new
         image = np.concatenate([image, matrices.forward(net.recurrent, fresh)], axis=1)
-    return Reduced(problem, basis, wrong * amplified)
+    return Reduced(problem, basis, wrong * amplified, leak)
 
 
 def _moved_by(

@@ -166,5 +166,8 @@ class ByReduction:
             f"held in {reduced.units} of {self.net.units} directions, grown where the flow leaks",
             *_left(reduced, at, measures),
         )
-        words = f"{error:.1e} by what leaks and comes back; {_agree(gap)}"
+        words = (
+            f"{error:.1e} by what leaks and comes back (weights themselves: {reduced.leak:.1e}, "
+            f"what leaks); {_agree(gap)}"
+        )
         return Found(reduced, changes, _single(measures), said, max(error, gap), words)
