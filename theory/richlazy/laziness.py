@@ -37,6 +37,7 @@ __all__ = [
     "difference",
     "from_traces",
     "kernel_alignment",
+    "or_none",
     "relative_weight_change",
     "representation_alignment",
     "sign_similarity",
@@ -166,6 +167,11 @@ def defined(values: Array, what: str) -> Array:
     if np.any(np.isnan(values)):
         raise UndefinedError(f"{what} is 0/0: the representation or kernel is zero at some time")
     return values
+
+
+def or_none(value: ArrayLike) -> float | None:
+    """One value as a record holds it: None where it is NaN, the mark of 0/0."""
+    return None if np.isnan(value) else float(np.asarray(value))
 
 
 def _layers(weights: Any, name: str) -> list[Array]:

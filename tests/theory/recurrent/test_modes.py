@@ -7,6 +7,8 @@ import pytest
 
 from richlazy.errors import AssumptionError
 from richlazy.recurrent import Network, Task, modes, solve
+from richlazy.recurrent.routes.beside import growth
+from richlazy.recurrent.routes.modes import along_blocks
 
 TIMES = np.array([0.0, 0.4, 3.0])
 
@@ -192,3 +194,39 @@ def test_bad_geometric_arguments_are_refused(wrong, words):
     }
     with pytest.raises(ValueError, match=words):
         modes.geometric(**{**good, **wrong})
+
+
+def plateau():
+    """One mode that cannot learn all lags, and five units beside it that could."""
+    rng = np.random.default_rng(0)
+    q = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    w = (q * np.r_[0.3, -0.8, 0.5, -0.2, 0.7, 0.1]) @ q.T
+    return q, Network(0.5 * q[:, :1], w, 0.4 * q[:, :1].T), Task([0.2, 1.0, -0.6, 0.3])
+
+
+def test_rounding_that_grows_beside_the_modes_is_said():
+    _, net, task = plateau()
+    found = solve(net, task, "modes")
+    found.loss(1.0)
+    assert not any("beside" in words for words in found.assumptions)
+    learned = solve(*aligned(np.random.default_rng(0), count=1, steps=1), "modes")
+    assert learned.loss(np.inf) < 1e-20
+    assert not any("beside" in words for words in learned.assumptions)
+    found.loss(300.0)
+    assert any("beside them rounding grows about e^" in words for words in found.assumptions)
+    found.loss(np.inf)
+    assert any("beside them rounding grows without end" in words for words in found.assumptions)
+
+
+def test_units_beside_the_modes_grow_at_the_rate_that_is_said():
+    """A little on all units beside the modes, followed by the whole flow."""
+    q, net, task = plateau()
+    route = solve(net, task, "modes")._route
+    at = np.array([6.0, 9.0])
+    changes = along_blocks(route.reduced.problem, route.blocks, at, 1e-11)
+    _, rate = growth(net, route.reduced.problem, route.basis, at, changes)
+    small = q[:, 1:] @ np.full((5, 1), 1e-12)
+    moved = Network(net.inputs + small, net.recurrent, net.readout + small.T)
+    sizes = [np.linalg.norm(q[:, 1:].T @ solve(moved, task, "flow").at(t).inputs) for t in at]
+    assert sizes[-1] < 1e-3  # still where it is linear
+    np.testing.assert_allclose(rate, np.log(sizes[1] / sizes[0]) / 3.0, rtol=0.01)

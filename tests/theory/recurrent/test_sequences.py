@@ -14,6 +14,7 @@ from richlazy import recurrent
 from richlazy.recurrent import Network, Task, path_length, sequence, solve
 from richlazy.start import matrices
 from richlazy.start.matrices import Thin
+from tests.theory.recurrent import cases
 
 SUBSETS = [("inputs", "recurrent", "readout"), ("recurrent",), ("inputs", "readout")]
 
@@ -348,3 +349,14 @@ def test_what_is_refused():
         path_length(net)
     with pytest.raises(ValueError, match="trained must name one or more"):
         sequence(net, [task], trained=("memory",))
+
+
+def test_what_is_since_the_start_is_known_no_better_than_what_came_before():
+    """A stage of no length is exact; the changes that it adds to are not."""
+    rng = np.random.default_rng(3)
+    net, task = cases.random_case(rng, largest=6, steps=3, coloured="white")
+    first, second = sequence(net, [task, task], [1.0, 0.0]).stages
+    assert second.solution.error == 0.0
+    assert second.since_start.weight_change == pytest.approx(first.laziness.weight_change)
+    assert second.since_start.accuracy.startswith(f"{first.laziness.accuracy}, then ")
+    assert set(first.laziness.assumptions) <= set(second.since_start.assumptions)

@@ -73,6 +73,33 @@ def test_a_state_is_thin_where_the_network_was_reduced():
     np.testing.assert_allclose(state.recurrent() - W, state.left @ state.right.T, atol=1e-14)
 
 
+def test_weights_are_known_to_what_leaks_where_measures_are_to_its_square():
+    wanted = solve(NET, TASK, "flow").at(1.0)
+    for tolerance in (1e-2, 1e-4):
+        found = solve(NET, TASK, "reduced", tolerance=tolerance)
+        state, leak = found.at(1.0), found._found(np.array([1.0])).reduced.leak
+        assert state.left.shape[1] < 40
+        wrong = max(
+            np.linalg.norm(state.inputs - wanted.inputs),
+            np.linalg.norm(state.recurrent() - wanted.recurrent()),
+            np.linalg.norm(state.readout - wanted.readout),
+        )
+        assert found.error < leak
+        assert 0.01 * leak < wrong < 10.0 * leak
+        assert f"weights themselves: {leak:.1e}, what leaks" in found.accuracy
+
+
+@pytest.mark.parametrize("method", ["flow", "reduced"])
+def test_what_a_caller_does_to_a_state_reaches_no_other(method):
+    found = solve(NET, TASK, method)
+    wanted = found.at(1.0).recurrent()
+    state = found.at(1.0)
+    for values in (state.inputs, state.left, state.right, state.readout):
+        values[:] = 7.0
+    np.testing.assert_array_equal(found.at(1.0).recurrent(), wanted)
+    assert not np.any(NET.inputs == 7.0)
+
+
 def test_a_large_state_is_not_made_dense():
     from scipy.sparse import csr_array
 

@@ -304,3 +304,9 @@ def test_rescaling_refuses_what_cannot_be_done():
 def test_an_estimate_is_a_number_with_its_error():
     assert float(matrices.Estimate(2.5, 0.1)) == 2.5
     assert matrices.Estimate(2.5).standard_error == 0
+
+
+def test_an_operator_must_know_its_transpose():
+    one_way = LinearOperator((3, 3), matvec=lambda x: x, dtype=np.float64)
+    with pytest.raises(ValueError, match="W1 has no product with its transpose"):
+        matrices.as_matrix(one_way, "W1")

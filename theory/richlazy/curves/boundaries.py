@@ -6,6 +6,7 @@ Silent readout, white inputs, t = infinity; one output, but for `laziest`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,11 +42,9 @@ def boundary(
     >>> curve.columns["kernel_boundary"].round(3).tolist()
     [2.547, 1.412]
     """
-    given = _flat(inputs, norm, strength)
-    x = _ranks(ranks, inputs)
-    columns = boundaries.alignment(x, **given)._asdict()
-    named = {f"{name.removesuffix('_alignment')}_boundary": v for name, v in columns.items()}
-    return made("rank", x, named, "T9", _FLAT, **given)
+    return _against_rank(
+        boundaries.alignment, "boundary", ranks, inputs, norm=norm, strength=strength
+    )
 
 
 def slopes(
@@ -62,11 +61,7 @@ def slopes(
     >>> (curve.columns["kernel_slope"] < 0).tolist()
     [False, True, True, False]
     """
-    given = _flat(inputs, norm, strength)
-    x = _ranks(ranks, inputs)
-    columns = boundaries.slope(x, **given)._asdict()
-    named = {f"{name.removesuffix('_alignment')}_slope": v for name, v in columns.items()}
-    return made("rank", x, named, "T9", _FLAT, **given)
+    return _against_rank(boundaries.slope, "slope", ranks, inputs, norm=norm, strength=strength)
 
 
 def peak(inputs: int, *, strength: float = 1.0, norms: ArrayLike | None = None) -> Curve:
@@ -85,10 +80,7 @@ def peak(inputs: int, *, strength: float = 1.0, norms: ArrayLike | None = None) 
     [nan, 14.48]
     """
     d, g = integer(inputs, "inputs"), float(positive(strength, "strength", ndim=0))
-    if norms is None:
-        x = np.geomspace(0.1 + 1.0 / np.sqrt(d), 2.0 * d**0.625, 121) * np.sqrt(g)
-    else:
-        x = real_array(norms, "norms", ndim=1)
+    x = _norms(norms, 0.1 + 1.0 / np.sqrt(d), 2.0 * d**0.625, g)
     turns = [boundaries.turning_ranks(d, norm=n, strength=g).kernel_alignment for n in x]
     kernel = np.array([pair or (np.nan, np.nan) for pair in turns])
     columns = {
@@ -113,10 +105,7 @@ def laziest(inputs: int, *, strengths: ArrayLike, norms: ArrayLike | None = None
     """
     d = integer(inputs, "inputs")
     g = nonnegative(strengths, "strengths", ndim=1)
-    if norms is None:
-        x = np.geomspace(0.3, 3.0 * d**0.625, 121) * np.sqrt(g.max(initial=0.0))
-    else:
-        x = real_array(norms, "norms", ndim=1)
+    x = _norms(norms, 0.3, 3.0 * d**0.625, float(g.max(initial=0.0)))
     found = laziest_ranks.rank(d, strengths=g, norm=x)
     columns = {
         "laziest_rank": found.rank.astype(np.float64),
@@ -157,10 +146,7 @@ def rich_correction(
     True
     """
     d, g = integer(inputs, "inputs"), float(positive(strength, "strength", ndim=0))
-    if norms is None:
-        x = np.geomspace(0.02, 2.0, 41) * np.sqrt(g)
-    else:
-        x = positive(real_array(norms, "norms", ndim=1), "norms")
+    x = positive(_norms(norms, 0.02, 2.0, g, points=41), "norms")
     s, c = nonnegative(singular_values, "singular_values"), real_array(shares, "shares")
     limits.rich_correction(s, c, d, strength=g)  # refuses what cannot be drawn
     s = s / np.linalg.norm(s)
@@ -190,6 +176,32 @@ def _built(s: Array, shares: Array, d: int, g: float) -> tuple[Array, Task]:
     if s.size < d:
         beta[s.size] = np.sqrt(max(1.0 - shares.sum(), 0.0))
     return first, Task.teacher(g * beta / np.linalg.norm(beta))
+
+
+def _norms(
+    norms: ArrayLike | None, least: float, most: float, strength: float, *, points: int = 121
+) -> Array:
+    """The norms given, or those from `least` to `most` times the root of the strength."""
+    if norms is None:
+        return np.asarray(np.geomspace(least, most, points) * np.sqrt(strength))
+    return real_array(norms, "norms", ndim=1)
+
+
+def _against_rank(
+    law: Callable[..., NamedTuple],
+    what: str,
+    ranks: ArrayLike | None,
+    inputs: int,
+    *,
+    norm: float,
+    strength: float,
+) -> Curve:
+    """One of `boundaries` against the rank, its columns called <measure>_<what>."""
+    given = _flat(inputs, norm, strength)
+    x = _ranks(ranks, inputs)
+    columns = law(x, **given)._asdict()
+    named = {f"{name.removesuffix('_alignment')}_{what}": v for name, v in columns.items()}
+    return made("rank", x, named, "T9", _FLAT, **given)
 
 
 def _flat(inputs: int, norm: float, strength: float) -> dict[str, float]:

@@ -26,7 +26,7 @@ from richlazy.deep.parts import assembled, parts_of
 from richlazy.deep.reduction import reduced
 from richlazy.errors import real_array, several
 from richlazy.errors import times as checked_times
-from richlazy.integration.shared import Shared
+from richlazy.integration.shared import Shared, distinct
 from richlazy.laziness import Measures, alignment, defined, difference
 from richlazy.start.task import Task, as_task
 from richlazy.summary import summary
@@ -189,12 +189,11 @@ class DeepSolution(Shared):
 
     def weights(self, t: ArrayLike) -> list[Array]:
         """W_1(t), ..., W_L(t), each of the shape of t followed by that of the layer."""
-        at = checked_times(t)
-        distinct, place = np.unique(at, return_inverse=True)
-        changes = self._changes(distinct)
+        at, place = distinct(t)
+        changes = self._changes(at)
         found = []
         for i, start in enumerate(self.start):
-            moved = np.stack([change[i] for change in changes])[place.reshape(at.shape)]
+            moved = np.stack([change[i] for change in changes])[place]
             found.append(start + self._bases[i + 1] @ moved @ self._bases[i].T)
         return found
 

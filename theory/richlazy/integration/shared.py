@@ -12,11 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import times
 
-__all__ = ["Shared"]
+__all__ = ["Shared", "distinct"]
 
 Array = NDArray[np.float64]
 
 _KEPT = 16
+
+
+def distinct(t: ArrayLike) -> tuple[Array, NDArray[np.intp]]:
+    """The distinct times asked for, ascending, and in the shape of t which of them each is."""
+    time = times(t)
+    found, place = np.unique(time, return_inverse=True)
+    return found, place.reshape(time.shape)
 
 
 class Shared:
@@ -35,17 +42,16 @@ class Shared:
         self, t: ArrayLike, question: Callable[[Array], tuple[Array, ...]]
     ) -> tuple[Array, ...]:
         """Answers in the shape of t, each distinct time asked once and remembered."""
-        time = times(t)
-        distinct, place = np.unique(time, return_inverse=True)
-        key = question.__name__, distinct.tobytes()
+        at, place = distinct(t)
+        key = question.__name__, at.tobytes()
         with self._lock:
             if key not in self._kept:
                 if len(self._kept) >= _KEPT:
                     self._kept.clear()
-                self._kept[key] = question(distinct)
+                self._kept[key] = question(at)
             kept = self._kept[key]
         # copies: what a caller does to them reaches no one else
-        return tuple(values[place.reshape(time.shape)] for values in kept)
+        return tuple(values[place] for values in kept)
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the lock, copied while no question is being answered."""

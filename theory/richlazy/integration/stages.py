@@ -18,7 +18,7 @@ from richlazy.errors import several
 from richlazy.errors import times as checked_times
 from richlazy.summary import summary
 
-__all__ = ["Curriculum", "Stage", "asked"]
+__all__ = ["Curriculum", "Stage", "asked", "said"]
 
 Array = NDArray[np.float64]
 
@@ -33,6 +33,12 @@ class _Solution(Protocol):
 
 
 class _Laziness(Protocol):
+    @property
+    def method(self) -> str: ...
+    @property
+    def assumptions(self) -> tuple[str, ...]: ...
+    @property
+    def accuracy(self) -> str: ...
     @property
     def weight_change(self) -> float: ...
     @property
@@ -195,3 +201,13 @@ def asked(
             f"{until.shape}"
         )
     return given, np.broadcast_to(until, (len(given),))
+
+
+def said(records: Sequence[_Laziness]) -> dict[str, Any]:
+    """Method, assumptions and accuracy of what the stages with these records did together."""
+    every = (words for record in records for words in record.assumptions)
+    return {
+        "method": ", then ".join(record.method for record in records),
+        "assumptions": tuple(dict.fromkeys(every)),
+        "accuracy": ", then ".join(record.accuracy for record in records),
+    }

@@ -25,7 +25,16 @@ from richlazy.recurrent.task import Task
 from richlazy.start import matrices
 from richlazy.start.matrices import Thin
 
-__all__ = ["Reduced", "Training", "closed", "enriched", "exact", "stacked", "whole"]
+__all__ = [
+    "Reduced",
+    "Training",
+    "closed",
+    "enriched",
+    "exact",
+    "stacked",
+    "telling_times",
+    "whole",
+]
 
 Array = NDArray[np.float64]
 
@@ -59,12 +68,14 @@ class Reduced:
     """A small network, and how it stands in the large one.
 
     basis (N, p) has orthonormal columns, None where the network is small itself. error is that of
-    the measures, relative, by what the large network does outside the basis; 0 is exact.
+    the measures, relative, by what the large network does outside the basis; 0 is exact. Weights
+    themselves are wrong by what leaks, of which measures see the square.
     """
 
     problem: Problem
     basis: Array | None
     error: float
+    leak: float = 0.0
 
     @property
     def units(self) -> int:
@@ -150,7 +161,7 @@ def enriched(
         fresh = new[:, basis.shape[1] :]
         basis = new
         image = np.concatenate([image, matrices.forward(net.recurrent, fresh)], axis=1)
-    return Reduced(problem, basis, wrong * amplified)
+    return Reduced(problem, basis, wrong * amplified, leak)
 
 
 def _moved_by(
@@ -165,7 +176,7 @@ def _moved_by(
 
     Responses of different lags that are nearly alike are told apart by large changes of weights.
     """
-    times, rtol = _times(problem, end), max(_FINEST, 1e-2 * tolerance)
+    times, rtol = telling_times(problem, end), max(_FINEST, 1e-2 * tolerance)
     found, earlier = (
         measured(x, [change for _, change in integrate(x, times, rtol)], leak)
         for x in (problem, before)
@@ -195,7 +206,7 @@ def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Ar
     All relative. They leave by x, and W brings back what of x lies along y, by which W' takes them
     out: responses, Gram matrices and kernel are wrong by x'x and x'y.
     """
-    steps, times = problem.steps, _times(problem, end)
+    steps, times = problem.steps, telling_times(problem, end)
     leak, each = 0.0, len(problem.inputs)
     away: list[list[Array]] = [[] for _ in range(each)]
     other: list[list[Array]] = [[] for _ in range(each)]
@@ -248,8 +259,8 @@ def _walk(
     return np.concatenate(inside, axis=1), np.concatenate(outside[1:] or outside, axis=1)
 
 
-def _times(problem: Problem, end: float) -> Array:
-    """Times at which leaks are looked at: over the scales of the flow, and its end."""
+def telling_times(problem: Problem, end: float) -> Array:
+    """Times that tell what a flow does up to `end`: over its scales, and the end itself."""
     rates = start_rates(problem)
     fast = float(rates.max()) or 1.0
     slow = max(float(rates.min()), _SLOWEST * fast)

@@ -15,18 +15,18 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from richlazy import laziness
 from richlazy.errors import instance
 from richlazy.errors import times as checked_times
 from richlazy.integration import path, stages
-from richlazy.integration.stages import Curriculum, asked
+from richlazy.integration.stages import Curriculum, asked, said
 from richlazy.recurrent.flow import start_rates
 from richlazy.recurrent.kernel import Kernel, tangent_kernel
 from richlazy.recurrent.measures import alignments
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.record import Laziness
-from richlazy.recurrent.reduction import Training
 from richlazy.recurrent.solution import Solution, State
-from richlazy.recurrent.solve import solve
+from richlazy.recurrent.solve import solve, training
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike, Thin
@@ -101,7 +101,6 @@ def sequence(
         own = _sized(solution.laziness(t), network, square)
         network = _continued(start, moved)
         square = first + _gained(start, moved)
-        methods = [stage.solution.method for stage in found]
         found.append(
             Stage(
                 solution=solution,
@@ -110,7 +109,16 @@ def sequence(
                 losses=_losses(network, given),
                 laziness=own,
                 since_start=_sized(
-                    _since(start, network, moved, task, trained, own, methods), start, first
+                    _since(
+                        start,
+                        network,
+                        moved,
+                        task,
+                        trained,
+                        [*(stage.laziness for stage in found), own],
+                    ),
+                    start,
+                    first,
                 ),
             )
         )
@@ -220,8 +228,7 @@ def _since(
     moved: list[State],
     task: Task,
     trained: Sequence[str],
-    last: Laziness,
-    methods: list[str],
+    records: Sequence[Laziness],
 ) -> Laziness:
     """Measures between the first start and now, the changes of all stages added up."""
     left, right = (np.linalg.qr(x)[1] for x in _change(moved))
@@ -229,11 +236,10 @@ def _since(
     du, dv = (
         float(np.linalg.norm(getattr(end, x) - getattr(start, x))) for x in ("inputs", "readout")
     )
-    parts = (trained,) if isinstance(trained, str) else tuple(trained)
-    rates = Training(*(part in parts for part in _PARTS)).rates(start.leak)
+    rates = training(trained).rates(start.leak)
     kernels = _kernel(start, task), _kernel(end, task)
     found = alignments(*kernels, rates, task.seen.reshape(1, -1))
-    ra, ka, ta = (None if np.isnan(value) else float(value) for value in found)
+    ra, ka, ta = (laziness.or_none(value) for value in found)
     return Laziness(
         weight_change=float(np.sqrt(du**2 + change**2 + dv**2)),
         weight_change_inputs=du,
@@ -244,11 +250,9 @@ def _since(
         representation_alignment=ra,
         kernel_alignment=ka,
         target_alignment=ta,
-        loss=last.loss,
+        loss=records[-1].loss,
         time=sum(state.time for state in moved),
-        method=", then ".join([*methods, last.method]),
-        assumptions=last.assumptions,
-        accuracy=last.accuracy,
+        **said(records),
     )
 
 

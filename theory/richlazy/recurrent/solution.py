@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy import laziness
 from richlazy.errors import times
+from richlazy.integration.shared import distinct
 from richlazy.recurrent.flow import Change
 from richlazy.recurrent.measures import Measures
 from richlazy.recurrent.network import Network, as_network
@@ -131,10 +132,8 @@ class Solution:
 
     def measures(self, t: ArrayLike = np.inf) -> Measures:
         """Every measure at t; an undefined alignment is NaN here, an error from its own method."""
-        time = times(t)
-        distinct, place = np.unique(time, return_inverse=True)
-        place = place.reshape(time.shape)
-        return Measures(*(v[place] for v in self._found(distinct).measures))
+        at, place = distinct(t)
+        return Measures(*(v[place] for v in self._found(at).measures))
 
     def loss(self, t: ArrayLike = np.inf) -> Array:
         """Excess loss 1/2 tr (S - F) cov (S - F)', lags weighted."""
@@ -177,15 +176,14 @@ class Solution:
 
     def response(self, t: ArrayLike = np.inf) -> Array:
         """F_k(t) = V W^k U: the shape of t, then (steps, outputs, channels)."""
-        time = times(t)
-        distinct, place = np.unique(time, return_inverse=True)
-        found = self._found(distinct)
+        at, place = distinct(t)
+        found = self._found(at)
         problem = found.reduced.problem
         each = []
         for change in found.changes:
             u, w, v = (x + dx for x, dx in zip(problem[:3], change[:3], strict=True))
             each.append(v @ controls(w, u, problem.steps)[0])
-        return np.stack(each)[place.reshape(time.shape)]
+        return np.stack(each)[place]
 
     def at(self, t: float) -> State:
         """Weights at one time, the change of W as thin factors."""
@@ -204,7 +202,7 @@ class Solution:
             float(time),
             self.start.inputs + basis @ du,
             basis @ dw,
-            basis,
+            basis.copy(),  # what a caller does to it reaches no one else
             self.start.readout + dv @ basis.T,
         )
 
@@ -223,9 +221,9 @@ class Solution:
             weight_change_readout=float(m.weight_change_readout),
             relative_weight_change=total / np.sqrt(size) if size > 0 else None,
             relative_weight_change_recurrent=change / np.sqrt(size_w) if size_w > 0 else None,
-            representation_alignment=_or_none(m.representation_alignment),
-            kernel_alignment=_or_none(m.kernel_alignment),
-            target_alignment=_or_none(m.target_alignment),
+            representation_alignment=laziness.or_none(m.representation_alignment),
+            kernel_alignment=laziness.or_none(m.kernel_alignment),
+            target_alignment=laziness.or_none(m.target_alignment),
             loss=float(m.loss),
             time=float(at),
             method=self.method,
@@ -253,7 +251,3 @@ class Solution:
 
 def _conserved(u: Array, w: Array, v: Array) -> Array:
     return u @ u.T + w @ w.T - w.T @ w - v.T @ v
-
-
-def _or_none(value: Array) -> float | None:
-    return None if np.isnan(value) else float(value)

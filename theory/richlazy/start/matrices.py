@@ -162,6 +162,12 @@ def as_matrix(matrix: MatrixLike, name: str) -> MatrixLike:
     if _is_operator(matrix):
         if np.dtype(matrix.dtype or np.float64).kind not in "biuf":
             raise ValueError(f"{name} must be real; its dtype is {matrix.dtype}")
+        try:
+            matrix.rmatvec(np.zeros(matrix.shape[0]))
+        except (NotImplementedError, TypeError):  # as SciPy has it where none was given
+            raise ValueError(
+                f"{name} has no product with its transpose; give the LinearOperator a rmatvec"
+            ) from None
         return matrix
     dense = real_array(matrix, name, ndim=2)
     _check_scale(dense, name)

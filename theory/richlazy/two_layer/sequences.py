@@ -18,7 +18,7 @@ from richlazy import laziness
 from richlazy.errors import instance
 from richlazy.errors import times as checked_times
 from richlazy.integration import path, stages
-from richlazy.integration.stages import Curriculum, asked
+from richlazy.integration.stages import Curriculum, asked, said
 from richlazy.laziness import Laziness, Traces
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike, Thin
@@ -86,7 +86,6 @@ def sequence(
         moved.append(solution.at(t))
         network = _continued(moved[-1])
         own = solution.laziness(t)
-        methods = [stage.solution.method for stage in found]
         found.append(
             Stage(
                 solution=solution,
@@ -94,7 +93,9 @@ def sequence(
                 end=network,
                 losses=_losses(network, given),
                 laziness=own,
-                since_start=_since(start, network, moved, task, own, methods),
+                since_start=_since(
+                    start, network, moved, task, [*(stage.laziness for stage in found), own]
+                ),
             )
         )
     return Curriculum(start, given, tuple(found), _losses(start, given))
@@ -128,8 +129,7 @@ def _since(
     end: Network,
     moved: list[State],
     task: Task,
-    last: Laziness,
-    methods: list[str],
+    records: Sequence[Laziness],
 ) -> Laziness:
     """Measures between the first start and now, the changes of all stages added up."""
     left, right = (
@@ -151,11 +151,9 @@ def _since(
         relative_weight_change_input=change1 / np.sqrt(size1) if size1 > 0 else None,
         representation_alignment=ra,
         kernel_alignment=ka,
-        loss=last.loss,
+        loss=records[-1].loss,
         time=sum(state.time for state in moved),
-        method=", then ".join([*methods, last.method]),
-        assumptions=last.assumptions,
-        accuracy=last.accuracy,
+        **said(records),
     )
 
 
@@ -182,7 +180,7 @@ def _alignments(
     )
     inputs = float(task.inputs if task.cov_xx is None else np.sum(task.cov_xx**2))
     found = laziness.from_traces(traces, inputs, task.outputs)
-    ra, ka = (None if np.isnan(value) else float(value) for value in found)
+    ra, ka = (laziness.or_none(value) for value in found)
     return ra, ka
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy import laziness
 from richlazy.errors import times
-from richlazy.integration.shared import Shared
+from richlazy.integration.shared import Shared, distinct
 from richlazy.laziness import Alignments, Laziness, Measures
 from richlazy.start import matrices
 from richlazy.start.network import Network, as_network
@@ -196,22 +196,20 @@ class Solution(Shared):
 
     def _up_to_rotation(self, t: ArrayLike) -> list[State] | list[_Turned]:
         """Weights at distinct ascending times, whichever way the hidden units are turned."""
-        distinct = np.unique(times(t))
+        at, _ = distinct(t)
         if isinstance(self._route, UnrotatedRoute):
-            return [_Turned(*pair) for pair in zip(*self._route.weights(distinct), strict=True)]
-        return self._states(distinct)
+            return [_Turned(*pair) for pair in zip(*self._route.weights(at), strict=True)]
+        return self._states(at)
 
     def _stacked(self, values: Iterable[Array], t: ArrayLike) -> Array:
         """One value for each distinct time, in the shape of t."""
-        time = times(t)
-        place = np.unique(time, return_inverse=True)[1].reshape(time.shape)
-        return np.stack(list(values))[place]
+        return np.stack(list(values))[distinct(t)[1]]
 
     def _states(self, time: Array) -> list[State]:
         """Weights at distinct ascending times."""
-        distinct = np.unique(time)
+        at = np.unique(time)
         with self._lock:  # another question has another small network
-            changes, reduced = self._route.changes(distinct), self._route.reduced
+            changes, reduced = self._route.changes(at), self._route.reduced
         left, right = reduced.left, reduced.right
         assert left is not None
         assert right is not None
@@ -220,10 +218,10 @@ class Solution(Shared):
                 self.start,
                 float(t),
                 left @ change.first[0],
-                right,
+                right.copy(),  # what a caller does to it reaches no one else
                 (reduced.problem.readout + change.readout)[0] @ left.T,
             )
-            for t, change in zip(distinct, changes, strict=True)
+            for t, change in zip(at, changes, strict=True)
         ]
 
     def drift(self, t: float = np.inf) -> float:
@@ -250,18 +248,14 @@ class Solution(Shared):
             weight_change_readout=float(m.weight_change_readout),
             relative_weight_change=total / np.sqrt(size) if size > 0 else None,
             relative_weight_change_input=change1 / np.sqrt(size1) if size1 > 0 else None,
-            representation_alignment=_or_none(m.representation_alignment),
-            kernel_alignment=_or_none(m.kernel_alignment),
+            representation_alignment=laziness.or_none(m.representation_alignment),
+            kernel_alignment=laziness.or_none(m.kernel_alignment),
             loss=float(m.loss),
             time=float(t),
             method=self.method,
             assumptions=self.assumptions,
             accuracy=self.accuracy,
         )
-
-
-def _or_none(value: Array) -> float | None:
-    return None if np.isnan(value) else float(value)
 
 
 def _check_dense(hidden: int, inputs: int) -> None:

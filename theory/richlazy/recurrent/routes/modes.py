@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import AssumptionError, ConvergenceError, positive, real_array, times
+from richlazy.errors import AssumptionError, ConvergenceError, positive, real_array
+from richlazy.integration.shared import distinct
 
 __all__ = ["Mode", "geometric"]
 
@@ -80,9 +81,8 @@ def geometric(
             raise AssumptionError(
                 f"{name} must be between -1 and 1 for infinitely many steps; it is {value:g}"
             )
-    at = times(t)
-    distinct, place = np.unique(at, return_inverse=True)
-    found = _geometric_flow(start, s, d, distinct)[:, place.reshape(at.shape)]
+    at, place = distinct(t)
+    found = _geometric_flow(start, s, d, at)[:, place]
     return Mode(found[0], found[1], found[2], _geometric_loss(found, s, d))
 
 

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from richlazy.recurrent.flow import Change, Problem, integrate, resting_place
 from richlazy.recurrent.measures import Measures, difference, loss_scale, measured
 from richlazy.recurrent.network import Network
-from richlazy.recurrent.reduction import Reduced, Training, enriched
+from richlazy.recurrent.reduction import Reduced, Training, enriched, telling_times
+from richlazy.recurrent.routes.beside import growth
 from richlazy.recurrent.routes.blocks import Block, along_blocks
 from richlazy.recurrent.solution import Found
 from richlazy.recurrent.task import Task
+from richlazy.start.precision import EPS
 
 __all__ = ["ByFlow", "ByModes", "ByReduction", "certified"]
 
@@ -83,7 +85,8 @@ class ByModes:
     def __init__(
         self, net: Network, reduced: Reduced, blocks: list[Block], said: tuple[str, ...]
     ) -> None:
-        self.leak, self.reduced, self.blocks, self.said = net.leak, reduced, blocks, said
+        self.net, self.reduced, self.blocks, self.said = net, reduced, blocks, said
+        self.basis = np.eye(net.units) if reduced.basis is None else reduced.basis
 
     @property
     def method(self) -> str:
@@ -102,20 +105,33 @@ class ByModes:
 
     def found(self, at: Array) -> Found:
         """The flow at ascending times."""
-        problem = self.reduced.problem
-        changes, loose = (
-            along_blocks(problem, self.blocks, at, rtol)
-            for rtol in (_TOLERANCE, _LOOSER * _TOLERANCE)
-        )
-        found = measured(problem, changes, self.leak)
-        gap = difference(found, measured(problem, loose, self.leak), loss_scale(problem))
+        problem, leak = self.reduced.problem, self.net.leak
+        changes = along_blocks(problem, self.blocks, at, _TOLERANCE)
+        # between these times too, for what happens beside the modes meanwhile
+        grid = np.union1d(at, telling_times(problem, at[-1]))
+        loose = along_blocks(problem, self.blocks, grid, _LOOSER * _TOLERANCE)
+        found = measured(problem, changes, leak)
+        again = measured(problem, [loose[i] for i in np.searchsorted(grid, at)], leak)
+        gap = difference(found, again, loss_scale(problem))
         said = (
             *self.said,
             "network and task share their modes to rounding",
+            *_beside(*growth(self.net, problem, self.basis, grid, loose), gap),
             *self._resting(problem),
             *_left(self.reduced, at, changes, found),
         )
         return Found(self.reduced, changes, _single(found), said, gap, _agree(gap))
+
+
+def _beside(grown: float, rate: float, gap: float) -> tuple[str, ...]:
+    """What to say of rounding that grows beside the modes until it is more than `gap`."""
+    if np.log(EPS) + grown <= np.log(max(gap, _TOLERANCE)):
+        return ()
+    so_far = f"about e^{grown:.0f}-fold by the last time" if np.isfinite(grown) else "without end"
+    return (
+        f"the modes are followed as if shared exactly: beside them rounding grows {so_far} (at "
+        f"the rate {rate:.2g} there), so that a start that shares them less exactly leaves them",
+    )
 
 
 class ByReduction:
@@ -150,5 +166,8 @@ class ByReduction:
             f"held in {reduced.units} of {self.net.units} directions, grown where the flow leaks",
             *_left(reduced, at, changes, measures),
         )
-        words = f"{error:.1e} by what leaks and comes back; {_agree(gap)}"
+        words = (
+            f"{error:.1e} by what leaks and comes back (weights themselves: {reduced.leak:.1e}, "
+            f"what leaks); {_agree(gap)}"
+        )
         return Found(reduced, changes, _single(measures), said, max(error, gap), words)
