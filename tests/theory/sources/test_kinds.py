@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import networkx
 import numpy as np
 import pyarrow
@@ -116,6 +118,33 @@ def test_tables_of_columns(put, kind):
     path = put(f"w.{kind}", written(kind, gaps))
     assert "--missing zero" in message(path)
     assert files.read(path, missing="zero").values[1, 0] == 0
+
+
+@pytest.mark.parametrize(("dtype", "held"), [(np.float64, 2**53 - 1), (np.float32, 2**24 - 1)])
+def test_ids_that_floats_may_have_rounded_are_refused(put, dtype, held):
+    """2^53 is what float64 makes of 2^53 + 1 too, and float32 has such pairs from 2^24 on."""
+    for largest, kept in ((held, True), (held + 1, False)):
+        ids = np.array([1, largest]).astype(dtype)
+        edges = {"pre_root_id": ids, "post_root_id": [7, 8], "syn_count": [5, 3]}
+        table = put("e.parquet", written("parquet", edges))
+        array = put("e.npy", npy(np.array([[1, 7, 5], [largest, 8, 3]], dtype=dtype)))
+        if kept:
+            assert set(files.read(table).neurons) == {"1", "7", "8", str(held)}
+            assert set(files.read(array, format="edges").neurons) == {"1", "7", "8", str(held)}
+        else:
+            assert "stores ids as floats" in message(table)
+            edges_of = partial(files.read, format="edges")
+            assert "stores ids as floats" in message(array, edges_of)
+
+
+@pytest.mark.parametrize(("largest", "kept"), [(2**53 - 1, True), (2**53 + 1, False)])
+def test_integers_with_gaps_are_read_where_floats_hold_them(put, largest, kept):
+    path = put("w.parquet", written("parquet", {"x": [largest, None], "y": [1.0, 2.0]}))
+    read = partial(files.read, missing="zero", format="matrix")
+    if kept:
+        assert read(path).values[0, 0] == largest
+    else:
+        assert "missing values among large integers" in message(path, read)
 
 
 def test_safetensors_of_every_width(put):

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from richlazy.sources.content import Content, Options, ReadError, afford, short
 from richlazy.sources.tables import edges
 from richlazy.sources.tables.cells import Rows
-from richlazy.sources.tables.columns import Column, Table, is_id_name
+from richlazy.sources.tables.columns import Column, Table, check_held, is_id_name
 from richlazy.sources.tables.numbers import is_missing, is_whole, number
 
 __all__ = ["from_array", "from_rows", "read"]
@@ -111,6 +111,7 @@ def from_array(content: Content, options: Options) -> Content:
         return content
     width = array.shape[1]
     if options.format == "edges":
+        check_held(array[:, :2])
         columns = [Column(_whole(column)) for column in array.T]
         return read(Table(columns, None, lambda row: None), options)
     if options.format is None and min(array.shape) > 1:
