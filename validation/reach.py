@@ -85,9 +85,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Reach:
-    """Plugin of pytest that keeps, for each test, its seconds and what it reaches."""
+    """Plugin of pytest that writes down, for each test, its seconds and what it reaches."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: Path) -> None:
+        self.out = out
         self.reached: dict[str, set[str]] = defaultdict(set)
         self.seconds: dict[str, float] = {}
         self.failed: set[str] = set()
@@ -118,6 +119,9 @@ class Reach:
         if event == "subprocess.Popen":
             self._now.add(PROCESS)
 
+    def pytest_sessionfinish(self) -> None:
+        self.out.write_text(json.dumps(self.tests()))
+
     def tests(self) -> dict[str, tuple[float, list[str]]]:
         """Of each test that passes its seconds and what it reaches, alone or by its file."""
         shared: dict[str, set[str]] = defaultdict(set)
@@ -135,10 +139,8 @@ class Reach:
 
 def main(out: str, *paths: str) -> None:
     """Run the tests of these paths and write down what they reach."""
-    plugin = Reach()
     options = ["-q", "-p", "no:cacheprovider", "--tb=short", "--no-header"]
-    pytest.main([*options, *paths], plugins=[plugin])
-    Path(out).write_text(json.dumps(plugin.tests()))
+    pytest.main([*options, *paths], plugins=[Reach(Path(out).absolute())])
 
 
 if __name__ == "__main__":
