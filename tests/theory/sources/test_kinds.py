@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 import networkx
@@ -118,6 +119,33 @@ def test_tables_of_columns(put, kind):
     path = put(f"w.{kind}", written(kind, gaps))
     assert "--missing zero" in message(path)
     assert files.read(path, missing="zero").values[1, 0] == 0
+
+
+def pandas_table(kind, columns, index):
+    """As pandas writes it: the metadata name the columns that are an index."""
+    about = {b"pandas": json.dumps({"index_columns": index}).encode()}
+    table = pyarrow.table(columns).replace_schema_metadata(about)
+    return stored(lambda out: WRITERS[kind](table, out))
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_one_stored_index_names_the_rows(put, kind):
+    columns = {"x": [0.5, 1.0], "y": [0.25, 2.0], "cell": ["KC1", "KC2"]}
+    path = put(f"w.{kind}", pandas_table(kind, columns, ["cell"]))
+    found = files.read(path)
+    assert (found.rows, found.columns) == (("KC1", "KC2"), ("x", "y"))
+    np.testing.assert_array_equal(found.values, [[0.5, 0.25], [1, 2]])
+    assert "the stored index read as row names" in found.notes
+    range_index = [{"kind": "range", "start": 0, "stop": 2, "step": 1}]
+    numbered = {name: columns[name] for name in "xy"}
+    found = files.read(put(f"n.{kind}", pandas_table(kind, numbered, range_index)))
+    assert (found.rows, found.columns) == (None, ("x", "y"))
+    both = put(f"b.{kind}", pandas_table(kind, columns | {"side": ["L", "R"]}, ["cell", "side"]))
+    assert "must have one index at most" in message(both)
+    for empty, word in ((columns, "rows"), ({}, "rows"), ({"cell": ["a", "b"]}, "columns")):
+        table = {name: v if word == "columns" else v[:0] for name, v in empty.items()}
+        path = put(f"e.{kind}", pandas_table(kind, table, ["cell"] if word == "columns" else []))
+        assert f"holds no {word}" in message(path)
 
 
 @pytest.mark.parametrize(("dtype", "held"), [(np.float64, 2**53 - 1), (np.float32, 2**24 - 1)])
