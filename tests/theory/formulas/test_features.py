@@ -59,7 +59,7 @@ def test_limits():
     assert abs(gaps[-1]) < 1e-6
 
 
-@pytest.mark.parametrize("size", [2, 4, 6, 20, 500])
+@pytest.mark.parametrize("size", [2, 4, 6, 20, 60, 100, 500])
 def test_the_mean_is_the_hypergeometric_one(size):
     kappas = [1e-3, 0.2, 0.9, 1.0, 1.1, 3.0, 50.0, 1e4]
     found = features.mean_step_alignment(kappas, size)
