@@ -46,7 +46,7 @@ class Plateau:
         target = self.bases[-1].T @ small.target @ self.bases[0]
         self.small = small._replace(weights=turned, target=target)
         self.point = Point(self.small, [np.zeros((1, *w.shape)) for w in turned])
-        self._scales = self._least([sizes for _, sizes in found], white)
+        self._scales = self._least([sizes for _, sizes in found])
         hessian = self.point.hessian(self.point.at.error)
         values, self._vectors = np.linalg.eigh(hessian)
         self._rates = np.maximum(values, 0.0)
@@ -84,15 +84,13 @@ class Plateau:
         shares = [x / scale for x, scale in zip(layers, self._scales, strict=True)]
         return self.point.length * total_norm([share[None] for share in shares])
 
-    def _least(self, sizes: list[Array], white: bool) -> list[Array]:
+    def _least(self, sizes: list[Array]) -> list[Array]:
         """Size of the weaker of the two directions that every weight joins."""
         least = _LEAST * self.point.length
         padded = [
             np.maximum(np.pad(s, (0, len(b) - s.size)), least)
             for s, b in zip(sizes, self.bases, strict=True)
         ]
-        if not white:
-            padded[0] = np.full(padded[0].size, self.point.length)
         return [np.minimum(a[:, None], b) for b, a in pairwise(padded)]
 
     def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
