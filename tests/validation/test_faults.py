@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import sys
 import textwrap
 from pathlib import Path
@@ -100,3 +101,22 @@ def test_a_copy_tells_a_fault_that_is_seen_from_one_that_is_not(tmp_path):
     assert end(SOURCE.replace("x > least", "x < least")) == "killed"
     assert end(SOURCE.replace("x > least", "x >= least")) == "survived"
     assert (tmp_path / module).read_text() == SOURCE
+
+
+def test_a_loaded_function_takes_a_fault_in_and_a_default_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(faults, "ROOT", tmp_path)
+    path = Path("sign.py")
+    (tmp_path / path).write_text(SOURCE)
+    spec = importlib.util.spec_from_file_location("sign", tmp_path / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def put_in(line, changed):
+        return faults._function(Trial("", path, line, changed, []))
+
+    change = put_in(13, SOURCE.replace("return 1", "return 2"))
+    assert module.sign(3.0) == 1
+    change()
+    assert module.sign(3.0) == 2
+    for line, old, new in ((5, "LIMIT = 3", "LIMIT = 4"), (8, "= 0.0", "= 1.0")):
+        assert put_in(line, SOURCE.replace(old, new)) is None
