@@ -180,6 +180,12 @@ def test_safetensors_of_every_width(put):
         found = files.read(put("w.safetensors", safetensors.numpy.save({"w": W.astype(dtype)})))
         np.testing.assert_array_equal(found.values, W)
         assert found.stored == unit
+    for kind in "iu":
+        for size in (1, 2, 4, 8):
+            whole = np.array([[0, 1, 2], [3, 120, 7]], dtype=f"{kind}{size}")
+            found = files.read(put("w.safetensors", safetensors.numpy.save({"w": whole})))
+            np.testing.assert_array_equal(found.values, whole)
+            assert found.stored == 2.0**-53
     # bfloat16: the upper halves of float32, which hold these values exactly.
     upper = (W.astype("<f4").view("<u4") >> 16).astype("<u2")
     head = b'{"w":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}'

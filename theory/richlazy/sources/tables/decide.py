@@ -128,8 +128,6 @@ def from_array(content: Content, options: Options) -> Content:
 
 def _check_outliers(values: NDArray[Any]) -> None:
     """Refuse rows or columns of large whole numbers far above all the rest: ids, it seems."""
-    if min(values.shape) < 2:
-        return
     large = (values >= _ID) & (values < 2.0**63) & (values == np.floor(values))
     for axis, line in ((0, "column"), (1, "row")):
         ids = large.all(axis=axis) & (values.min(axis=axis) < values.max(axis=axis))
