@@ -48,6 +48,22 @@ def test_a_cell_of_csv_comes_back_and_is_no_formula(text):
     assert not cell.lstrip().startswith(("=", "+", "-", "@"))
 
 
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ('a"b', '"a""b"'),
+        ('""', '""""""'),
+        ("=1", '"\'=1"'),
+        (" +1", '"\' +1"'),
+        ('-"', '"\'-"""'),
+        ("@", '"\'@"'),
+        ("1=1", '"1=1"'),
+    ],
+)
+def test_quotes_are_doubled_and_formulas_marked(text, cell):
+    assert names.csv_cell(text) == cell
+
+
 @given(texts)
 def test_html_is_text(text):
     assert not re.search("[<>\"']", names.html(text))
