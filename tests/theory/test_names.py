@@ -31,6 +31,14 @@ def test_what_can_be_shown_is_left_alone(text):
     assert names.drawn(text) == text
 
 
+def test_every_byte_that_is_no_utf8_is_shown_and_nothing_beside_them():
+    for byte in range(0x80, 0x100):
+        name = bytes([byte]).decode("utf-8", "surrogateescape")
+        assert names.plain(f"a{name}b") == f"a\\x{byte:02x}b"
+    for other in (0xDC7F, 0xDD00):  # surrogates that stand for no byte
+        assert names.plain(chr(other)) == f"\\u{other:04x}"
+
+
 @given(texts)
 def test_a_cell_of_csv_comes_back_and_is_no_formula(text):
     row = f"{names.csv_cell(text)},{names.csv_cell('next')}\n"
@@ -38,6 +46,22 @@ def test_a_cell_of_csv_comes_back_and_is_no_formula(text):
     assert other == "next"
     assert cell in (names.plain(text), "'" + names.plain(text))
     assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ('a"b', '"a""b"'),
+        ('""', '""""""'),
+        ("=1", '"\'=1"'),
+        (" +1", '"\' +1"'),
+        ('-"', '"\'-"""'),
+        ("@", '"\'@"'),
+        ("1=1", '"1=1"'),
+    ],
+)
+def test_quotes_are_doubled_and_formulas_marked(text, cell):
+    assert names.csv_cell(text) == cell
 
 
 @given(texts)

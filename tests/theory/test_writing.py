@@ -264,6 +264,23 @@ def test_handlers_are_as_they_were(tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_a_file_is_there_in_full_or_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    for text in ("größe\r\n", "shorter"):
+        writing.write_text(path, text)
+        assert held(tmp_path) == {"file": text.encode()}
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    for call in ("replace", "fsync"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, full)
+            with pytest.raises(FileError, match=r"cannot be written \(No space left on device\)"):
+                writing.write_bytes(path, b"new")
+        assert held(tmp_path) == {"file": b"shorter"}
+
+
 def test_a_thread_writes_too(tmp_path):
     thread = threading.Thread(target=writing.write_folder, args=(tmp_path / "out", NEW))
     thread.start()

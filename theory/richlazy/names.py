@@ -29,8 +29,6 @@ def plain(text: str) -> str:
     >>> print(plain("a\x1b[31mb\u202ec\udcffd\n"))
     a\x1b[31mb\u202ec\xffd\n
     """
-    if text.isprintable():
-        return text
     return "".join(map(_seen, text))
 
 

@@ -50,7 +50,7 @@ def number(value: float) -> str:
     ('1.000', '1', '0.25', 'inf')
     """
     short = f"{value:.4g}"
-    return f"{value:#.4g}" if short.isdigit() and float(short) != value else short
+    return f"{value:#.4g}" if float(short).is_integer() and float(short) != value else short
 
 
 def _text(value: Any) -> str:

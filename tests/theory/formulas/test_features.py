@@ -59,10 +59,10 @@ def test_limits():
     assert abs(gaps[-1]) < 1e-6
 
 
-@pytest.mark.parametrize("size", [2, 4, 6, 20, 500])
+@pytest.mark.parametrize("size", [2, 4, 6, 20, 60, 100, 500])
 def test_the_mean_is_the_hypergeometric_one(size):
     kappas = [1e-3, 0.2, 0.9, 1.0, 1.1, 3.0, 50.0, 1e4]
-    found = features.mean_step_alignment(kappas, size)
+    found = [features.mean_step_alignment(kappa, size) for kappa in kappas]  # each by itself
     for kappa, value in zip(kappas, found, strict=True):
         with mpmath.workdps(40):
             a, k = mpmath.mpf(size) / 4, mpmath.mpf(kappa)

@@ -45,6 +45,18 @@ def test_it_is_the_best_of_all_ranks_of_many_inputs():
     assert len(set(found.rank)) > 5
 
 
+@pytest.mark.parametrize("norm", [100.0, 300.0, 1000.0, 3000.0])
+def test_not_one_rank_of_a_million_is_passed_over(norm):
+    """Beside the best one the deficit is flat, but known to more digits than KA itself."""
+    d, strengths = 10**6, np.array([1.0, 0.8, 0.5])
+    found = laziest.rank(d, strengths=strengths, norm=norm)
+    ranks = np.arange(3.0, d)
+    deficit = laziest._deficit(ranks, d, strengths, np.float64(norm**2))
+    assert 3 < found.rank < d
+    assert abs(int(found.rank) - ranks[np.argmin(deficit)]) <= 1
+    assert deficit[int(found.rank) - 3] <= deficit.min() * (1 + 1e-14)
+
+
 def test_equal_strengths_never_lose():
     norm = np.geomspace(1e-2, 1e3, 40)
     for d in range(2, 25):

@@ -176,11 +176,17 @@ def test_the_law_is_exact_for_flat_starts(t):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("pr", [40 * (1 + 1e-13), 1 - 1e-13])
+@pytest.mark.parametrize("pr", [40 * (1 + 9e-13), 1 - 9e-13])
 def test_the_law_takes_a_participation_ratio_with_its_rounding(pr):
     exact = limits.law(round(pr), 40).mean
     for a, b in zip(limits.law(pr, 40).mean, exact, strict=True):
         assert a == b
+
+
+@pytest.mark.parametrize("pr", [40 * (1 + 1.2e-12), 1 - 1.2e-12])
+def test_the_law_takes_no_more_than_rounding(pr):
+    with pytest.raises(ValueError, match=r"^participation_ratio must lie in \[1, inputs\]"):
+        limits.law(pr, 40)
 
 
 def test_the_law_holds_where_theory_says_and_fails_where_it_says():

@@ -107,3 +107,14 @@ def test_a_large_state_is_not_made_dense():
     state = solve(net, Task([1.0, 0.5])).at(0.5)
     with pytest.raises(ValueError, match="dense 6000 x 6000 result is refused"):
         state.recurrent()
+
+
+@pytest.mark.parametrize("largest", [40, 39])
+def test_what_is_dense_is_no_larger_than_said(largest, monkeypatch):
+    monkeypatch.setattr("richlazy.recurrent.solution._DENSE_SIZE", largest)
+    state = solve(NET, TASK).at(0.1)
+    if largest == 40:
+        assert state.recurrent().shape == (40, 40)
+    else:
+        with pytest.raises(ValueError, match=r"a dense 40 x 40 result is refused \(over 39\)"):
+            state.recurrent()

@@ -312,3 +312,23 @@ def test_weights_too_large_for_their_singular_values(few, monkeypatch):
     for kind in ("participation", "stable"):
         assert ranks[kind] == pytest.approx(spectrum.effective_rank(dense, kind), rel=1e-9)
     assert "±" not in report_output.summary(found)
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "sd", "wanted"),
+    [
+        ("kernel_alignment", 1.0, None, "1.0000"),
+        ("kernel_alignment", 0.9995, None, "1 - 0.0005"),
+        ("kernel_alignment", 0.9989, None, "0.9989"),
+        ("weight_change", 0.9995, None, "0.9995"),
+        ("weight_change", 0.0, None, "0.0000"),
+        ("weight_change", 0.01, None, "0.0100"),
+        ("weight_change", 0.00999, None, "0.00999"),
+        ("weight_change", 0.5, 6e-5, "0.5000 ± 0.0001"),
+        ("weight_change", 0.5, 4e-5, "0.5000 ± 4e-05"),
+        ("weight_change", 0.005, 0.001, "0.005 ± 0.001"),
+        ("kernel_alignment", 0.9995, 0.0012, "1 - 0.0005 ± 0.001"),
+    ],
+)
+def test_how_a_mean_and_its_spread_are_shown(measure, value, sd, wanted):
+    assert report.shown(measure, value, sd) == wanted

@@ -10,14 +10,18 @@ import sys
 import tracemalloc
 import zipfile
 
+import networkx
 import numpy as np
+import pyarrow.parquet
 import pytest
+import safetensors.numpy
 import scipy.io
+import scipy.sparse
 
 from richlazy import files
 from richlazy.errors import FileError
 from richlazy.sources import source as sources
-from tests.theory.sources.reading import message, npy, npz
+from tests.theory.sources.reading import message, npy, npz, stored
 
 MB = 1 << 20
 
@@ -101,6 +105,56 @@ def test_a_very_long_line(put):
     assert "more than the limit" in within(put("w.csv", "1," * 10**6), limit=0.05)
     assert "field larger than field limit" in message(put("w.csv", "1" * 10**6))
     assert "is not a real number" in message(put("w.csv", "1.5,2\n3," + "1" * 10**5))
+
+
+W = np.random.default_rng(0).standard_normal((30, 40))
+SAVED = {
+    "w.safetensors": safetensors.numpy.save({"w": W}),
+    "w.npy": npy(W.astype(np.float32)),
+    "w.mat": stored(scipy.io.savemat, {"W": W.astype(np.float32)}),
+    "w.mtx": stored(scipy.io.mmwrite, scipy.sparse.coo_array(np.round(W))),
+    "w.csv": "\n".join(",".join(f"{x:.12f}" for x in row) for row in W).encode(),
+    "w.parquet": stored(
+        lambda out: pyarrow.parquet.write_table(
+            pyarrow.table({f"c{k}": column for k, column in enumerate(W.T)}), out
+        )
+    ),
+    "e.csv": b"pre,post,weight\n" + b"".join(b"%d,%d,0.5\n" % (i, i + 1) for i in range(100)),
+    "p.csv": b"pre,post\n" + b"".join(b"%d,%d\n" % (i, i + 1) for i in range(100)),
+    "g.graphml": stored(
+        lambda out: networkx.write_graphml(networkx.DiGraph([("a", "b"), ("b", "c")]), out)
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "needed", "what"),
+    [
+        ("w.safetensors", 2 * len(SAVED["w.safetensors"]), "the file twice"),
+        ("w.npy", 8 * W.size, "an array of shape (30, 40)"),
+        ("w.mat", 8 * W.size, "an array of shape (30, 40)"),
+        ("w.mtx", 4 * len(SAVED["w.mtx"]), "its text"),
+        ("w.csv", 4 * len(SAVED["w.csv"]), "its text"),
+        ("w.parquet", 80 * W.size, "a table of 30 rows and 40 columns"),
+        ("e.csv", 80 * 3 * 101 + 80, "a table of 304 cells"),
+        ("p.csv", 200 * 100, "a list of 100 edges"),
+        ("g.graphml", 40 * len(SAVED["g.graphml"]), "its graph"),
+    ],
+)
+def test_what_a_file_takes_in_memory_is_counted_before_it_is_read(put, name, needed, what):
+    path = put(name, SAVED[name])
+    assert f"{what} needs" in refusal(path, 0.99 * needed / 1e9)
+    assert f"{what} needs" not in refusal(path, 1.01 * needed / 1e9)
+    assert refusal(path, 1e-3) == ""
+
+
+def refusal(path, limit):
+    """What a limit in GB has a file refused with, if it has."""
+    try:
+        files.read(path, limit=limit)
+    except FileError as error:
+        return str(error)
+    return ""
 
 
 def test_the_limit_can_be_raised(put):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
+
 import networkx
 import numpy as np
 import pyarrow
@@ -118,11 +121,71 @@ def test_tables_of_columns(put, kind):
     assert files.read(path, missing="zero").values[1, 0] == 0
 
 
+def pandas_table(kind, columns, index):
+    """As pandas writes it: the metadata name the columns that are an index."""
+    about = {b"pandas": json.dumps({"index_columns": index}).encode()}
+    table = pyarrow.table(columns).replace_schema_metadata(about)
+    return stored(lambda out: WRITERS[kind](table, out))
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_one_stored_index_names_the_rows(put, kind):
+    columns = {"x": [0.5, 1.0], "y": [0.25, 2.0], "cell": ["KC1", "KC2"]}
+    path = put(f"w.{kind}", pandas_table(kind, columns, ["cell"]))
+    found = files.read(path)
+    assert (found.rows, found.columns) == (("KC1", "KC2"), ("x", "y"))
+    np.testing.assert_array_equal(found.values, [[0.5, 0.25], [1, 2]])
+    assert "the stored index read as row names" in found.notes
+    range_index = [{"kind": "range", "start": 0, "stop": 2, "step": 1}]
+    numbered = {name: columns[name] for name in "xy"}
+    found = files.read(put(f"n.{kind}", pandas_table(kind, numbered, range_index)))
+    assert (found.rows, found.columns) == (None, ("x", "y"))
+    both = put(f"b.{kind}", pandas_table(kind, columns | {"side": ["L", "R"]}, ["cell", "side"]))
+    assert "must have one index at most" in message(both)
+    for empty, word in ((columns, "rows"), ({}, "rows"), ({"cell": ["a", "b"]}, "columns")):
+        table = {name: v if word == "columns" else v[:0] for name, v in empty.items()}
+        path = put(f"e.{kind}", pandas_table(kind, table, ["cell"] if word == "columns" else []))
+        assert f"holds no {word}" in message(path)
+
+
+@pytest.mark.parametrize(("dtype", "held"), [(np.float64, 2**53 - 1), (np.float32, 2**24 - 1)])
+def test_ids_that_floats_may_have_rounded_are_refused(put, dtype, held):
+    """2^53 is what float64 makes of 2^53 + 1 too, and float32 has such pairs from 2^24 on."""
+    for largest, kept in ((held, True), (held + 1, False)):
+        ids = np.array([1, largest]).astype(dtype)
+        edges = {"pre_root_id": ids, "post_root_id": [7, 8], "syn_count": [5, 3]}
+        table = put("e.parquet", written("parquet", edges))
+        array = put("e.npy", npy(np.array([[1, 7, 5], [largest, 8, 3]], dtype=dtype)))
+        if kept:
+            assert set(files.read(table).neurons) == {"1", "7", "8", str(held)}
+            assert set(files.read(array, format="edges").neurons) == {"1", "7", "8", str(held)}
+        else:
+            assert "stores ids as floats" in message(table)
+            edges_of = partial(files.read, format="edges")
+            assert "stores ids as floats" in message(array, edges_of)
+
+
+@pytest.mark.parametrize(("largest", "kept"), [(2**53 - 1, True), (2**53 + 1, False)])
+def test_integers_with_gaps_are_read_where_floats_hold_them(put, largest, kept):
+    path = put("w.parquet", written("parquet", {"x": [largest, None], "y": [1.0, 2.0]}))
+    read = partial(files.read, missing="zero", format="matrix")
+    if kept:
+        assert read(path).values[0, 0] == largest
+    else:
+        assert "missing values among large integers" in message(path, read)
+
+
 def test_safetensors_of_every_width(put):
     for dtype, unit in ((np.float64, 2.0**-53), (np.float32, 2.0**-24), (np.float16, 2.0**-11)):
         found = files.read(put("w.safetensors", safetensors.numpy.save({"w": W.astype(dtype)})))
         np.testing.assert_array_equal(found.values, W)
         assert found.stored == unit
+    for kind in "iu":
+        for size in (1, 2, 4, 8):
+            whole = np.array([[0, 1, 2], [3, 120, 7]], dtype=f"{kind}{size}")
+            found = files.read(put("w.safetensors", safetensors.numpy.save({"w": whole})))
+            np.testing.assert_array_equal(found.values, whole)
+            assert found.stored == 2.0**-53
     # bfloat16: the upper halves of float32, which hold these values exactly.
     upper = (W.astype("<f4").view("<u4") >> 16).astype("<u2")
     head = b'{"w":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}'

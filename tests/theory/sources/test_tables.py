@@ -286,3 +286,12 @@ def test_what_was_read_for_machines(put):
         "neurons": "1, 2, 3",
         "stored": 2.0**-53,
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "commas"), [("1,5;2\n3;4,25\n", True), ("1.5;2\n3;4.25\n", False)]
+)
+def test_decimal_commas_are_said(put, text, commas):
+    found = files.read(put("w.csv", text))
+    np.testing.assert_array_equal(found.values, [[1.5, 2.0], [3.0, 4.25]])
+    assert ("decimal commas read as points" in found.notes) is commas

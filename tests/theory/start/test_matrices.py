@@ -129,6 +129,24 @@ def test_thin_factors_are_a_singular_value_decomposition():
     )
 
 
+def test_the_singular_values_of_thin_factors_are_their_own_whatever_the_size():
+    many = Thin(np.eye(50_000, 2), np.array([3.0, 2.0]), np.eye(60_000, 2))
+    found = matrices.singular_values(many)
+    assert found.shape == (50_000,)
+    assert found[:2].tolist() == [3.0, 2.0]
+    assert not found[2:].any()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_matrix_is_told_by_its_kind(name):
+    assert matrices.is_matrix(forms(np.eye(3, 2))[name])
+
+
+@pytest.mark.parametrize("value", [np.ones(3), np.ones((2, 2, 2)), sp.coo_array([1.0, 2.0]), 1.0])
+def test_what_has_other_dimensions_is_no_matrix(value):
+    assert not matrices.is_matrix(value)
+
+
 def test_thin_factors_of_lower_rank_lose_their_zeros():
     left = np.array([[1.0, 2.0, 3.0]]).T @ np.ones((1, 4))  # rank 1 in four columns
     thin = Thin.from_factors(left, np.random.default_rng(3).standard_normal((5, 4)))

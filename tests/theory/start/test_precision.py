@@ -24,6 +24,16 @@ def low_rank(values, shape, rng):
     return (left * values) @ right.T
 
 
+@pytest.mark.parametrize("scale", [2.0**-900, 2.0**-60, 1.0, 2.0**60, 2.0**900])
+def test_the_cutoff_goes_with_the_matrix(scale):
+    """max(n eps s_1, u ||W||_F), each of the two the larger once, at any scale."""
+    values = np.array([4.0, 3.0])
+    assert precision.cutoff(scale * values, (7, 2)) == 28.0 * precision.EPS * scale
+    assert precision.cutoff(scale * values, (2, 7), 1e-3) == pytest.approx(5e-3 * scale, rel=1e-15)
+    assert precision.cutoff(np.zeros(2), (2, 2), 1e-3) == 0.0
+    assert precision.cutoff(np.zeros(0), (2, 2), 1e-3) == 0.0
+
+
 def test_rounding_units():
     for kind in (np.float16, np.float32, np.float64):
         assert precision.of(np.ones(2, dtype=kind)) == np.finfo(kind).eps

@@ -338,6 +338,18 @@ def test_large_dense_results_are_refused():
     assert solution.at(1.0).left.shape[0] == 6000
 
 
+@pytest.mark.parametrize("largest", [5, 4])
+def test_what_is_dense_is_no_larger_than_said(largest, monkeypatch):
+    monkeypatch.setattr("richlazy.two_layer.solution._DENSE_SIZE", largest)
+    for shape in ((5, 3), (3, 5)):
+        state = solve(np.ones(shape) / 7.0, Task(np.ones(shape[1]))).at(1.0)
+        if largest == 5:
+            assert state.first().shape == shape
+        else:
+            with pytest.raises(ValueError, match=r"result is refused \(over 4\)"):
+                state.first()
+
+
 def test_a_large_thin_start_costs_its_rank():
     rng = np.random.default_rng(0)
     d = 20_000

@@ -202,10 +202,9 @@ def _time(u0: Array, u: Array, s: Array, layers: Array) -> tuple[Array, ...]:
     rate = layers * s ** (2.0 * (layers - 1.0) / layers)
     arrived = (u == s) & (u0 != s)
     still = (u == u0) | arrived
-    gap = np.where(still, 1.0, s - u)
     ratio, above, power = _start(u0, s, gamma)
     plain = above | (layers == 1.0)
-    moved = np.where(still, 0.0, (u - u0) / gap)
+    moved = np.divide(u - u0, s - u, out=np.zeros(still.shape), where=~still)
     stretch = np.where(plain, 1.0, s / np.where((u0 > 0.0) & ~plain, u0, s))
     span = _duration(ratio, power, np.log1p(moved * stretch))
     span = np.where(layers == 1.0, np.log1p(moved), span)

@@ -113,7 +113,7 @@ def mean_step_alignment(anisotropy: ArrayLike, size: ArrayLike) -> Array:
     k, n = np.broadcast_arrays(k, n)
     a, shift = 0.25 * n, 2.0 * np.log(k)
     high = 2.0 * np.arccosh(np.exp(20.0 / a))  # where the density is e^-40 of its middle
-    step = np.minimum(0.3, 0.5 * np.sqrt(2.0 / a))  # of the nearest poles, and of a Gaussian
+    step = np.minimum(0.3, 0.6 * np.sqrt(2.0 / a))  # of the nearest poles, and of a Gaussian
     low, high = -high, high + np.maximum(-shift, 0.0)
     u = np.linspace(low, high, int(np.max((high - low) / step)) + 2, axis=-1)
     weight = np.exp(a[..., None] * (-np.logaddexp(0.0, u) - np.logaddexp(0.0, -u) + np.log(4.0)))

@@ -17,7 +17,6 @@ __all__ = ["eigen", "inverse_root", "root"]
 Array = NDArray[np.float64]
 
 _NO_VARIANCE = 1e-15  # times the inputs: eigenvalues of C that are rounding
-_REFINED = 3  # Newton steps
 _NO_ROOT = 1e-8  # of the largest: the root of rounding
 
 
@@ -59,16 +58,7 @@ def root(cov: Array) -> Array:
     True
     """
     values, vectors = eigen(cov)
-    sizes = np.sqrt(values)
-    found = (vectors * sizes) @ vectors.T
-    if precision.graded(cov):  # small entries of eigenvectors are not known to their own digits
-        together = sizes[:, None] + sizes
-        for _ in range(_REFINED):
-            rest = vectors.T @ (cov - found @ found) @ vectors
-            step = np.divide(rest, together, out=np.zeros_like(rest), where=together > 0)
-            found = found + vectors @ step @ vectors.T
-            found = 0.5 * (found + found.T)
-    return found
+    return np.asarray((vectors * np.sqrt(values)) @ vectors.T)
 
 
 def inverse_root(root: Array) -> Array:

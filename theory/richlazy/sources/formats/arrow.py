@@ -82,7 +82,7 @@ def _cells(column: Any, name: str) -> list[str] | NDArray[Any]:
     if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind):
         if column.null_count and types.is_integer(kind):
             whole = np.array([cell or 0 for cell in column.to_pylist()])
-            if np.any(np.abs(whole.astype(np.float64)) > 2.0**53):
+            if np.any(np.abs(whole.astype(np.float64)) >= 2.0**53):
                 raise ReadError(f"the column {short(name)} has missing values among large integers")
             return np.array([np.nan if c is None else c for c in column.to_pylist()], dtype=float)
         return np.asarray(column.to_numpy())

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from richlazy.sources.content import EXACT, Options, ReadError, short, unit_roundoff
 from richlazy.sources.tables.numbers import Digits, is_missing, is_whole, number, numbers
 
-__all__ = ["Column", "Table", "check_names", "is_id_name"]
+__all__ = ["Column", "Table", "check_held", "check_names", "is_id_name"]
 
 Array = NDArray[np.float64]
 
@@ -82,9 +82,16 @@ class Column:
             return self.cells
         if self.cells.dtype.kind != "f":
             return [str(cell) for cell in self.cells.tolist()]
-        if np.any(np.abs(self.cells) > 2.0**53) or not np.all(np.isfinite(self.cells)):
-            raise ReadError("stores ids as floats, which cannot hold them; save them as integers")
+        check_held(self.cells)
         return [str(int(x)) if x.is_integer() else str(x) for x in self.cells.tolist()]
+
+
+def check_held(ids: NDArray[Any]) -> None:
+    """Refuse ids stored as floats, of whatever width, that these may have rounded."""
+    with np.errstate(over="ignore"):
+        size = np.abs(ids.astype(np.float64))
+    if ids.dtype.kind == "f" and not np.all(size < 1.0 / unit_roundoff(ids.dtype)):
+        raise ReadError("stores ids as floats, which cannot hold them; save them as integers")
 
 
 def check_names(names: list[str], line: Callable[[int], int | None]) -> None:

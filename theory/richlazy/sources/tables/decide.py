@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from richlazy.sources.content import Content, Options, ReadError, afford, short
 from richlazy.sources.tables import edges
 from richlazy.sources.tables.cells import Rows
-from richlazy.sources.tables.columns import Column, Table, is_id_name
+from richlazy.sources.tables.columns import Column, Table, check_held, is_id_name
 from richlazy.sources.tables.numbers import is_missing, is_whole, number
 
 __all__ = ["from_array", "from_rows", "read"]
@@ -121,6 +121,7 @@ def from_array(content: Content, options: Options) -> Content:
         return content
     width = array.shape[1]
     if options.format == "edges":
+        check_held(array[:, :2])
         columns = [Column(_whole(column)) for column in array.T]
         return read(Table(columns, None, lambda row: None), options)
     if options.format is None and min(array.shape) > 1:
@@ -137,8 +138,6 @@ def from_array(content: Content, options: Options) -> Content:
 
 def _check_outliers(values: NDArray[Any]) -> None:
     """Refuse rows or columns of large whole numbers far above all the rest: ids, it seems."""
-    if min(values.shape) < 2:
-        return
     large = (values >= _ID) & (values < 2.0**63) & (values == np.floor(values))
     for axis, line in ((0, "column"), (1, "row")):
         ids = large.all(axis=axis) & (values.min(axis=axis) < values.max(axis=axis))
