@@ -113,13 +113,13 @@ ROWS = (
     Row(
         "T8",
         "limits.representation_rich_limit",
-        ("formulas/test_limits", "against_derivations/test_t08"),
+        ("formulas/test_rich_correction", "against_derivations/test_t08"),
         ("spectrum", "scale"),
     ),
     Row(
         "T8",
         "limits.rich_correction",
-        ("formulas/test_limits", "against_derivations/test_t08"),
+        ("formulas/test_rich_correction", "against_derivations/test_t08"),
         ("spectrum", "scale"),
     ),
     Row(

@@ -12,6 +12,7 @@ from derivations.t20_typical_start import (
     low_rank,
     rich_limit,
     second_order,
+    several_lags,
     tree,
     turn,
     word_moments,
@@ -26,6 +27,7 @@ PARTS = (
     law,
     lazy_limit,
     second_order,
+    several_lags,
     alignment,
     turn,
     low_rank,
@@ -44,7 +46,7 @@ DERIVATION = Derivation(
         "The network and the flow of T16, lags counted once where no w_k is named.",
         "Typical: W(0) = X diag(s) Y' with X, Y independent and uniform, U and V' in random "
         "directions, in the limit of many units. W is then R-diagonal.",
-        "Lazy limit: a small task; the second order: a task at one lag, one channel and output.",
+        "Lazy limit: a small task; the second order: one channel and output, closed at one lag.",
         "Rich limit: U and V small, any W.",
     ),
     notation={

@@ -14,7 +14,7 @@ from derivations.t16_recurrent_flow.symbols import STEPS_TRIED, N, U, V, W
 from derivations.t20_typical_start.series import climb
 from derivations.t20_typical_start.symbols import CUMULANTS, g, nu, u, v
 
-__all__ = ["FORMULAS", "NOTATION", "STEPS"]
+__all__ = ["FORMULAS", "NOTATION", "STEPS", "r"]
 
 r = sp.Symbol("r", integer=True, positive=True)
 scale, tau, p_squared, q_squared = sp.symbols("s_W tau p_0 q_0", positive=True)

@@ -1,7 +1,4 @@
-"""T20, a further part: the second order of the lazy limit for tasks at several lags, and memory.
-
-Not of an id of its own: the formulas, notation and steps are joined to those of T20.
-"""
+"""T20: the second order of the lazy limit for tasks at several lags, and how many a rank holds."""
 
 from __future__ import annotations
 
@@ -12,10 +9,12 @@ from sympy import exp, oo
 
 from derivations.frame.checks import Zero
 from derivations.frame.derivation import Step
+from derivations.frame.lag_sums import T
+from derivations.t20_typical_start.low_rank import r
 
 __all__ = ["FORMULAS", "NOTATION", "STEPS"]
 
-t, r, T, S = sp.symbols("t r T S", positive=True)
+t, size = sp.symbols("t rho", positive=True)
 RATES = sp.symbols("K_a:c", positive=True)
 PATHS = sp.symbols("q_a:c", real=True)
 (Ka, Kb, Kc), (qa, qb, qc) = RATES, PATHS
@@ -29,17 +28,15 @@ FORMULAS = {
     * qc
     * (Kc / (Kb + Kc) - 1 + Kb / (Ka + Kb) + Kb / (Kb + Kc) - Kb / (Ka + Kb + Kc)),
     "lags_learned": 2 * r + 2,
-    "mean_square_pair": S**4 / (T * (T + 2)),
-    "mean_fourth": 3 * S**4 / (T * (T + 2)),
+    "mean_square_pair": size**4 / (T * (T + 2)),
+    "mean_fourth": 3 * size**4 / (T * (T + 2)),
 }
 
 NOTATION = {
     t: "time",
     **dict.fromkeys(RATES, "the kernel at a lag"),
     **dict.fromkeys(PATHS, "S_k / K_k at a lag: the integral of the error over all time"),
-    r: "rank of W",
-    T: "number of steps",
-    S: "norm of the task",
+    size: "norm of the task",
 }
 
 
@@ -100,8 +97,8 @@ def _sphere(mean_square_pair, mean_fourth):
 
     total = T * gaussian(4, a) + T * (T - 1) * gaussian(2, a) * gaussian(2, b)
     yield sp.expand(total - T * (T + 2))
-    yield sp.simplify(mean_square_pair * total / S**4 - gaussian(2, a) * gaussian(2, b))
-    yield sp.simplify(mean_fourth * total / S**4 - gaussian(4, a))
+    yield sp.simplify(mean_square_pair * total / size**4 - gaussian(2, a) * gaussian(2, b))
+    yield sp.simplify(mean_fourth * total / size**4 - gaussian(4, a))
 
 
 STEPS = (

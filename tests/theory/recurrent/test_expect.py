@@ -41,7 +41,7 @@ def test_the_law_says_where_it_does_not_hold(monkeypatch):
     s = spectrum.gaussian(60, 60, 0.6 * np.sqrt(60))
     options = {"steps": 3, "units": 60, "method": "law", "tasks": 20}
     assert "inside the law's domain" in expect(s, **options).accuracy
-    monkeypatch.setattr(sys.modules["richlazy.recurrent.averages.expect"], "_DOMAIN", 1e-6)
+    monkeypatch.setattr(sys.modules["richlazy.recurrent.averages.trees"], "_DOMAIN", 1e-6)
     assert "OUTSIDE the law's domain" in expect(s, **options).accuracy
 
 

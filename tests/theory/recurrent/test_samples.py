@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from richlazy import recurrent, spectrum
-from richlazy.recurrent.averages.expect import _asked, _draw
+from richlazy.recurrent.averages.question import asked
+from richlazy.recurrent.averages.sampling import drawn
 from richlazy.recurrent.measures import Measures
 
 
 def draws(s, units, count=3, seed=4, steps=3):
     """What a sample draws for singular values, one network and task after another."""
-    case = _asked(s, steps, 2, 1, units, 1.5, 0.8, 1.2, 2.0, count, seed)
-    return [_draw(case) for _ in range(count)]
+    case = asked(s, steps, 2, 1, units, 1.5, 0.8, 1.2, 2.0, count, seed)
+    return [(drawn(case), task) for task in case.draw_tasks(count)]
 
 
 @pytest.mark.parametrize("rank", [2, 20])

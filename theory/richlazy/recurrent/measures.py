@@ -12,9 +12,11 @@ from richlazy.laziness import alignment
 from richlazy.recurrent.flow import Change, Problem, controls, driven, reads
 from richlazy.recurrent.kernel import Kernel, tangent_kernel
 
-__all__ = ["Measures", "alignments", "difference", "loss_scale", "measured"]
+__all__ = ["Measures", "alignments", "difference", "gap_difference", "loss_scale", "measured"]
 
 Array = NDArray[np.float64]
+
+_ROUNDED = 1e-12  # of 1 - an alignment
 
 
 class Measures(NamedTuple):
@@ -86,6 +88,21 @@ def difference(a: Measures, b: Measures, scale: Array) -> float:
         )
         worst = max(worst, float(np.max(np.abs(x - y)[known] / size[known], initial=0.0)))
     return worst
+
+
+def gap_difference(a: Measures, b: Measures, scale: Array) -> float:
+    """The same, of RA and KA relative to how far they are below 1, which a weak task moves little.
+
+    Below `_ROUNDED` that is rounding.
+    """
+    return difference(_as_gaps(a), _as_gaps(b), scale)
+
+
+def _as_gaps(x: Measures) -> Measures:
+    return x._replace(
+        representation_alignment=np.maximum(1.0 - x.representation_alignment, _ROUNDED),
+        kernel_alignment=np.maximum(1.0 - x.kernel_alignment, _ROUNDED),
+    )
 
 
 def loss_scale(problem: Problem) -> Array:

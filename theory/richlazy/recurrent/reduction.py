@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.recurrent.flow import Problem, integrate, start_rates
-from richlazy.recurrent.measures import difference, loss_scale, measured
+from richlazy.recurrent.measures import Measures, difference, loss_scale, measured
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices
@@ -112,11 +112,17 @@ def exact(net: Network, task: Task, trained: Training, factors: Thin) -> Reduced
 
 
 def enriched(
-    net: Network, tasks: Sequence[Task], trained: Training, end: float, tolerance: float
+    net: Network,
+    tasks: Sequence[Task],
+    trained: Training,
+    end: float,
+    tolerance: float,
+    distance: Callable[[Measures, Measures, Array], float] = difference,
 ) -> Reduced:
     """The space grown until what leaks up to time `end` makes an error below `tolerance`.
 
     One space for all tasks, which share steps and metric; the small network is a stack of them.
+    The error is by `distance`, of the measures.
     """
     basis = _orthonormal(np.zeros((net.units, 0)), _words(net, tasks[0].steps))
     image = matrices.forward(net.recurrent, basis)
@@ -130,7 +136,7 @@ def enriched(
         outside, leak, wrong = _leaks(net, problem, basis, end)
         done = wrong * amplified <= tolerance or not left
         if done and before is not None:
-            moved = _moved_by(before[0], problem, net.leak, end, tolerance)
+            moved = _moved_by(before[0], problem, net.leak, end, tolerance, distance)
             amplified = max(amplified, moved / before[1])
             done = wrong * amplified <= tolerance or not left
         held = basis.shape[1] >= net.units or wrong <= _HELD
@@ -148,7 +154,12 @@ def enriched(
 
 
 def _moved_by(
-    before: Problem, problem: Problem, leak: float, end: float, tolerance: float
+    before: Problem,
+    problem: Problem,
+    leak: float,
+    end: float,
+    tolerance: float,
+    distance: Callable[[Measures, Measures, Array], float],
 ) -> float:
     """How far the measures moved when the space grew: what leaks is multiplied by the task.
 
@@ -159,7 +170,7 @@ def _moved_by(
         measured(x, [change for _, change in integrate(x, times, rtol)], leak)
         for x in (problem, before)
     )
-    return difference(found, earlier, loss_scale(problem))
+    return distance(found, earlier, loss_scale(problem))
 
 
 def stacked(problems: Sequence[Problem]) -> Problem:

@@ -138,14 +138,12 @@ class _Case:
     @cached_property
     def factors(self) -> Thin | None:
         """Thin factors of W where its rank makes them worth having."""
-        net = self.net
-        if isinstance(net.recurrent, Thin):
-            return net.recurrent
-        if not isinstance(net.recurrent, np.ndarray) or net.units <= 2 * (
-            net.channels + net.outputs
-        ):
-            return None
-        found = matrices.svd(net.recurrent)
+        net, found = self.net, self.net.recurrent
+        if not isinstance(found, Thin):
+            least = 2 * (net.channels + net.outputs)
+            if not isinstance(found, np.ndarray) or net.units <= least:
+                return None
+            found = matrices.svd(found)
         held = net.channels + net.outputs + 2 * found.values.size
         return found if held < net.units else None
 

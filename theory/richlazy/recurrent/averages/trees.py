@@ -1,0 +1,137 @@
+"""Averages of recurrent starts on the tree of their spectrum, or of its law (T20)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.errors import AssumptionError
+from richlazy.recurrent.averages import typical
+from richlazy.recurrent.averages.question import Question
+from richlazy.recurrent.averages.record import recorded
+from richlazy.recurrent.averages.stack import SAMPLING, first, flow, followed
+from richlazy.recurrent.flow import Problem
+from richlazy.recurrent.measures import Measures, gap_difference, loss_scale
+from richlazy.recurrent.network import Network
+from richlazy.recurrent.record import Expected
+from richlazy.recurrent.reduction import Training, enriched
+from richlazy.recurrent.task import Task
+from richlazy.start import matrices
+
+__all__ = ["TYPICAL_FROM", "law", "learned", "typical_start"]
+
+Array = NDArray[np.float64]
+
+#: Participation ratio from which draws learn like the typical start.
+TYPICAL_FROM = 30
+_TASKS = 200
+_PILOT = 4  # tasks whose leaks the tree is grown by, and whose flow is certified
+_LEAK = 1e-3  # error by what leaks: far below the spread over tasks
+_NODES = 4000  # of a tree before it is reduced
+_BEYOND = 2  # letters of a word beyond those that the responses at the start need
+_DOMAIN = 0.015  # relative, by which law and typical start may differ inside the law's domain
+
+
+def typical_start(case: Question) -> Expected:
+    """Random tasks on the one network that every large start of the singular values learns like."""
+    values, shares = case.spectrum
+    tasks = case.draw_tasks(_TASKS)
+    tree, found, gap = learned(case, values, shares, tasks)
+    ratio = case.participation_ratio
+    far = "" if ratio >= TYPICAL_FROM else f", below {TYPICAL_FROM}: draws learn UNLIKE it, sample"
+    words = (
+        f"error of the tree {tree:.1e}; the start stands for {case.units} units up to "
+        f"O(1/sqrt(PR)) a draw and O(1/PR) on average, PR = {ratio:.4g}{far}; numerical error "
+        f"{gap:.1e}"
+    )
+    return recorded(case, found, f"typical start (T20) with {len(tasks)} tasks", (), words)
+
+
+def law(case: Question) -> Expected:
+    """The same of the two-valued spectrum of one norm and participation ratio."""
+    if case.values is None and not matrices.has_factors(case.matrix):
+        moments = matrices.second_moments(case.matrix)
+        trace, square = moments.trace.value, moments.trace_square.value
+        known = None
+    else:
+        known = case.spectrum
+        values, shares = known
+        trace = case.units * float(shares @ values**2)
+        square = case.units * float(shares @ values**4)
+    if trace == 0.0:
+        raise AssumptionError("method 'law' needs a non-zero start: it has no participation ratio")
+    ratio = trace * trace / square
+    share = min(ratio / case.units, 1.0)  # rounding may take a flat spectrum past its units
+    two = np.array([0.0, np.sqrt(trace / ratio)]), np.array([1.0 - share, share])
+    tasks = case.draw_tasks(_TASKS)
+    tree, found, gap = learned(case, *two, tasks)
+    if known is None:
+        inside = "not checked against the spectrum, which is too large to be known"
+    else:
+        few = tasks[: 5 * _PILOT]
+        _, full, _ = learned(case, *known, few)
+        part = first(found, len(few))
+        ka, dw = (
+            abs(float(np.mean(getattr(part, name)) / np.mean(getattr(full, name))) - 1.0)
+            for name in ("kernel_alignment", "weight_change")
+        )
+        where = "inside" if max(ka, dw) < _DOMAIN else "OUTSIDE"
+        inside = (
+            f"on {len(few)} tasks it differs from the typical start by {ka:.1%} in KA and {dw:.1%} "
+            f"in ||dW||: {where} the law's domain"
+        )
+    return recorded(
+        case,
+        found,
+        f"participation-ratio law (T20) with {len(tasks)} tasks",
+        (f"the start learns like a two-valued one of rank PR = {ratio:.4g}",),
+        f"{inside}; error of the tree {tree:.1e}; numerical error {gap:.1e}",
+    )
+
+
+def learned(
+    case: Question, values: Array, shares: Array, tasks: Sequence[Task]
+) -> tuple[float, Measures, float]:
+    """Error of the tree, measures (tasks,) of the typical start of a law, numerical error.
+
+    The tree is wrong by less than what its longest words change on the first tasks.
+    """
+    roots = case.channels + case.outputs
+    most = int(np.log2(_NODES / roots + 1.0)) - 1
+    words = max(1, min(case.steps - 1 + _BEYOND, most))
+    pilot = tasks[:_PILOT]
+    net, shorter = (_tree(case, values, shares, length) for length in (words, words - 1))
+    training = Training(True, True, True)
+    reduced = enriched(net, pilot, training, case.time, _LEAK, gap_difference)
+    found, gap = followed(_repeated(reduced.problem, tasks), case.time, _PILOT)
+    cut = 0.0
+    if shorter.units < net.units:  # the chains have not come to their end
+        less = enriched(shorter, pilot, training, case.time, _LEAK, gap_difference)
+        shortened = flow(_repeated(less.problem, pilot), case.time, SAMPLING)
+        cut = gap_difference(first(found, _PILOT), shortened, loss_scale(reduced.problem))
+    return max(cut, reduced.error), found, gap
+
+
+def _tree(case: Question, values: Array, shares: Array, words: int) -> Network:
+    return typical.network(
+        values,
+        shares,
+        channels=case.channels,
+        outputs=case.outputs,
+        input_norm=case.input_norm,
+        readout_norm=case.readout_norm,
+        words=words,
+    )
+
+
+def _repeated(problem: Problem, tasks: Sequence[Task]) -> Problem:
+    """One small start on several tasks, as a stack."""
+    n = len(tasks)
+    return problem._replace(
+        inputs=np.repeat(problem.inputs[:1], n, axis=0),
+        recurrent=np.repeat(problem.recurrent[:1], n, axis=0),
+        readout=np.repeat(problem.readout[:1], n, axis=0),
+        target=np.stack([task.seen for task in tasks]),
+    )
