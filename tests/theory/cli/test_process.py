@@ -113,8 +113,8 @@ def test_a_terminal_that_knows_ascii_only(settings, monkeypatch):
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     code = (
-        "from richlazy.cli import main; from richlazy.report import contents, output;"
-        "contents.REPLICATES, output.render = 2, lambda *_: b''; main(prog_name='richlazy')"
+        "from richlazy.cli import main; from richlazy.report import first_layer, output;"
+        "first_layer.REPLICATES, output.render = 2, lambda *_: b''; main(prog_name='richlazy')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "report", "größe κ.csv", "--out", "ö"],

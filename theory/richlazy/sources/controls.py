@@ -267,7 +267,7 @@ def sign_balanced(weights: ArrayLike, rng: Rng) -> Array:
     matrix = _square(weights)
     n = len(matrix)
     signs = np.where(np.arange(n) < n // 2, -1.0, 1.0)
-    return np.abs(matrix) * generator(rng).permutation(signs)
+    return np.asarray(np.abs(matrix) * generator(rng).permutation(signs))
 
 
 def gaussian_of_largest_singular_value(weights: ArrayLike, rng: Rng) -> Array:
