@@ -26,9 +26,9 @@ def test_a_report_prints_its_table_and_writes_its_folder(few, folder):
     assert every[0] == "edges: 3 neurons as recurrent network, 5 steps, 1 in, 1 out"
     lines = every[every.index("edges: 3 x 3") :]
     assert lines[1].startswith("effective ranks: participation ")
-    assert lines[3].split() == ["start", "PR", "KA", "RA", "||dW||"]
+    assert lines[4].split() == ["start", "PR", "KA", "RA", "||dW||"]
     starts = ["edges", "flat, full rank", "Gaussian", "entries shuffled", "degrees kept"]
-    for line, name, start in zip(lines[4:9], starts, stored_report["starts"], strict=True):
+    for line, name, start in zip(lines[5:10], starts, stored_report["starts"], strict=True):
         assert line.startswith(name)
         ratio, ka, *_ = line.removeprefix(name).split()
         assert float(ratio) == pytest.approx(start["effective_ranks"]["participation"], abs=0.06)
@@ -191,7 +191,8 @@ def test_several_inputs_stand_side_by_side(few, folder):
         ("s.csv --as both", "s is a spectrum, and recurrent weights are a square matrix"),
         ("edges.csv --steps 0", "--steps must be"),
         ("edges.csv --gain -1", "--gain must be"),
-        ("edges.csv --signs nobody.txt", "nobody.txt: no such file (as-is, random, celegans_gaba"),
+        ("edges.csv --signs random", "the weights have signs already; use --signs as-is"),
+        ("celegans --signs nobody.txt", "nobody.txt: no such file (as-is, random, celegans_gaba"),
     ],
 )
 def test_what_a_recurrent_reading_refuses(few, folder, arguments, expected):

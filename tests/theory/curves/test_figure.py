@@ -161,7 +161,7 @@ def picture(made):
 def test_the_panels_of_a_report(picture):
     figure, panels = picture
     labels = [figures.LABELS[m] for m in SHOWN]
-    assert "w: 8 x 10 weights, norm 1" in figure.get_suptitle()
+    assert "w: 8 x 10 first-layer weights of norm 1" in figure.get_suptitle()
     assert panels[0, 0].get_ylabel() == "singular value"
     for row in panels:
         assert [p.get_ylabel() for p in row[1:]] == labels
@@ -233,8 +233,8 @@ def test_any_name_is_drawn_as_it_is_written(made, name):
         report.Entry(name if e.start == "w" else e.start, e.replicate, e.ranks, e.expected)
         for e in made.entries
     )
-    renamed = report.Report(**{**vars(made), "source": source, "entries": entries})
-    figure = report_figure.draw(renamed)
+    renamed = report.FirstLayer(**{**vars(made), "source": source, "entries": entries})
+    figure = report_figure.draw(alone(renamed))
     texts = [text.get_text() for text in figure.get_axes()[4].get_legend().get_texts()]
     assert texts[1] == name.replace("$", r"\$")
     figures.render(figure, "png")  # without a warning of letters that the font lacks
@@ -243,7 +243,7 @@ def test_any_name_is_drawn_as_it_is_written(made, name):
 @pytest.mark.parametrize("name", ["e\x1b[31m<b>&--", "x\udcff", "two\nlines", "\x00"])
 def test_any_name_leaves_svg_whole(name, made):
     source = Source(name, made.source.values)
-    figure = report_figure.draw(report.Report(**{**vars(made), "source": source}))
+    figure = report_figure.draw(alone(report.FirstLayer(**{**vars(made), "source": source})))
     assert figure.get_suptitle().startswith(names.drawn(name) + ": 8 x 10 weights")
     ElementTree.fromstring(figures.render(figure, "svg"))
 

@@ -104,6 +104,8 @@ def _print_report(made: Report) -> None:
         _print_recurrent(made.recurrent)
     if made.first_layer is not None:
         _print_first_layer(made.first_layer)
+    for note in made.notes:
+        print_line(f"note: {note}")
 
 
 def _print_recurrent(made: Recurrent) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
+from richlazy.errors import ConvergenceError
 from richlazy.report import first_layer, recurrent
 from richlazy.report.first_layer import FirstLayer
 from richlazy.report.recurrent import Recurrent, Setting
@@ -34,11 +35,15 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """One input, read as W of a recurrent network, as a first layer, or both."""
+    """One input, read as W of a recurrent network, as a first layer, or both.
+
+    `notes` say why a reading that was asked for is not there.
+    """
 
     source: Source
     recurrent: Recurrent | None
     first_layer: FirstLayer | None
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -97,12 +102,24 @@ def asked(
 
 
 def make(what: Asked, advance: Callable[[str], None]) -> Report:
-    """Compute every reading; `advance` is told of every step."""
+    """Compute every reading; `advance` is told of every step.
+
+    Raises
+    ------
+    ConvergenceError
+        If the flow of the recurrent network does not end, and no other reading was asked for.
+    """
     source, given = what.given, what.given.norm
     mine = first = None
+    notes: tuple[str, ...] = ()
     if what.recurrent is not None:
         given_gain = given / what.recurrent.values.shape[0] ** 0.5
-        mine = recurrent.make(what.recurrent, given_gain, what.setting, advance)
+        try:
+            mine = recurrent.make(what.recurrent, given_gain, what.setting, advance)
+        except ConvergenceError as error:
+            if what.first_layer is None:
+                raise
+            notes = (f"not read as recurrent network: {error}; try fewer steps or a lower gain",)
     if what.first_layer is not None:
         first = first_layer.make(what.first_layer, given, advance)
-    return Report(source, mine, first)
+    return Report(source, mine, first, notes)

@@ -117,6 +117,7 @@ def _json(report: Report) -> dict[str, Any]:
         "seed": SEED,
         "citation": source.citation,
         "read": None if source.read is None else source.read.to_dict(),
+        "not_read": list(report.notes),
         **({} if report.first_layer is None else _first_layer_json(report.first_layer)),
         "recurrent": None if report.recurrent is None else _recurrent_json(report.recurrent),
     }

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.errors import AssumptionError
+from richlazy.errors import AssumptionError, ConvergenceError
 from richlazy.recurrent.averages.sampling import learned
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.task import Task
@@ -149,7 +149,7 @@ def make(
         for index, (name, control) in enumerate(CONTROLS.items(), 1):
             try:
                 made = _start(name, _each(dense, control, index), setting, seeds)
-            except AssumptionError as error:
+            except (AssumptionError, ConvergenceError) as error:
                 notes.append(f"no control '{name}': {error}")
             else:
                 starts.append(made)

@@ -31,6 +31,8 @@ def summary(reports: Sequence[Report]) -> str:
         if report.first_layer is not None:
             lines += ["## As a first layer", ""] if both else []
             lines += [*first_layer(report.first_layer), ""]
+        if report.notes:
+            lines += [*(f"- {names.markdown(note)}." for note in report.notes), ""]
         if report.source.citation:
             lines += [f"Data: {names.markdown(report.source.citation)}", ""]
     return "\n".join(lines[:-1]) + "\n"
