@@ -244,7 +244,7 @@ def test_any_name_is_drawn_as_it_is_written(made, name):
 def test_any_name_leaves_svg_whole(name, made):
     source = Source(name, made.source.values)
     figure = report_figure.draw(alone(report.FirstLayer(**{**vars(made), "source": source})))
-    assert figure.get_suptitle().startswith(names.drawn(name) + ": 8 x 10 weights")
+    assert figure.get_suptitle().startswith(names.drawn(name) + ": 8 x 10 first-layer weights")
     ElementTree.fromstring(figures.render(figure, "svg"))
 
 
