@@ -23,8 +23,8 @@ from richlazy import Network, Task, solve
 
 _REPORT = """
 from richlazy.cli import main
-from richlazy.report import contents
-contents.REPLICATES = 2
+from richlazy.report import first_layer, recurrent
+first_layer.REPLICATES = recurrent.DRAWS = 2
 main(prog_name="richlazy")
 """
 

@@ -184,6 +184,6 @@ def put(tmp_path):
 @pytest.fixture
 def few(monkeypatch):
     """Two replicates of each control instead of ten."""
-    from richlazy.report import contents as report
+    from richlazy.report import first_layer as report
 
     monkeypatch.setattr(report, "REPLICATES", 2)

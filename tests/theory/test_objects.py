@@ -93,7 +93,7 @@ def test_every_object_survives_a_copy(name, way, tmp_path):
 def test_objects_can_be_compared(name, tmp_path):
     """Those that hold arrays are equal to themselves alone: NumPy has no one answer for them."""
     thing = OBJECTS[name](tmp_path)
-    again = pickle.loads(pickle.dumps(thing))
+    again = pickle.loads(pickle.dumps(thing))  # noqa: S301
     assert thing == thing
     assert isinstance(thing == again, bool)
     assert {thing: 1}[thing] == 1

@@ -56,8 +56,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
                 temporary.unlink()
 
 
-def write_folder(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
+def write_folder(
+    path: str | os.PathLike[str], files: Mapping[str, bytes], older: Collection[str] = ()
+) -> None:
     """Write all `files` into the folder `path`, or none: old ones and new ones never mix.
+
+    Files named in `older` go with those that are replaced.
 
     They are written to a temporary folder first, which becomes `path` or takes its place in one
     step; where the system cannot exchange two folders the old one is moved away first, and
@@ -77,8 +81,8 @@ def write_folder(path: str | os.PathLike[str], files: Mapping[str, bytes]) -> No
             if not folder.exists():
                 with _staged(folder.parent, files) as temporary:
                     os.rename(temporary, folder)
-            elif _replaceable(folder, files):
-                _replace(folder, files)
+            elif _replaceable(folder, {*files, *older}):
+                _replace(folder, files, older)
             else:
                 with _staged(folder, files) as temporary:
                     for name in files:
@@ -96,7 +100,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _staged(place: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
+def _staged(place: Path, files: Mapping[str, bytes], older: Collection[str] = ()) -> Iterator[Path]:
     """A temporary folder in `place` that holds the files; in the end what is left of it goes."""
     missing = [folder for folder in (place, *place.parents) if not folder.exists()]
     temporary = place / f".{os.urandom(8).hex()}.tmp"
@@ -107,7 +111,7 @@ def _staged(place: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
         yield temporary
     finally:
         with contextlib.suppress(OSError):
-            for name in files:
+            for name in {*files, *older}:
                 (temporary / name).unlink(missing_ok=True)
         for folder in (temporary, *missing):
             with contextlib.suppress(OSError):  # it holds something, or has its place by now
@@ -138,9 +142,9 @@ def _replaceable(folder: Path, names: Collection[str]) -> bool:
     return False
 
 
-def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Put a folder of the files in the place of one that holds nothing else."""
-    with _staged(folder.parent, files) as temporary:
+def _replace(folder: Path, files: Mapping[str, bytes], older: Collection[str]) -> None:
+    """Put a folder of the files in the place of one that holds them or older ones, no other."""
+    with _staged(folder.parent, files, older) as temporary:
         temporary.chmod(stat.S_IMODE(folder.stat().st_mode))
         if not _exchanged(temporary, folder):
             aside = folder.parent / f".{os.urandom(8).hex()}.tmp"

@@ -36,7 +36,7 @@ class Grid:
 
 
 FULL = Grid(
-    names=connectomes.names(),
+    names=("celegans", "mushroom_body_left", "mushroom_body_right"),
     norms=(1.0, 3.0),
     outputs=(1, 3),
     runs=(8, 3),

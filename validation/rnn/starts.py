@@ -30,6 +30,7 @@ from richlazy.sources import controls
 from richlazy.start import matrices
 
 __all__ = [
+    "CIRCUITS",
     "STARTS",
     "aligned",
     "cell_types",
@@ -223,6 +224,8 @@ def signed(weights: ArrayLike, rng: Generator) -> Array:
     return np.asarray(matrix * rng.choice([-1.0, 1.0], size=len(matrix)))
 
 
+#: The circuits, one of each kind and side.
+CIRCUITS = ("celegans", "mushroom_body_left", "mushroom_body_right")
 _CONTROLS: dict[str, Callable[[Array, Generator], Array]] = {
     "": lambda circuit, rng: circuit,
     "/shuffled": controls.shuffled,
@@ -252,7 +255,7 @@ STARTS: dict[str, Callable[[Array, Generator], Array]] = {
     f"{name}{control}{'/signed' * signs}": partial(
         _circuit, name=name, control=control, signs=signs
     )
-    for name, control, signs in product(connectomes.names(), _CONTROLS, (False, True))
+    for name, control, signs in product(CIRCUITS, _CONTROLS, (False, True))
 }
 
 

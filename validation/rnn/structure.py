@@ -23,9 +23,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import false_discovery_control
 
-from richlazy.sources.connectomes import names as circuits
 from validation.rnn import PACKAGES
 from validation.rnn.experiment import GENERATOR, Networks, cases, simulate
+from validation.rnn.starts import CIRCUITS
 from validation.rnn.statistics import Interval, difference, rank_correlation
 from validation.rnn.summary import NAMES, Found, checks, gathered, intervals, rows
 from validation.study import Arrays, Case, Result, Study, grid_of
@@ -45,14 +45,14 @@ CONTROLS = (
     ("chains_over", "chains_under"),
     *(
         (f"{name}/signed", control)
-        for name in circuits()
+        for name in CIRCUITS
         for control in ("gaussian", f"{name}/shuffled/signed", f"{name}/degrees/signed")
     ),
 )
 _COMPARED = tuple(dict.fromkeys(start for pair in CONTROLS for start in pair))
 #: Trained too, but activity grows by orders of magnitude within a trial: along the gradient, W_h
 #: amplifies what all trials share, and so does a circuit whose weights are all positive.
-BURSTING = ("gradient:2", *circuits())
+BURSTING = ("gradient:2", *CIRCUITS)
 
 FULL = Networks(
     tasks=("2AF", "DMS"),

@@ -97,6 +97,56 @@ def test_a_connectome_by_its_name():
     )
 
 
+def test_a_square_matrix_is_read_both_ways(folder):
+    found, table = answer("edges.csv"), succeed("predict", "edges.csv")
+    alone = answer("edges.csv", "--as", "recurrent")
+    first = answer("edges.csv", "--as", "first-layer")
+    assert alone.pop("recurrent") == found.pop("recurrent")
+    assert found == first
+    assert set(alone) == {"start", "read"}
+    assert table.startswith("edges as recurrent network (steps 5, channels 1, outputs 1)\n")
+    assert "\n\nedges as first layer (3 x 3)\n" in table
+
+
+def test_a_recurrent_network_is_what_expect_says(folder):
+    weights = connectomes.load("celegans_brain_1").weights
+    asked = ("--as", "recurrent", "--steps", "3", "--channels", "2", "--gain", "0.5")
+    found = answer("celegans_brain_1", *asked, "--time", "2")["recurrent"]
+    n = len(weights)
+    scaled = weights * (0.5 * np.sqrt(n) / np.linalg.norm(weights))
+    expected = rl.recurrent.expect(scaled, 3, 2, t=2.0).to_dict()
+    for name in ("kernel_alignment", "weight_change_recurrent", "loss"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-6)
+    assert (found["gain"], found["steps"], found["channels"]) == (pytest.approx(0.5), 3, 2)
+    assert found["given_gain"] == pytest.approx(np.linalg.norm(weights) / np.sqrt(n))
+
+
+def test_a_spectrum_as_recurrent_weights():
+    found = answer("flat:rank=40", "--as", "recurrent", "--units", "80", "--steps", "3")
+    spectrum = rl.spectrum.flat(40, 0.625 * np.sqrt(80))
+    expected = rl.recurrent.expect(spectrum, 3, units=80)
+    assert found["recurrent"]["kernel_alignment"]["mean"] == pytest.approx(
+        expected.kernel_alignment.mean, rel=1e-6
+    )
+    kept = answer("flat:rank=40,norm=3", "--units", "90")["recurrent"]
+    assert kept["gain"] == pytest.approx(3 / np.sqrt(90))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("w.csv --steps 3", "w is 4 x 6 weights, and recurrent weights are a square matrix"),
+        ("w.csv --as first-layer --gain 1", "--gain is for recurrent networks; leave it out"),
+        ("edges.csv --as recurrent --task beta.csv", "--task is for a first layer; leave it out"),
+        ("edges.csv --steps 3 --alignment 0.5", "--alignment is for a first layer; leave it out"),
+        ("flat:rank=3 --as recurrent", "--units is needed with a spectrum"),
+        ("edges.csv --units 4", "--units is 4, but the weights have 3 neurons"),
+    ],
+)
+def test_options_of_the_other_reading_are_refused(arguments, expected):
+    assert expected in fail("predict", *arguments.split())
+
+
 def test_an_edge_list_says_what_was_done():
     table = succeed("predict", "edges.csv")
     notes = [

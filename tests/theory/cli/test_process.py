@@ -113,8 +113,8 @@ def test_a_terminal_that_knows_ascii_only(settings, monkeypatch):
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     code = (
-        "from richlazy.cli import main; from richlazy.report import contents, output;"
-        "contents.REPLICATES, output.render = 2, lambda *_: b''; main(prog_name='richlazy')"
+        "from richlazy.cli import main; from richlazy.report import first_layer, output;"
+        "first_layer.REPLICATES, output.render = 2, lambda *_: b''; main(prog_name='richlazy')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "report", "größe κ.csv", "--out", "ö"],
@@ -190,9 +190,9 @@ def test_a_warning_that_is_asked_for_is_shown(monkeypatch, folder):
     """Of another library: as PYTHONWARNINGS says."""
     (folder / "sitecustomize.py").write_text(
         "import warnings\nimport richlazy.sources.source as s\nfind = s.find\n"
-        "def warned(text):\n"
+        "def warned(text, **reading):\n"
         "    warnings.warn_explicit('old', UserWarning, 'other.py', 1, module='other')\n"
-        "    return find(text)\n"
+        "    return find(text, **reading)\n"
         "s.find = warned\n"
     )
     paths = [str(folder), os.environ.get("PYTHONPATH", "")]
@@ -247,5 +247,7 @@ def test_help_names_every_family_connectome_and_suffix():
     text = " ".join(succeed("predict", "--help").split())
     for family, (_, needed) in sources.FAMILIES.items():
         assert f"{family}:{needed[0]}=" in text
-    for word in (*connectomes.names(), ".npy", ".npz", ".csv", ".tsv", ".mtx", "NUMBER|keep"):
+    shipped = connectomes.names()
+    assert f"{shipped[3]} ... {shipped[-1]}" in text
+    for word in (*shipped[:4], ".npy", ".npz", ".csv", ".tsv", ".mtx", "NUMBER|keep"):
         assert word in text

@@ -15,11 +15,11 @@ from matplotlib.colors import to_rgb
 from richlazy import curves, names
 from richlazy.curves import AXES, Curve
 from richlazy.curves import figure as figures
-from richlazy.report import contents as report
 from richlazy.report import figure as report_figure
+from richlazy.report import first_layer as report
 from richlazy.sources.source import Source
 from richlazy.start import matrices
-from tests.theory.report.reports import of, sparse_weights
+from tests.theory.report.reports import alone, of, sparse_weights
 
 CURVES = {
     "rank": lambda c: curves.rank(12, alignment=c),
@@ -154,14 +154,14 @@ def made():
 @pytest.fixture(scope="module")
 def picture(made):
     """The figure of that report and its panels, rows x columns."""
-    figure = report_figure.draw(made)
+    figure = report_figure.draw(alone(made))
     return figure, np.array(figure.get_axes()).reshape(3, 4)
 
 
 def test_the_panels_of_a_report(picture):
     figure, panels = picture
     labels = [figures.LABELS[m] for m in SHOWN]
-    assert "w: 8 x 10 weights, norm 1" in figure.get_suptitle()
+    assert "w: 8 x 10 first-layer weights of norm 1" in figure.get_suptitle()
     assert panels[0, 0].get_ylabel() == "singular value"
     for row in panels:
         assert [p.get_ylabel() for p in row[1:]] == labels
@@ -220,7 +220,7 @@ def test_the_legend_names_what_is_drawn(made, picture):
 
 def test_the_same_report_is_the_same_picture(made):
     """Drawn again, the layout of so many panels would move by rounding."""
-    figure = report_figure.draw(made)
+    figure = report_figure.draw(alone(made))
     first = figures.render(figure, "svg")
     assert figures.render(figure, "svg") == first
 
@@ -233,8 +233,8 @@ def test_any_name_is_drawn_as_it_is_written(made, name):
         report.Entry(name if e.start == "w" else e.start, e.replicate, e.ranks, e.expected)
         for e in made.entries
     )
-    renamed = report.Report(**{**vars(made), "source": source, "entries": entries})
-    figure = report_figure.draw(renamed)
+    renamed = report.FirstLayer(**{**vars(made), "source": source, "entries": entries})
+    figure = report_figure.draw(alone(renamed))
     texts = [text.get_text() for text in figure.get_axes()[4].get_legend().get_texts()]
     assert texts[1] == name.replace("$", r"\$")
     figures.render(figure, "png")  # without a warning of letters that the font lacks
@@ -243,8 +243,8 @@ def test_any_name_is_drawn_as_it_is_written(made, name):
 @pytest.mark.parametrize("name", ["e\x1b[31m<b>&--", "x\udcff", "two\nlines", "\x00"])
 def test_any_name_leaves_svg_whole(name, made):
     source = Source(name, made.source.values)
-    figure = report_figure.draw(report.Report(**{**vars(made), "source": source}))
-    assert figure.get_suptitle().startswith(names.drawn(name) + ": 8 x 10 weights")
+    figure = report_figure.draw(alone(report.FirstLayer(**{**vars(made), "source": source})))
+    assert figure.get_suptitle().startswith(names.drawn(name) + ": 8 x 10 first-layer weights")
     ElementTree.fromstring(figures.render(figure, "svg"))
 
 
@@ -290,7 +290,7 @@ def test_settings_of_the_user_s_do_not_reach_our_figures(settings):
 )
 def test_degenerate_reports_draw_without_warnings(values, monkeypatch):
     monkeypatch.setattr(report, "REPLICATES", 1)
-    report_figure.draw(of(values)).draw_without_rendering()
+    report_figure.draw(alone(of(values))).draw_without_rendering()
 
 
 def test_a_report_without_spectrum_or_descent(monkeypatch):
@@ -298,7 +298,7 @@ def test_a_report_without_spectrum_or_descent(monkeypatch):
     monkeypatch.setattr(report, "_DESCENT_WORK", 0.0)
     weights = scipy.sparse.csr_array(sparse_weights((8, 10)))
     made = report.make(Source("w", weights), 1.0, lambda _: None)
-    panels = report_figure.draw(made).get_axes()
+    panels = report_figure.draw(alone(made)).get_axes()
     assert "too large" in panels[0].texts[0].get_text()
     assert not panels[0].axison
     assert len(panels[1].get_lines()) == 1 + 2

@@ -12,18 +12,18 @@ import pytest
 import scipy.sparse
 
 from richlazy import curves
-from richlazy.report import contents as report
+from richlazy.report import first_layer as report
 from richlazy.report import output as report_output
 from richlazy.sources import source as sources
 from richlazy.sources.source import Source
 from richlazy.start import matrices
-from tests.theory.report.reports import CONTROLS, WRITTEN, made, of, sparse_weights
+from tests.theory.report.reports import CONTROLS, WRITTEN, made, of, sparse_weights, summary, write
 
 
 def test_a_low_rank_start_is_richer_than_its_controls(few):
     weights = sparse_weights((12, 12))
     weights[:, 0] *= 30
-    words = report_output.summary(of(weights))
+    words = summary(of(weights))
     for name in ("flat, full rank", *CONTROLS[:2]):
         assert f"- Its kernel moves more than with {name} (KA " in words
     assert words.count("): richer.") >= 3
@@ -31,7 +31,7 @@ def test_a_low_rank_start_is_richer_than_its_controls(few):
 
 
 def test_a_full_rank_start_is_lazier_than_a_gaussian_one(few):
-    words = report_output.summary(of(np.eye(9)))
+    words = summary(of(np.eye(9)))
     assert "- Its kernel moves as much as with flat, full rank (KA " in words
     assert "- Its kernel moves less than with Gaussian (KA " in words
     assert words.count("): lazier.") == 2
@@ -42,7 +42,7 @@ def test_a_gaussian_start_moves_as_much_as_its_controls():
     found = of(np.random.default_rng(5).standard_normal((5, 5)))
     mean, sd = report.spread(found.group("Gaussian"), "kernel_alignment")
     assert abs(found.entries[0].mean("kernel_alignment") - mean) < 2 * sd
-    words = report_output.summary(found)
+    words = summary(found)
     assert "- Its kernel moves as much as with Gaussian (KA " in words
     assert f" ± {sd:.4f})." in words
 
@@ -51,7 +51,7 @@ def test_the_summary_holds_the_table_the_notes_and_the_source(few):
     source = sources.rescaled(sources.find("mushroom_body_left"), 1.0)
     small = Source("m|b", source.values[:9, :9] + np.eye(9), ("one", "two."), "Whoever (2000).")
     found = made(small)
-    words = report_output.summary(found)
+    words = summary(found)
     for row in found.table():
         assert "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" in words
     assert "- one.\n- two.\n" in words
@@ -96,7 +96,7 @@ def test_spread_is_the_sample_standard_deviation(written):
 def written(tmp_path_factory):
     """The full report on 8 x 10 weights, and its folder."""
     found, folder = of(sparse_weights((8, 10))), tmp_path_factory.mktemp("written")
-    paths = report_output.write(found, folder)
+    paths = write(found, folder)
     assert sorted(path.name for path in paths) == sorted(os.listdir(folder)) == WRITTEN
     return found, folder
 
@@ -161,7 +161,7 @@ def test_a_report_without_all_ranks_or_descent_is_valid_json(few, tmp_path, monk
     monkeypatch.setattr(report, "_DESCENT_WORK", 0.0)
     monkeypatch.setattr(report_output, "render", lambda *_: b"")
     found = made(Source('a"b,c', scipy.sparse.csr_array(sparse_weights((6, 9)))))
-    report_output.write(found, tmp_path)
+    write(found, tmp_path)
 
     def refuse(name):
         raise AssertionError(f"{name} is not JSON")

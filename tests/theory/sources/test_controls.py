@@ -15,7 +15,12 @@ from richlazy import connectomes
 from richlazy.errors import AssumptionError
 from richlazy.sources import controls
 
-CONTROLS = [controls.gaussian, controls.shuffled, controls.degree_preserving]
+CONTROLS = [
+    controls.gaussian,
+    controls.shuffled,
+    controls.degree_preserving,
+    controls.same_singular_values,
+]
 SEEDS = st.integers(0, 2**32 - 1)
 # Small integers, so that zeros, repeated weights and self-edges are common.
 MATRICES = arrays(
@@ -194,3 +199,108 @@ def test_a_dense_connectome_is_mixed_by_the_default_number_of_swaps(name):
     assert controls.degree_preserving.__defaults__ == (20,)
     assert overlap(20) == pytest.approx(overlap(60), rel=0.1)
     assert overlap(1) > 1.2 * overlap(60)
+
+
+# ---------------------------------------------------------------- what recurrent networks feel
+
+SQUARE = arrays(
+    np.float64,
+    st.integers(2, 7).map(lambda n: (n, n)),
+    elements=st.sampled_from([0.0, 0.0, 1.0, 2.0, -1.5]),
+)
+
+
+def eigenvalues(matrix):
+    return np.sort_complex(np.linalg.eigvals(matrix))
+
+
+@given(matrix=MATRICES, seed=SEEDS)
+def test_same_singular_values_are_kept_and_vectors_drawn(matrix, seed):
+    assume(np.any(matrix))
+    made = controls.same_singular_values(matrix, seed)
+    kept = np.linalg.svd(matrix, compute_uv=False)
+    np.testing.assert_allclose(
+        np.linalg.svd(made, compute_uv=False), kept, rtol=1e-12, atol=1e-13 * kept[0]
+    )
+
+
+def test_singular_vectors_are_uniform():
+    """Every entry of the first vectors has mean 0 and mean square 1/N."""
+    start = np.diag([1.0, 0.0, 0.0])
+    made = np.array([controls.same_singular_values(start, seed) for seed in range(2000)])
+    np.testing.assert_allclose(np.mean(made, axis=0), 0.0, atol=4 * np.sqrt(1 / 9 / 2000))
+    np.testing.assert_allclose(np.mean(made**2, axis=0), 1 / 9, atol=4 * 0.1 / np.sqrt(2000))
+
+
+@given(matrix=SQUARE, seed=SEEDS)
+def test_same_eigenvalues_keep_the_characteristic_polynomial_and_the_norm(matrix, seed):
+    assume(np.any(matrix))
+    made = controls.same_eigenvalues(matrix, seed)
+    # traces of powers: eigenvalues themselves are ill-conditioned
+    size = np.linalg.norm(matrix)
+    for power in range(1, len(matrix) + 1):
+        wanted = np.trace(np.linalg.matrix_power(matrix, power))
+        found = np.trace(np.linalg.matrix_power(made, power))
+        assert found == pytest.approx(wanted, abs=1e-6 * size**power)
+    radius_part = np.sum(np.abs(np.linalg.eigvals(matrix)) ** 2)
+    if len(matrix) > 1 and radius_part < size**2 * (1 - 1e-9) and len(matrix) > 2:
+        assert np.linalg.norm(made) == pytest.approx(size, rel=1e-7)
+
+
+def test_same_eigenvalues_of_a_circuit():
+    weights = connectomes.load("celegans").weights
+    made = controls.same_eigenvalues(weights, 0)
+    assert np.linalg.norm(made) == pytest.approx(np.linalg.norm(weights), rel=1e-9)
+    for power in (1, 2, 3):
+        wanted = np.trace(np.linalg.matrix_power(weights, power))
+        assert np.trace(np.linalg.matrix_power(made, power)) == pytest.approx(wanted, rel=1e-6)
+    # the singular values are those of chance
+    assert not np.allclose(np.linalg.norm(made, 2), np.linalg.norm(weights, 2), rtol=0.05)
+
+
+def test_a_normal_matrix_stays_normal():
+    rotation = np.array([[0.0, -2.0], [2.0, 0.0]])
+    made = controls.same_eigenvalues(rotation, 3)
+    np.testing.assert_allclose(made.T @ made, 4 * np.eye(2), atol=1e-14)
+
+
+@given(n=st.integers(1, 9), seed=SEEDS)
+def test_half_of_the_neurons_inhibit(n, seed):
+    sizes = np.random.default_rng(seed).uniform(0.5, 1.5, (n, n))
+    made = controls.sign_balanced(sizes, seed)
+    np.testing.assert_array_equal(np.abs(made), sizes)
+    signs = np.sign(made)
+    np.testing.assert_array_equal(signs, np.broadcast_to(signs[0], (n, n)))
+    assert int((signs[0] < 0).sum()) == n // 2
+    np.testing.assert_array_equal(controls.sign_balanced(-sizes, seed), made)
+
+
+def test_every_neuron_may_inhibit():
+    chosen = [controls.sign_balanced(np.ones((4, 4)), seed)[0] < 0 for seed in range(400)]
+    np.testing.assert_allclose(np.mean(chosen, axis=0), 0.5, atol=4 * 0.5 / np.sqrt(400))
+
+
+@given(matrix=SQUARE, seed=SEEDS)
+def test_a_gaussian_at_the_same_number(matrix, seed):
+    assume(np.any(matrix))
+    made = controls.gaussian_of_largest_singular_value(matrix, seed)
+    assert np.linalg.norm(made, 2) == pytest.approx(np.linalg.norm(matrix, 2), rel=1e-12)
+    radius = np.abs(np.linalg.eigvals(matrix)).max()
+    if np.any(np.linalg.matrix_power(np.abs(matrix), len(matrix))):
+        made = controls.gaussian_of_spectral_radius(matrix, seed)
+        assert np.abs(np.linalg.eigvals(made)).max() == pytest.approx(radius, rel=1e-6)
+    else:
+        with pytest.raises(AssumptionError, match="no cycle: their spectral radius is zero"):
+            controls.gaussian_of_spectral_radius(matrix, seed)
+
+
+@pytest.mark.parametrize(
+    "control",
+    [controls.same_eigenvalues, controls.sign_balanced, controls.gaussian_of_spectral_radius],
+)
+def test_what_is_for_recurrent_weights_alone(control):
+    with pytest.raises(ValueError, match=r"must be square .* shape is \(2, 3\)"):
+        control(np.ones((2, 3)), 0)
+    for scale in (1e-300, 1e200):
+        made = control(RING * scale, 1) / scale
+        np.testing.assert_allclose(made, control(RING, 1), rtol=1e-12, atol=1e-13)

@@ -153,10 +153,10 @@ def test_a_file_goes_before_a_connectome_and_a_family_before_a_file(folder):
 
 @pytest.mark.parametrize("text", ["", "celegan", "nosuch:rank=2", "nosuch:rank=2.5", "a/b:c"])
 def test_what_is_none_of_these_is_told_what_there_is(text):
+    shipped = ", ".join(connectomes.names())
     assert message(text) == (
-        f"{text!r} is no file, no shipped connectome (celegans, mushroom_body_left, "
-        "mushroom_body_right) and no family (flat, power_law, exponential, gaussian, as in "
-        "flat:rank=5)"
+        f"{text!r} is no file, no shipped connectome ({shipped}) and no family (flat, power_law, "
+        "exponential, gaussian, as in flat:rank=5)"
     )
 
 

@@ -224,7 +224,7 @@ def test_over_and_under_differ_in_a_sign_alone():
     assert np.sum(rows**2) > 0.1  # share 0.1 to G's 0.8
 
 
-@pytest.mark.parametrize("name", connectomes.names())
+@pytest.mark.parametrize("name", starts.CIRCUITS)
 def test_a_whole_connectome_is_itself(name):
     whole = connectomes.load(name).weights
     np.testing.assert_array_equal(starts.measured(name, len(whole)), whole)
@@ -246,7 +246,7 @@ def test_a_part_of_a_connectome_is_its_strongest_neurons():
 
 
 @pytest.mark.parametrize("signs", ["", "/signed"])
-@pytest.mark.parametrize("name", connectomes.names())
+@pytest.mark.parametrize("name", starts.CIRCUITS)
 def test_controls_keep_what_they_say(name, signs):
     w = start_of(100)
     own, shuffled, degrees = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +17,8 @@ __all__ = ["curve"]
 
 _KINDS = ("rank", "alignment", "scale", "strength", "depth", "time")
 _BEYOND = ("boundary", "slopes", "peak")
+#: Of recurrent networks; the axes that no first layer has say so themselves.
+_RECURRENT = ("rank", "gain", "steps", "strength", "time")
 
 #: The option a curve cannot do without, and those that mean nothing to it.
 _WANTED = {
@@ -23,18 +27,27 @@ _WANTED = {
     "slopes": ("inputs", ("start", "rank", "alignment", "t")),
     "peak": ("inputs", ("start", "rank", "norm", "alignment", "t")),
 }
+#: Options of recurrent curves by the names that they have in `recurrent_curves`.
+_OF_RECURRENT = ("units", "rank", "gain", "steps", "channels", "outputs", "strength", "t")
 _SHOWN = {  # of a curve, as far as it has them
     "mode_strength": "mode strength u",
     "kernel_alignment": MEASURES["kernel_alignment"],
     "representation_alignment": MEASURES["representation_alignment"],
     "weight_change": MEASURES["weight_change"],
+    "weight_change_recurrent": MEASURES["weight_change_recurrent"].strip(),
     "relative_kernel_change": "relative NTK change",
     "loss": MEASURES["loss"],
 }
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(_KINDS + _BEYOND))
+@click.argument("kind", type=click.Choice((*_KINDS, "gain", "steps", *_BEYOND)))
+@click.option(
+    "--as",
+    "reading_as",
+    type=click.Choice(("recurrent", "first-layer")),
+    help="What learns.  [gain, steps: recurrent; else first-layer]",
+)
 @click.option("--inputs", type=int, help="Number of inputs d (all curves but depth).")
 @click.option("--rank", type=float, help="Rank of the start (alignment, scale, strength, time).")
 @click.option("--norm", type=float, help="Frobenius norm of W1(0).  [1.0]")
@@ -42,25 +55,68 @@ _SHOWN = {  # of a curve, as far as it has them
 @click.option("--strength", type=float, help="Length of the task vector, or task mode.  [1.0]")
 @click.option("--alignment", type=float, help="Fixed task alignment; default: random tasks.")
 @click.option("--time", "t", type=float, help="Learning rate x steps.  [inf]")
+@click.option("--units", type=int, help="Neurons N of recurrent networks.")
+@click.option("--gain", type=float, help="||W||_F / sqrt(N) of recurrent weights.  [0.625]")
+@click.option("--steps", type=int, help="Steps T that a recurrent task spans.  [5]")
+@click.option("--channels", type=int, help="Input channels of recurrent networks.  [1]")
+@click.option("--outputs", type=int, help="Outputs of recurrent networks.  [1]")
 @click.option("--out", help="File to write: .png .svg .pdf .csv .json; default: print a table.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.pass_context
 def curve(
-    context: click.Context, /, kind: str, out: str | None, force: bool, **given: float | None
+    context: click.Context,
+    /,
+    kind: str,
+    reading_as: str | None,
+    out: str | None,
+    force: bool,
+    **given: float | None,
 ) -> None:
     """Theory curve along rank, alignment, scale, strength, depth or time.
 
     Of a flat start; along depth, of one balanced mode of a deep network. Or over random tasks:
     boundary (alignment as lazy as full rank), slopes (in the rank), peak (ranks where they turn).
+    Of recurrent networks: rank, gain, steps, strength and time.
     """
     from pathlib import Path
 
     from richlazy import writing
+
+    options = {name: value for name, value in given.items() if value is not None}
+    recurrent = reading_as == "recurrent" or (reading_as is None and kind in ("gain", "steps"))
+    make = _recurrent(context, kind, options) if recurrent else _first_layer(context, kind, options)
+    suffix = "" if out is None else Path(out).suffix.lower()
+    if out is not None and suffix not in (".png", ".svg", ".pdf", ".csv", ".json"):
+        raise ValueError(f"--out must end in .png, .svg, .pdf, .csv or .json; it is {out!r}")
+    path = None if out is None else writing.output_file(out, force)
+    made = make()
+    if path is None:
+        _print_curve(made)
+    elif suffix == ".csv":
+        writing.write_text(path, made.to_csv())
+    elif suffix == ".json":
+        writing.write_text(path, made.to_json())
+    else:
+        from richlazy.curves.figure import draw_curve, render
+
+        writing.write_bytes(path, render(draw_curve(made), suffix))
+    if path is not None:
+        print_line(f"wrote {path}")
+
+
+def _first_layer(
+    context: click.Context, kind: str, options: dict[str, float]
+) -> Callable[[], Curve]:
+    """The curve of first layers, once its options have been checked."""
     from richlazy.curves import boundaries as boundary_curves
     from richlazy.curves import flat as curves
     from richlazy.errors import times
 
-    options = {name: value for name, value in given.items() if value is not None}
+    for name in ("units", "gain", "steps", "channels", "outputs"):
+        if name in options:
+            raise ValueError(f"--{name} is for recurrent networks; leave it out")
+    if kind in ("gain", "steps"):
+        raise ValueError(f"a curve along {kind} is for recurrent networks; leave --as out")
     own = curves.PARAMETERS.get(kind)
     if own in options:
         option = "time" if own == "t" else own
@@ -75,23 +131,43 @@ def curve(
     if kind in ("alignment", "scale", "strength", "time") and "rank" not in options:
         raise ValueError(f"--rank is needed for a curve along {kind}")
     times(options.get("t", 0.0), "--time", ndim=0)
-    suffix = "" if out is None else Path(out).suffix.lower()
-    if out is not None and suffix not in (".png", ".svg", ".pdf", ".csv", ".json"):
-        raise ValueError(f"--out must end in .png, .svg, .pdf, .csv or .json; it is {out!r}")
-    path = None if out is None else writing.output_file(out, force)
-    made = {**curves.MAKERS, **boundary_curves.MAKERS}[kind](**options)
-    if path is None:
-        _print_curve(made)
-    elif suffix == ".csv":
-        writing.write_text(path, made.to_csv())
-    elif suffix == ".json":
-        writing.write_text(path, made.to_json())
-    else:
-        from richlazy.curves.figure import draw_curve, render
+    return partial({**curves.MAKERS, **boundary_curves.MAKERS}[kind], **options)
 
-        writing.write_bytes(path, render(draw_curve(made), suffix))
-    if path is not None:
-        print_line(f"wrote {path}")
+
+def _recurrent(context: click.Context, kind: str, options: dict[str, float]) -> Callable[[], Curve]:
+    """The curve of recurrent networks with flat singular values, its options checked."""
+    from richlazy.curves import recurrent as curves
+    from richlazy.errors import integer, positive, times
+    from richlazy.report.recurrent import GAIN, Setting
+    from richlazy.start import spectrum
+
+    if kind not in _RECURRENT:
+        raise ValueError(f"a curve of recurrent networks goes along {', '.join(_RECURRENT)}")
+    own = "t" if kind == "time" else kind
+    if own in options:
+        option = "time" if own == "t" else own
+        raise ValueError(f"--{option} is the axis of this curve; leave it out")
+    for name in options:
+        if name not in _OF_RECURRENT:
+            raise ValueError(f"--{name} has no meaning for recurrent networks; leave it out")
+    for name in ("units", *(() if kind == "rank" else ("rank",))):
+        if name not in options:
+            hint = f"'--{name}'"
+            raise click.MissingParameter(ctx=context, param_hint=hint, param_type="option")
+    times(options.get("t", 0.0), "--time", ndim=0)
+    units = integer(options.pop("units"), "--units")
+    gain = float(positive(options.pop("gain", GAIN), "--gain", ndim=0))
+    steps = integer(options.pop("steps", Setting().steps), "--steps")
+    given: dict[str, Any] = dict(options)
+    if kind != "steps":
+        given["steps"] = steps
+    if kind == "rank":
+        return partial(curves.rank, units, gain=gain, **given)
+    rank = integer(given.pop("rank"), "--rank")
+    if rank > units:
+        raise ValueError(f"--rank must be at most --units {units}; it is {rank}")
+    start = spectrum.flat(rank, gain * units**0.5)
+    return partial(curves.MAKERS[kind], start, units=units, **given)
 
 
 def _print_curve(made: Curve) -> None:

@@ -13,7 +13,15 @@ from richlazy.cli.tables import print_line
 if TYPE_CHECKING:
     from richlazy.sources.source import Source
 
-__all__ = ["differs", "print_source", "reading_options", "source_at_norm"]
+__all__ = [
+    "differs",
+    "gain_wanted",
+    "norm_wanted",
+    "print_source",
+    "reading_options",
+    "recurrent_options",
+    "source_given",
+]
 
 
 _READING = (
@@ -28,6 +36,32 @@ _READING = (
     click.option("--transpose", is_flag=True, help="The file is inputs x hidden, W1[pre, post]."),
     click.option("--limit", type=float, metavar="GB", help="Memory a start may take.  [4]"),
 )
+
+
+_RECURRENT = (
+    click.option(
+        "--as",
+        "reading_as",
+        type=click.Choice(("recurrent", "first-layer", "both")),
+        help="What the weights are.  [square: both; else first-layer]",
+    ),
+    click.option("--steps", type=int, help="Steps T that a recurrent task spans.  [5]"),
+    click.option("--channels", type=int, help="Input channels of a recurrent network.  [1]"),
+    click.option("--gain", type=float, help="||W||_F / sqrt(N) of recurrent weights.  [0.625]"),
+    click.option(
+        "--signs",
+        default="as-is",
+        metavar="as-is|random|FILE",
+        help="Which neurons inhibit; FILE lists them (celegans_gaba is one that comes along).",
+    ),
+)
+
+
+def recurrent_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of the recurrent reading."""
+    for option in reversed(_RECURRENT):
+        command = option(command)
+    return command
 
 
 def reading_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -46,23 +80,43 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def source_at_norm(text: str, norm: str | None, reading: dict[str, Any]) -> tuple[Source, float]:
-    """The start at the norm wanted, and the norm it was given with."""
+def source_given(text: str, signs: str, reading: dict[str, Any]) -> Source:
+    """The start as it was given, its neurons with signs."""
+    from richlazy.sources import signs as of_neurons
     from richlazy.sources import source as sources
 
-    source = sources.find(text, **reading)
+    return of_neurons.given(sources.find(text, **reading), signs)
+
+
+def norm_wanted(source: Source, text: str, norm: str | None) -> float | None:
+    """The norm of the first layer; None is that given."""
     if norm is None:
-        wanted = None if source.family else 1.0
-    elif norm == "keep":
-        wanted = None
-    else:
-        try:
-            wanted = float(norm)
-        except ValueError:
-            raise ValueError(f"--norm must be a number > 0 or 'keep'; it is {norm!r}") from None
-        if source.family and "norm=" in text:
-            raise ValueError("--norm and norm= exclude each other: give one of them")
-    return sources.rescaled(source, wanted), source.norm
+        return None if source.family else 1.0
+    if norm == "keep":
+        return None
+    try:
+        wanted = float(norm)
+    except ValueError:
+        raise ValueError(f"--norm must be a number > 0 or 'keep'; it is {norm!r}") from None
+    if source.family and "norm=" in text:
+        raise ValueError("--norm and norm= exclude each other: give one of them")
+    return wanted
+
+
+def gain_wanted(
+    source: Source, text: str, norm: str | None, gain: float | None, units: int
+) -> float:
+    """Gain ||W||_F / sqrt(N) of recurrent weights: asked for, that of the norm, or the usual."""
+    from richlazy.errors import positive
+    from richlazy.report.recurrent import GAIN
+
+    if gain is not None:
+        return float(positive(gain, "--gain", ndim=0))
+    own = source.family and "norm=" in text
+    if norm is None and not own:
+        return GAIN
+    wanted = norm_wanted(source, text, norm)
+    return float((source.norm if wanted is None else wanted) / units**0.5)
 
 
 def differs(norm: float, given: float) -> bool:

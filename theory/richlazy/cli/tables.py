@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import click
 
 from richlazy import names
 
-__all__ = ["MEASURES", "number", "print_line", "print_table"]
+__all__ = ["MEASURES", "number", "print_line", "print_measures", "print_table"]
+
+
+class Record(Protocol):
+    """Measures of a start, of whatever architecture."""
+
+    @property
+    def method(self) -> str:
+        """How they were found."""
+
+    @property
+    def accuracy(self) -> str:
+        """How far they can be trusted."""
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What they need."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+
 
 _WIDEST = 500  # characters
 
@@ -16,10 +37,13 @@ _WIDEST = 500  # characters
 MEASURES = {
     "weight_change": "weight change ||dW||",
     "weight_change_input": "  first layer ||dW1||",
+    "weight_change_inputs": "  inputs ||dU||",
+    "weight_change_recurrent": "  recurrent ||dW_h||",
     "weight_change_readout": "  readout ||dW2||",
     "relative_weight_change": "relative weight change",
     "representation_alignment": "representation alignment RA",
     "kernel_alignment": "kernel alignment KA",
+    "target_alignment": "target alignment",
     "loss": "excess loss",
 }
 
@@ -54,3 +78,22 @@ def number(value: float | None, measure: str = "") -> str:
     if measure.endswith("alignment") and 0 < 1 - value < 1e-3:
         return f"1 - {1 - value:.3g}"
     return "0" if value == 0 else f"{value:.6g}"
+
+
+def print_measures(found: Record) -> None:
+    """Print every measure of a record, how it was found and how far it can be trusted."""
+    record = found.to_dict()
+    averaged = any(isinstance(v, dict) for v in record.values())
+    rows = []
+    for name, label in MEASURES.items():
+        value = record.get(name)
+        if isinstance(value, dict):
+            spread = [number(value[key]) for key in ("sd", "standard_error")]
+            rows.append([label, number(value["mean"], name), *spread])
+        elif name in record:
+            rows.append([label, number(value, name)])
+    columns = ("mean", "sd over tasks", "standard error") if averaged else ("value",)
+    print_table(("measure", *columns), rows)
+    print_line(f"method: {found.method}")
+    print_line(f"accuracy: {found.accuracy}")
+    print_line(f"assumptions: {'; '.join(found.assumptions)}")

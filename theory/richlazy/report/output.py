@@ -1,34 +1,34 @@
-"""What a report leaves behind: figure, tables, JSON and a summary in words."""
+"""What reports leave behind: figures, tables, JSON and a summary in words."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
-from math import hypot
 from pathlib import Path
 from typing import Any
 
 from richlazy import names, writing
 from richlazy.curves.figure import render
 from richlazy.laziness import Measures
-from richlazy.report.contents import (
-    MEASURES,
-    RANKS,
-    REPLICATES,
-    SEED,
-    Report,
-    TimeCourse,
-    shown,
-    spread,
-)
-from richlazy.report.figure import draw
+from richlazy.report.contents import Report
+from richlazy.report.figure import draw, draw_side_by_side
+from richlazy.report.first_layer import MEASURES, RANKS, SEED, FirstLayer, TimeCourse
+from richlazy.report.recurrent import MEASURES as RECURRENT
+from richlazy.report.recurrent import Recurrent
+from richlazy.report.words import summary
 
-__all__ = ["FILES", "summary", "write"]
+__all__ = ["FILES", "names_in", "write"]
 
-#: What a report consists of.
+#: What a report of one input may consist of.
 FILES = (
     "report.png",
     "report.svg",
+    "recurrent_draws.csv",
+    "recurrent_comparisons.csv",
     "starts.csv",
     "curve_rank.csv",
     "curve_alignment.csv",
@@ -36,82 +36,81 @@ FILES = (
     "report.json",
     "summary.md",
 )
-
-_ROUNDING = 1e-9
-
-
-def summary(report: Report) -> str:
-    """What the numbers say, in words (Markdown)."""
-    mine = report.entries[0]
-    ka, ra, change = (shown(m, mine.mean(m)) for m in MEASURES)
-    lines = [
-        f"# {names.markdown(report.source.name)}",
-        "",
-        f"{report.hidden} x {report.inputs} weights at Frobenius norm {report.norm:.4g} "
-        f"(as given: {report.given_norm:.4g}), silent readout, random tasks of strength 1, "
-        "trained to the end.",
-        "",
-        f"The participation ratio is {report.ratio:.1f} of {min(report.hidden, report.inputs)}. "
-        f"Over random tasks KA = {ka}, RA = {ra} and the weight change is {change} "
-        f"({mine.expected.method}; {mine.expected.accuracy}).",
-        "",
-        f"Verdict: {report.verdict.sentence}.",
-        "",
-        "| start | participation ratio | KA | RA | weight change |",
-        "|---|---|---|---|---|",
-    ]
-    lines += ["| " + " | ".join(map(names.markdown, row)) + " |" for row in report.table()]
-    if len(report.starts) > 2:
-        lines += ["", f"± is the standard deviation over {REPLICATES} replicates."]
-    lines += [
-        "",
-        "A kernel moves as much as another where the two KA differ by at most two standard "
-        "deviations, of the replicates and of the sampled tasks together:",
-        "",
-    ]
-    for name in report.starts[1:]:
-        mean, sd = spread(report.group(name), "kernel_alignment")
-        gap = mine.mean("kernel_alignment") - mean
-        noise = hypot(sd or 0.0, mine.expected.kernel_alignment.standard_error or 0.0)
-        compared = f"(KA {ka} against {shown('kernel_alignment', mean, sd)})"
-        if abs(gap) <= 2.0 * noise + _ROUNDING:
-            lines.append(f"- Its kernel moves as much as with {names.markdown(name)} {compared}.")
-        else:
-            more, word = ("more", "richer") if gap < 0 else ("less", "lazier")
-            what = names.markdown(name)
-            lines.append(f"- Its kernel moves {more} than with {what} {compared}: {word}.")
-    course = report.course
-    if course.gap is not None:
-        lines.append(
-            f"- Plain gradient descent with step {course.step:.3g} follows the theory of one "
-            f"random task ({course.method}) to {course.gap:.1e} in KA "
-            "(the error of the finite step)."
-        )
-    lines += [f"- {names.markdown(note.rstrip('.'))}." for note in report.notes]
-    if report.source.citation:
-        lines += ["", f"Data: {names.markdown(report.source.citation)}"]
-    return "\n".join(lines) + "\n"
+_NUMBER = re.compile(r"[1-9][0-9]*_")
 
 
-def write(report: Report, folder: Path) -> list[Path]:
-    """Write figure, tables, JSON and summary, all or none; returns the paths."""
-    figure = draw(report)
-    texts = (
-        _starts_csv(report),
-        report.by_rank.to_csv(),
-        report.by_alignment.to_csv(),
-        _course_csv(report.course),
-        json.dumps(_json(report), indent=1, allow_nan=False) + "\n",
-        summary(report),
-    )
-    pictures = (render(figure, "png"), render(figure, "svg"))
-    contents = (*pictures, *(text.encode() for text in texts))
-    written = dict(zip(FILES, contents, strict=True))
-    writing.write_folder(folder, written)
+def names_in(folder: str | os.PathLike[str], inputs: int = 0) -> set[str]:
+    """Files of an older report in a folder, and those that one of so many inputs may write.
+
+    >>> "2_report.png" in names_in("no such folder", 2), "2_report.png" in names_in("nowhere", 1)
+    (True, False)
+    """
+    numbered = {f"{k}_{name}" for k in range(1, inputs + 1) for name in FILES if inputs > 1}
+    with suppress(OSError):
+        numbered |= {name for name in os.listdir(folder) if _NUMBER.sub("", name, 1) in FILES}
+    return numbered | set(FILES)
+
+
+def write(reports: Sequence[Report], folder: Path) -> list[Path]:
+    """Write figures, tables, JSON and summary, all or none; returns the paths.
+
+    Of several reports the files of each begin with its number, and a figure and a summary hold
+    them side by side.
+    """
+    written: dict[str, bytes] = {}
+    several = len(reports) > 1
+    if several:
+        written |= _pictures("report", draw_side_by_side(reports))
+    for number, report in enumerate(reports, 1):
+        start = f"{number}_" if several else ""
+        written |= {start + name: data for name, data in _files(report).items()}
+    records = [_json(report) for report in reports]
+    record = records if several else records[0]
+    written["report.json"] = (json.dumps(record, indent=1, allow_nan=False) + "\n").encode()
+    written["summary.md"] = summary(reports).encode()
+    writing.write_folder(folder, written, names_in(folder))
     return [folder / name for name in written]
 
 
-def _starts_csv(report: Report) -> str:
+def _pictures(name: str, figure: Any) -> dict[str, bytes]:
+    return {f"{name}.{kind}": render(figure, kind) for kind in ("png", "svg")}
+
+
+def _files(report: Report) -> dict[str, bytes]:
+    """Figure and tables of one report."""
+    found = _pictures("report", draw(report))
+    if report.recurrent is not None:
+        found["recurrent_draws.csv"] = _draws_csv(report.recurrent).encode()
+        found["recurrent_comparisons.csv"] = _comparisons_csv(report.recurrent).encode()
+    if (first := report.first_layer) is not None:
+        found["starts.csv"] = _starts_csv(first).encode()
+        found["curve_rank.csv"] = first.by_rank.to_csv().encode()
+        found["curve_alignment.csv"] = first.by_alignment.to_csv().encode()
+        found["time_course.csv"] = _course_csv(first.course).encode()
+    return found
+
+
+def _draws_csv(found: Recurrent) -> str:
+    lines = [",".join(["start", "draw", *RECURRENT])]
+    for start in found.starts:
+        for number, row in enumerate(zip(*start.draws.values(), strict=True)):
+            cells = [_cell(None if value != value else value) for value in row]
+            lines.append(",".join([names.csv_cell(start.name), str(number), *cells]))
+    return "\n".join(lines) + "\n"
+
+
+def _comparisons_csv(found: Recurrent) -> str:
+    parts = ("mine", "theirs", "difference", "effect", "p", "adjusted")
+    lines = [",".join(["control", "measure", *parts])]
+    for one in found.comparisons:
+        cells = [
+            _cell(value if value == value else None) for value in map(one.__getattribute__, parts)
+        ]
+        lines.append(",".join([names.csv_cell(one.control), one.measure, *cells]))
+    return "\n".join(lines) + "\n"
+
+
+def _starts_csv(report: FirstLayer) -> str:
     header = ["start", "replicate", *(f"{kind}_rank" for kind in RANKS)]
     header += [f"{m}_{part}" for m in MEASURES for part in ("mean", "task_sd", "standard_error")]
     lines = [",".join([*header, "method"])]
@@ -141,16 +140,66 @@ def _course_csv(course: TimeCourse) -> str:
 
 
 def _json(report: Report) -> dict[str, Any]:
+    source = report.source
     return {
-        "name": names.plain(report.source.name),
+        "name": names.plain(source.name),
         "version": version("richlazy"),
         "seed": SEED,
+        "citation": source.citation,
+        "read": None if source.read is None else source.read.to_dict(),
+        "not_read": list(report.notes),
+        **({} if report.first_layer is None else _first_layer_json(report.first_layer)),
+        "recurrent": None if report.recurrent is None else _recurrent_json(report.recurrent),
+    }
+
+
+def _recurrent_json(found: Recurrent) -> dict[str, Any]:
+    def number(value: float | None) -> float | None:
+        return None if value is None or value != value else float(value)
+
+    return {
+        "neurons": found.units,
+        **found.setting._asdict(),
+        "gain": found.gain,
+        "given_gain": found.given_gain,
+        "notes": list(found.notes),
+        "starts": [
+            {
+                "start": names.plain(start.name),
+                "participation_ratio": start.participation_ratio,
+                "gain": start.gain,
+                "spectral_radius": start.radius,
+                "method": start.method,
+                "accuracy": start.accuracy,
+                **{
+                    m: {"mean": number(start.mean(m)), "sd": number(start.spread(m))}
+                    for m in RECURRENT
+                },
+            }
+            for start in found.starts
+        ],
+        "comparisons": [
+            {
+                "control": one.control,
+                "measure": one.measure,
+                "mine": number(one.mine),
+                "theirs": number(one.theirs),
+                "difference": number(one.difference),
+                "effect": one.effect,
+                "p": one.p,
+                "p_adjusted": one.adjusted,
+            }
+            for one in found.comparisons
+        ],
+    }
+
+
+def _first_layer_json(report: FirstLayer) -> dict[str, Any]:
+    return {
         "hidden": report.hidden,
         "inputs": report.inputs,
         "norm": report.norm,
         "given_norm": report.given_norm,
-        "citation": report.source.citation,
-        "read": None if report.source.read is None else report.source.read.to_dict(),
         "notes": list(report.notes),
         "verdict": report.verdict.to_dict(),
         "singular_values": None

@@ -1,9 +1,19 @@
-"""Randomised controls of a weight matrix, each with the matrix's own Frobenius norm.
+"""Randomised controls of a weight matrix.
 
-What changes between a matrix and its control says which of its features matter: a Gaussian
-matrix keeps nothing but the norm, shuffled entries keep the weights, and a degree-preserving
-rewiring keeps every neuron's number of inputs and outputs too. Weights are W1[post, pre];
-every function takes a seed or a random generator, and none changes its argument.
+What changes between a matrix and its control says which of its features matter:
+
+=============================== ==================================================================
+`gaussian`                      keeps the Frobenius norm alone
+`shuffled`                      keeps the weights, and moves all of them
+`degree_preserving`             keeps every neuron's number of inputs and outputs too
+`same_singular_values`          keeps the spectrum and draws the singular vectors
+`same_eigenvalues`              keeps eigenvalues and norm, and draws the rest (square)
+`sign_balanced`                 keeps sizes, and lets every second neuron inhibit (square)
+`gaussian_of_largest_singular_value`, `gaussian_of_spectral_radius` keep that number alone
+=============================== ==================================================================
+
+Weights are W[post, pre]. All but the last two have the Frobenius norm of the matrix; every function
+takes a seed or a random generator, and none changes its argument.
 """
 
 from __future__ import annotations
@@ -13,7 +23,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import AssumptionError, Rng, generator, integer, real_array
 
-__all__ = ["degree_preserving", "gaussian", "shuffled"]
+__all__ = [
+    "degree_preserving",
+    "gaussian",
+    "gaussian_of_largest_singular_value",
+    "gaussian_of_spectral_radius",
+    "same_eigenvalues",
+    "same_singular_values",
+    "shuffled",
+    "sign_balanced",
+]
 
 Array = NDArray[np.float64]
 
@@ -147,6 +166,173 @@ def _swap(
         start[i], start[j] = d, b
     swapped: NDArray[np.intp] = np.array(start, dtype=np.intp) // width
     return swapped
+
+
+def same_singular_values(weights: ArrayLike, rng: Rng) -> Array:
+    """Return a matrix of the singular values of `weights`, its singular vectors uniform.
+
+    What differs between the two is what a circuit has beyond its spectrum.
+
+    Parameters
+    ----------
+    weights : array_like, shape (hidden, inputs)
+    rng : int or numpy.random.Generator
+
+    Raises
+    ------
+    ValueError
+        If `weights` is not a finite real matrix with a nonzero entry.
+
+    Examples
+    --------
+    >>> control = same_singular_values([[3.0, 0.0], [0.0, 4.0]], np.random.default_rng(0))
+    >>> np.linalg.svd(control, compute_uv=False)
+    array([4., 3.])
+    """
+    matrix, rng = _matrix(weights), generator(rng)
+    s = np.linalg.svd(matrix, compute_uv=False)
+    left, right = (_orthogonal(size, rng)[:, : s.size] for size in matrix.shape)
+    return np.asarray(left * s @ right.T)
+
+
+def same_eigenvalues(weights: ArrayLike, rng: Rng) -> Array:
+    """Return a matrix of the eigenvalues and the Frobenius norm of `weights`, the rest random.
+
+    Q (B + N) Q' with B the real blocks of the eigenvalues, in random order, Q uniform, and N
+    Gaussian above the blocks, as large as the norm leaves room for: as far from normal as
+    `weights`, ||W||^2 - sum |lambda|^2 (Henrici).
+
+    Parameters
+    ----------
+    weights : array_like, shape (units, units)
+    rng : int or numpy.random.Generator
+
+    Raises
+    ------
+    ValueError
+        If `weights` is not a square finite real matrix with a nonzero entry.
+
+    Examples
+    --------
+    >>> control = same_eigenvalues([[0.0, -1.0, 3.0], [1.0, 0.0, 0.0], [0.0, 0.0, 2.0]], rng=0)
+    >>> np.sort_complex(np.linalg.eigvals(control)).round(6) + 0.0
+    array([0.-1.j, 0.+1.j, 2.+0.j])
+    >>> bool(np.isclose(np.sum(control**2), 15.0))
+    True
+    """
+    matrix, rng = _square(weights), generator(rng)
+    largest = np.abs(matrix).max()  # squares of weights beyond 1e154 overflow
+    matrix = matrix / largest
+    n, values = len(matrix), np.linalg.eigvals(matrix)
+    # one of each conjugate pair: LAPACK gives both, exactly
+    kept = rng.permutation(values[values.imag >= 0])
+    blocks, beyond, place = np.zeros((n, n)), np.triu(rng.standard_normal((n, n)), 1), 0
+    for value in kept:
+        if value.imag == 0:
+            blocks[place, place] = value.real
+            place += 1
+            continue
+        a, b = value.real, value.imag
+        blocks[place : place + 2, place : place + 2] = [[a, b], [-b, a]]
+        beyond[place, place + 1] = 0.0
+        place += 2
+    left = max(float(np.sum(matrix**2) - np.sum(blocks**2)), 0.0)
+    if size := float(np.linalg.norm(beyond)):
+        blocks += np.sqrt(left) / size * beyond
+    q = _orthogonal(n, rng)
+    return np.asarray(q @ blocks @ q.T * largest)
+
+
+def sign_balanced(weights: ArrayLike, rng: Rng) -> Array:
+    """Return the sizes of `weights` with a random half of the neurons inhibitory.
+
+    Signs are those of columns, the presynaptic neurons: singular values are those of the sizes.
+    Of an odd number of neurons one more excites.
+
+    Parameters
+    ----------
+    weights : array_like, shape (units, units)
+    rng : int or numpy.random.Generator
+
+    Raises
+    ------
+    ValueError
+        If `weights` is not a square finite real matrix with a nonzero entry.
+
+    Examples
+    --------
+    >>> sign_balanced(np.ones((2, 2)), np.random.default_rng(0)).sum()
+    np.float64(0.0)
+    """
+    matrix = _square(weights)
+    n = len(matrix)
+    signs = np.where(np.arange(n) < n // 2, -1.0, 1.0)
+    return np.asarray(np.abs(matrix) * generator(rng).permutation(signs))
+
+
+def gaussian_of_largest_singular_value(weights: ArrayLike, rng: Rng) -> Array:
+    """Return an i.i.d. Gaussian matrix of the shape and largest singular value of `weights`.
+
+    Parameters
+    ----------
+    weights : array_like, shape (hidden, inputs)
+    rng : int or numpy.random.Generator
+
+    Raises
+    ------
+    ValueError
+        If `weights` is not a finite real matrix with a nonzero entry.
+    """
+    matrix = _matrix(weights)
+    noise = generator(rng).standard_normal(matrix.shape)
+    return np.asarray(np.linalg.norm(matrix, 2) / np.linalg.norm(noise, 2) * noise)
+
+
+def gaussian_of_spectral_radius(weights: ArrayLike, rng: Rng) -> Array:
+    """Return an i.i.d. Gaussian matrix of the size and spectral radius of `weights`.
+
+    Parameters
+    ----------
+    weights : array_like, shape (units, units)
+    rng : int or numpy.random.Generator
+
+    Raises
+    ------
+    AssumptionError
+        If the spectral radius is zero to rounding: nothing comes back to where it was.
+    ValueError
+        If `weights` is not a square finite real matrix with a nonzero entry.
+    """
+    matrix = _square(weights)
+    # asked of the graph: rounding makes eigenvalues of eps^(1/N) where there are none
+    if not _has_cycle(matrix):
+        raise AssumptionError("weights have no cycle: their spectral radius is zero")
+    noise = generator(rng).standard_normal(matrix.shape)
+    return np.asarray(_radius(matrix) / _radius(noise) * noise)
+
+
+def _has_cycle(matrix: Array) -> bool:
+    from scipy.sparse.csgraph import connected_components
+
+    strong, _ = connected_components(matrix != 0, connection="strong")
+    return bool(np.any(np.diag(matrix)) or strong < len(matrix))
+
+
+def _radius(matrix: Array) -> float:
+    return float(np.abs(np.linalg.eigvals(matrix)).max())
+
+
+def _orthogonal(size: int, rng: np.random.Generator) -> Array:
+    """A uniform orthogonal matrix."""
+    q, r = np.linalg.qr(rng.standard_normal((size, size)))
+    return np.asarray(q * np.where(np.diag(r) < 0, -1.0, 1.0))
+
+
+def _square(weights: ArrayLike) -> Array:
+    matrix = _matrix(weights)
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"weights must be square (units x units); their shape is {matrix.shape}")
+    return matrix
 
 
 def _matrix(weights: ArrayLike) -> Array:

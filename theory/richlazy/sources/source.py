@@ -40,7 +40,8 @@ class Source:
     """A start: singular values (1-D) or weights (hidden x inputs), with what is known of it.
 
     `family` marks singular values that were asked for by formula and already have their norm;
-    `read` is what a file was read as.
+    `read` is what a file was read as; `neurons` names the presynaptic neurons, the columns of the
+    weights, where that is known.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Source:
     citation: str | None = None
     family: bool = False
     read: files.Input | None = None
+    neurons: tuple[str, ...] | None = None
 
     @property
     def is_spectrum(self) -> bool:
@@ -114,7 +116,7 @@ def find(text: str, *, limit: float = LIMIT, **reading: Any) -> Source:
         return Source(text, _family(family, given, limit), family=True)
     if text in connectomes.names() and not exists:
         shipped = connectomes.load(text)
-        return Source(text, shipped.weights, citation=shipped.source)
+        return Source(text, shipped.weights, citation=shipped.source, neurons=shipped.neurons)
     file, array = opening.find(text)
     if not exists and file != "-" and array is None and (colon or not Path(text).suffix):
         raise ValueError(
@@ -124,7 +126,8 @@ def find(text: str, *, limit: float = LIMIT, **reading: Any) -> Source:
     read = files.read(text, limit=limit, **reading)
     spectral = read.kind == "spectrum"
     values = read.values if spectral else matrices.as_matrix(read.values, plain(text))
-    return Source(read.name, values, read.notes, read=read)
+    neurons = None if spectral else read.neurons or read.columns
+    return Source(read.name, values, read.notes, read=read, neurons=neurons)
 
 
 def _family(family: str, given: str, limit: float) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,7 @@ from richlazy.recurrent.record import Expected
 from richlazy.recurrent.reduction import Training, exact, stacked, whole
 from richlazy.recurrent.solve import solve
 from richlazy.recurrent.task import Task
-from richlazy.start import matrices
-from richlazy.start.matrices import MatrixLike
+from richlazy.start.matrices import MatrixLike, Thin
 
 __all__ = ["drawn", "learned", "sample"]
 
@@ -32,23 +32,24 @@ _SMALL = 400  # units up to which samples are integrated whole, together
 def sample(case: Question) -> Expected:
     """Networks and tasks drawn, and followed one by one or together."""
     tasks = case.draw_tasks(_NETWORKS)
-    found, how, error = learned(case, tasks)
+    found, how, error = learned((drawn(case) for _ in tasks), tasks, case.time)
     what = "networks" if case.matrix is None else "inputs, readouts and tasks"
     return recorded(case, found, f"sample of {len(tasks)} {what} by {how}", (), error)
 
 
-def learned(case: Question, tasks: Sequence[Task]) -> tuple[Measures, str, str]:
-    """Measures (tasks,) of a network drawn for each task, how they were found, their accuracy."""
-    held = case.channels + case.outputs + 2 * (0 if case.values is None else case.values.size)
-    if case.values is not None and min(case.units, held) <= _SMALL:
-        stack = stacked([_small(drawn(case), task) for task in tasks])
-        found, gap = followed(stack, case.time, _PILOT)
-        how = f"reduced (T18), {held} directions" if held < case.units else "flow (T16)"
+def learned(nets: Iterable[Network], tasks: Sequence[Task], t: float) -> tuple[Measures, str, str]:
+    """Measures (tasks,) of networks of one size, one a task; how they were found, accuracy."""
+    rest = iter(nets)
+    first = next(rest)
+    pairs, held = zip(chain((first,), rest), tasks, strict=True), _directions(first)
+    if held <= _SMALL:
+        found, gap = followed(stacked([_small(*pair) for pair in pairs]), t, _PILOT)
+        how = f"reduced (T18), {held} directions" if held < first.units else "flow (T16)"
         return found, how, f"numerical error {gap:.1e}"
     each, worst, error, how = [], -1.0, "", ""
-    for task in tasks:
-        solution = solve(drawn(case), task, tolerance=_TOLERANCE)
-        each.append(solution.measures(case.time))
+    for net, task in pairs:
+        solution = solve(net, task, tolerance=_TOLERANCE)
+        each.append(solution.measures(t))
         how = solution.method
         if solution.error is not None and solution.error > worst:
             worst, error = solution.error, f"the worst: {solution.accuracy}"
@@ -69,10 +70,17 @@ def drawn(case: Question) -> Network:
     )
 
 
+def _directions(net: Network) -> int:
+    """How many hold the flow exactly."""
+    if not isinstance(net.recurrent, Thin):
+        return net.units
+    return min(net.units, net.channels + net.outputs + 2 * int(net.recurrent.values.size))
+
+
 def _small(net: Network, task: Task) -> Problem:
-    training, w = Training(True, True, True), net.recurrent
-    if net.channels + net.outputs + 2 * w.values.size < net.units:
-        return exact(net, task, training, w).problem
+    training = Training(True, True, True)
+    if _directions(net) < net.units:
+        return exact(net, task, training, net.recurrent).problem
     return whole(net, task, training).problem
 
 
@@ -89,4 +97,4 @@ def _matrix(case: Question, seeds: NDArray[np.int64]) -> MatrixLike:
         shape = case.values.size, case.units
         q, r = np.linalg.qr(generator(int(seed)).standard_normal(shape).T)
         sides.append(q * np.where(np.diag(r) < 0, -1.0, 1.0))
-    return matrices.Thin(sides[0], case.values, sides[1])
+    return Thin(sides[0], case.values, sides[1])

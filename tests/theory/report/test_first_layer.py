@@ -12,7 +12,7 @@ import scipy.sparse
 from richlazy import curves, descent, spectrum
 from richlazy.averages.expect import expect
 from richlazy.errors import ConvergenceError
-from richlazy.report import contents as report
+from richlazy.report import first_layer as report
 from richlazy.report import output as report_output
 from richlazy.sources import controls
 from richlazy.sources import source as sources
@@ -21,7 +21,7 @@ from richlazy.start import matrices
 from richlazy.start.network import Network
 from richlazy.start.task import Task
 from richlazy.two_layer.solve import solve
-from tests.theory.report.reports import CONTROLS, WRITTEN, made, of, sparse_weights
+from tests.theory.report.reports import CONTROLS, WRITTEN, made, of, sparse_weights, summary, write
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_the_controls_are_those_of_the_weights(small):
 
 def test_the_same_input_gives_the_same_report(few, small):
     first, again = small[0], of(sparse_weights((6, 9)), norm=1.7)
-    assert report_output.summary(first) == report_output.summary(again)
+    assert summary(first) == summary(again)
     for a, b in zip(first.entries, again.entries, strict=True):
         assert a.ranks == b.ranks
         assert a.expected.to_dict() == b.expected.to_dict()
@@ -195,7 +195,7 @@ def test_descent_that_costs_too_much_is_not_run(few, monkeypatch):
     assert (found.course.step, found.course.descent, found.course.gap) == (None, None, None)
     assert found.notes[-1].startswith("gradient descent not run: ")
     assert "steps on 6 x 9 weights cost too much" in found.notes[-1]
-    assert "Plain gradient descent" not in report_output.summary(found)
+    assert "Plain gradient descent" not in summary(found)
 
 
 def test_descent_that_diverges_is_not_shown(few, monkeypatch):
@@ -284,7 +284,7 @@ def test_small_and_degenerate_weights(few, tmp_path, monkeypatch, values, contro
         assert 0 <= entry.mean("representation_alignment") <= 1
         assert entry.mean("weight_change") > 0
     assert found.course.gap < 0.02
-    report_output.write(found, tmp_path)
+    write(found, tmp_path)
     assert sorted(os.listdir(tmp_path)) == WRITTEN
 
 
@@ -311,7 +311,7 @@ def test_weights_too_large_for_their_singular_values(few, monkeypatch):
     dense = weights.toarray()
     for kind in ("participation", "stable"):
         assert ranks[kind] == pytest.approx(spectrum.effective_rank(dense, kind), rel=1e-9)
-    assert "±" not in report_output.summary(found)
+    assert "±" not in summary(found)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,190 @@
+"""What `predict` answers of a first layer, on one task or averaged over tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from richlazy.cli.source import differs, norm_wanted, print_source
+from richlazy.cli.tables import print_line, print_measures
+
+if TYPE_CHECKING:
+    from richlazy.averages.record import Expected
+    from richlazy.averages.verdict import Verdict
+    from richlazy.laziness import Laziness
+    from richlazy.sources.source import Source
+    from richlazy.start.task import Task
+
+__all__ = ["Answer", "answer"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Answer of the first-layer reading."""
+
+    source: Source
+    given_norm: float
+    task: Task | None
+    found: Expected | Laziness
+    said: Verdict
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `--json` prints of it."""
+        source = self.source
+        about: dict[str, Any] = {
+            "norm": source.norm,
+            "given_norm": self.given_norm,
+            "notes": list(self.notes),
+            "effective_ranks": _ranks(source),
+        }
+        if self.task is not None:
+            about["task"] = {
+                "outputs": self.task.outputs,
+                "inputs": self.task.inputs,
+                "strength": self.task.strength,
+                "alignment": _alignment(source, self.task),
+            }
+        return {**about, "verdict": self.said.to_dict(), **self.found.to_dict()}
+
+    def show(self) -> None:
+        """Print it."""
+        source, task = self.source, self.task
+        if not source.is_spectrum:
+            hidden, inputs = source.values.shape
+            print_line(f"{source.name} as first layer ({hidden} x {inputs})")
+        print_measures(self.found)
+        print_line(f"verdict: {self.said.sentence}")
+        ranks = ", ".join(f"{kind} {rank:.4g}" for kind, rank in _ranks(source).items())
+        print_line(f"effective ranks: {ranks}")
+        if task is not None:
+            shares = _alignment(source, task)
+            words = "unknown" if shares is None else ", ".join(f"{c:.4g}" for c in shares)
+            print_line(
+                f"task: {task.outputs} x {task.inputs}, strength {task.strength:.6g} as in its "
+                f"file (not rescaled), alignment c {words}"
+            )
+        print_source(source, self.given_norm, self.notes)
+
+
+def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
+    """Laziness of two-layer networks with these weights, or singular values, and silent readout."""
+    from richlazy.averages.expect import expect
+    from richlazy.averages.verdict import verdict
+    from richlazy.sources import source as sources
+
+    given_norm = source.norm
+    source = sources.rescaled(source, norm_wanted(source, text, given["norm"]))
+    inputs, hidden, outputs = given["inputs"], given["hidden"], given["outputs"]
+    strength, task_file = given["strength"], given["task_file"]
+    if task_file is not None:
+        for name in ("alignment", "strength", "outputs"):
+            if given[name] is not None:
+                raise ValueError(f"--{name} and --task exclude each other: the file is the task")
+    _check_sizes(source, inputs, hidden, task_file)
+    found: Expected | Laziness
+    task: Task | None = None
+    notes = source.notes
+    if task_file is None:
+        found = expect(
+            source.values,
+            inputs,
+            outputs=1 if outputs is None else outputs,
+            strength=1.0 if strength is None else strength,
+            alignment=given["alignment"],
+            t=given["t"],
+            precision=source.precision,
+        )
+    else:
+        task = _task(task_file, inputs)
+        found = _on_task(source, task, hidden, given["t"])
+        if source.is_spectrum:
+            notes = (*notes, "singular vectors drawn at random, seed 0")
+    shape = _shape(source, hidden, inputs if task is None else task.inputs)
+    said = verdict(
+        found,
+        participation_ratio=_ranks(source)["participation"],
+        hidden=shape[0],
+        inputs=shape[1],
+        norm=source.norm,
+        own_norm=given_norm if differs(source.norm, given_norm) and not source.family else None,
+        outputs=task.outputs if task is not None else outputs or 1,
+        strength=task.strength if task is not None else strength or 1.0,
+    )
+    return Answer(source, given_norm, task, found, said, notes)
+
+
+def _shape(source: Source, hidden: int | None, inputs: int | None) -> tuple[int, int]:
+    """Shape of W1; of a spectrum as asked for, with as many hidden units as inputs by default."""
+    if not source.is_spectrum:
+        rows, columns = source.values.shape
+        return int(rows), int(columns)
+    assert inputs is not None
+    return inputs if hidden is None else hidden, inputs
+
+
+def _ranks(source: Source) -> dict[str, float]:
+    """Effective ranks, those that need all singular values where these can be had."""
+    from richlazy.start import matrices, spectrum
+
+    values = source.values
+    if source.is_spectrum:
+        known = values
+    elif min(values.shape) <= matrices.DENSE_LIMIT:
+        known = source.singular_values
+    else:
+        return {"participation": float(spectrum.participation_ratio(values))}
+    kinds: tuple[spectrum.Kind, ...] = ("participation", "stable", "entropy", "numerical")
+    return {kind: float(spectrum.effective_rank(known, kind)) for kind in kinds}
+
+
+def _alignment(source: Source, task: Task) -> list[float] | None:
+    """Share of each squared task mode in the row space of the weights, where it can be had."""
+    from richlazy.start import matrices
+    from richlazy.start.network import Network
+
+    if source.is_spectrum or not matrices.has_factors(source.values):
+        return None
+    return [float(c) for c in Network(source.values, precision=source.precision).alignment(task)]
+
+
+def _check_sizes(
+    source: Source, inputs: int | None, hidden: int | None, task_file: str | None
+) -> None:
+    if source.is_spectrum:
+        if inputs is None and task_file is None:
+            raise ValueError("--inputs is needed with a spectrum: the number of input directions")
+        rank = int((source.values > 0).sum())
+        if hidden is not None and hidden < rank:
+            raise ValueError(f"--hidden must be at least the rank {rank}; it is {hidden}")
+        return
+    for name, wanted, size, what in (
+        ("hidden", hidden, source.values.shape[0], "rows"),
+        ("inputs", inputs, source.values.shape[1], "columns"),
+    ):
+        if wanted is not None and wanted != size:
+            raise ValueError(f"--{name} is {wanted}, but the weights have {size} {what}")
+
+
+def _task(task_file: str, inputs: int | None) -> Task:
+    from richlazy.sources.files import read_vector_or_matrix
+    from richlazy.start.task import Task
+
+    task = Task(read_vector_or_matrix(task_file, "--task"))
+    if inputs is not None and inputs != task.inputs:
+        raise ValueError(f"--inputs is {inputs}, but the task has {task.inputs}")
+    return task
+
+
+def _on_task(source: Source, task: Task, hidden: int | None, t: float) -> Laziness:
+    import numpy as np
+
+    from richlazy.start.network import Network
+    from richlazy.two_layer.solve import predict as predict_one
+
+    if not source.is_spectrum:
+        return predict_one(Network(source.values, precision=source.precision), task, t)
+    size = np.count_nonzero(source.values) if hidden is None else hidden
+    rng = np.random.default_rng(0)
+    start = Network.from_spectrum(source.values, task=task, hidden=int(size), rng=rng)
+    return predict_one(start, task, t)
