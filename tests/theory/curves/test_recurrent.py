@@ -13,7 +13,7 @@ from richlazy.curves import figure as figures
 from richlazy.recurrent.measures import Measures
 from richlazy.start.matrices import Thin
 
-UNITS = 24
+UNITS = 32  # a participation ratio from which `expect` takes the typical start
 FEW = {"tasks": 6, "rng": 3}
 FULL = 0.6 * np.ones(UNITS)
 MATRIX = np.random.default_rng(0).standard_normal((UNITS, UNITS)) * 0.6 / np.sqrt(UNITS)
@@ -95,8 +95,8 @@ def test_what_is_said_makes_the_curve_again():
         "units": UNITS, "steps": 3, "tasks": 6, "rng": 3,
     }  # fmt: skip
     assert curve.provenance["formula"] == "T20"
-    assert curve.title.startswith("typical recurrent start, 24 singular values, units 24, steps 3,")
-    assert made("rank").title.startswith("sampled recurrent start, units 24, steps 3, gain 0.6")
+    assert curve.title.startswith("typical recurrent start, 32 singular values, units 32, steps 3,")
+    assert made("rank").title.startswith("sampled recurrent start, units 32, steps 3, gain 0.6")
     assert "standard_error" not in repr(curve)
     keywords = {k: v for k, v in given.items() if k != "singular_values"}
     keywords["t"] = float(keywords["t"])
