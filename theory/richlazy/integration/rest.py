@@ -34,11 +34,12 @@ class Reach(NamedTuple):
     """What a stack of n networks can still learn.
 
     far (n, ...), the modes of the error out of reach; left (n,), the Gauss-Newton step that
-    mends all others.
+    mends all others; drift (n,), how far the modes out of reach still pull, at least.
     """
 
     far: Flags
     left: Array
+    drift: Array
 
     @property
     def stuck(self) -> Flags:
@@ -68,7 +69,11 @@ def reach(modes: Array, rates: Array, rounding: Array, weights: Array) -> Reach:
     far = there & ((rates <= none) | (modes > ((_FAR * weights) ** 2)[wide] * rates))
     wrong = np.where(there & ~far, modes, 0.0)
     left = np.sqrt(np.sum(wrong / np.where(wrong > 0, rates, 1.0), axis=axes))
-    return Reach(far, left)
+    # force over the largest curvature there can be; what is slow and never ends has it too
+    most = np.maximum(rates.max(axis=axes, initial=0.0), np.sqrt(np.sum(modes, axis=axes)))
+    known = np.where(far, np.maximum(np.sqrt(modes) - rounding[wide], 0.0) ** 2 * rates, 0.0)
+    drift = np.sqrt(np.sum(known, axis=axes)) / np.where(most > 0, most, 1.0)
+    return Reach(far, left, drift)
 
 
 def at_rest(
@@ -92,4 +97,4 @@ def at_rest(
     close = ~rest & stuck & (found.left <= CLOSE * rtol * size)
     if np.any(close):
         close &= minimum(close)
-    return rest | (close & (found.left <= rtol * size)), close
+    return rest | (close & (np.maximum(found.left, found.drift) <= rtol * size)), close
