@@ -106,3 +106,19 @@ def test_bad_trials_are_refused(x, y, words):
 def test_bad_random_tasks_are_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
         Task.random(**{"steps": 3, "rng": 0, **wrong})
+
+
+def test_a_channel_that_is_silent_is_not_answered():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((50, 3, 2)) * [1.0, 0.0]
+    response = Task.from_data(x, x[:, -1, :1]).response
+    np.testing.assert_allclose(response[:, 0, 0], [1.0, 0.0, 0.0], atol=1e-12)
+    np.testing.assert_allclose(response[:, 0, 1], 0.0, atol=1e-12)
+
+
+def test_what_the_loss_sees_is_in_order_of_lag_and_channel():
+    response = np.random.default_rng(0).standard_normal((4, 3, 2, 5))
+    seen = Task(response[0]).see(response)
+    assert seen.shape == (4, 2, 15)
+    for lag in range(3):
+        np.testing.assert_array_equal(seen[..., 5 * lag : 5 * lag + 5], response[:, lag])

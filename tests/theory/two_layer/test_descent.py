@@ -387,3 +387,5 @@ def test_the_distance_from_the_flow_is_the_step_times_the_constant_of_t13(seed, 
         found.append((now - u) * steps / t)
     # what is left of the distance over the step is O(step), and halves with it
     assert 2 * found[1] - found[0] == pytest.approx(delta, rel=1e-3, abs=1e-4 * s * s)
+    learned = Gauge(first, readout, readout @ first).ceiling()  # all that is left is zero's loss
+    np.testing.assert_allclose(learned, np.sum((readout @ first) ** 2, axis=(1, 2)), rtol=1e-14)

@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 
 from richlazy.errors import ConvergenceError
 from richlazy.two_layer.riccati import Balanced
-from richlazy.two_layer.transport import transported
+from richlazy.two_layer.transport import _orthonormal, transported
 
 TIMES = np.array([0.0, 0.1, 1.0, 3.0, 10.0, np.inf])
 
@@ -149,3 +149,14 @@ def test_directions_lost_to_rounding_are_told():
     balanced = Balanced(1e-12 * np.eye(3), 1e-12 * turn, np.diag([3.0, 2.0, 1.0]))
     with pytest.raises(ConvergenceError, match="rounding has taken"):
         transported(lambda t: np.concatenate(balanced.factors(t), axis=1), np.array([np.inf]), 3.0)
+
+
+def test_a_rotation_known_to_small_errors_is_made_one_to_rounding(rotation):
+    rng = np.random.default_rng(0)
+    exact = rotation(5, rng)
+    near = exact + 1e-8 * rng.standard_normal((5, 5))
+    found = _orthonormal(near)
+    np.testing.assert_allclose(found.T @ found, np.eye(5), rtol=0.0, atol=5e-15)
+    np.testing.assert_allclose(found, exact, rtol=0.0, atol=1e-7)
+    far = exact + 1e-3
+    assert _orthonormal(far) is far

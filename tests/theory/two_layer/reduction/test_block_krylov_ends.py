@@ -10,6 +10,7 @@ from richlazy import spectrum
 from richlazy.start import matrices
 from richlazy.start.network import Network
 from richlazy.start.task import Task
+from richlazy.two_layer.reduction.krylov import without_rounding
 from richlazy.two_layer.reduction.subspace import invariant_subspace
 from richlazy.two_layer.routes.certificate import certified
 from richlazy.two_layer.solve import solve
@@ -182,3 +183,14 @@ def test_a_covariance_seen_through_other_outputs_brings_a_mode_into_reach():
     start, task = Network([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), Task([[1.0, 0, 0], [0, 1.0, 0]], cov)
     for reduced in (invariant_subspace(start, task), grown(start, task).reduced()):
         assert reduced.out_of_reach == 0.0
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_what_is_dropped_as_rounding_is_told_beside_the_largest(scale):
+    small = scale * np.array([np.diag([2.0, 1e-17]), np.diag([2.0, 1.0])])
+    kept, turn, dropped = without_rounding(small, (10, 10), 2.0**-52)
+    assert dropped == pytest.approx(5e-18, rel=1e-12)
+    np.testing.assert_allclose(np.abs(kept[0]), scale * np.diag([2.0, 0.0]), rtol=1e-15)
+    np.testing.assert_array_equal(kept[1], small[1])
+    np.testing.assert_array_equal(turn[1], np.eye(2))
+    assert without_rounding(small[1:], (10, 10), 2.0**-52)[2] == 0.0
