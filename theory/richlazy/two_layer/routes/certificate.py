@@ -30,7 +30,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_TOLERANCE = 1e-10
+_TOLERANCE = 5e-11
 _LOOSER = 100.0  # times the tolerance: the second run of the certificate
 #: Krylov order that chains begin with.
 FIRST_ORDER = 6
