@@ -111,7 +111,8 @@ def _curve(case: Case) -> Arrays:
         seed = [case["seed"], 5, case["index"]]
         question = _question(values, units, steps, strength, case["draws"], seed)
         tasks = question.draw_tasks(0)
-        found = sampling.learned(question, tasks)[0], _typical(question, tasks)
+        nets = (sampling.drawn(question) for _ in tasks)
+        found = sampling.learned(nets, tasks, question.time)[0], _typical(question, tasks)
         each.append([x.weight_change_recurrent for x in found])
     turn = rnn.turn(units, steps, gain=gain, strength=strength, tasks=case["draws"])
     return {"change": np.moveaxis(np.array(each), 0, 1), "least": np.array(turn.least)}
