@@ -15,3 +15,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # handler, unlike being ignored, is not inherited: they start as from a terminal.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# And nohup has it ignore SIGHUP, which we still do.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)

@@ -16,6 +16,7 @@ from richlazy.start import matrices
 from richlazy.start.task import random_directions
 from tests.theory.objects import TASK, W1, same
 
+SQUARE = np.arange(81.0).reshape(9, 9) % 7
 CHANCE = {
     "recurrent.turn": lambda rng: np.asarray(
         rl.recurrent.turn(30, 3, gain=0.6, tasks=3, rng=rng).weight_change
@@ -37,6 +38,15 @@ CHANCE = {
     "controls.gaussian": lambda rng: controls.gaussian(W1, rng),
     "controls.shuffled": lambda rng: controls.shuffled(W1, rng),
     "controls.degree_preserving": lambda rng: controls.degree_preserving(W1 * (W1 > 0), rng),
+    "controls.same_singular_values": lambda rng: controls.same_singular_values(W1, rng),
+    "controls.same_eigenvalues": lambda rng: controls.same_eigenvalues(SQUARE, rng),
+    "controls.sign_balanced": lambda rng: controls.sign_balanced(SQUARE, rng),
+    "controls.gaussian_of_largest_singular_value": (
+        lambda rng: controls.gaussian_of_largest_singular_value(W1, rng)
+    ),
+    "controls.gaussian_of_spectral_radius": (
+        lambda rng: controls.gaussian_of_spectral_radius(SQUARE, rng)
+    ),
 }
 OPTIONAL = {
     "spectrum.gaussian", "spectrum.participation_ratio", "matrices.second_moments",

@@ -53,5 +53,6 @@ def test_each_kind_of_value():
 
 
 def test_a_rounded_number_does_not_look_whole():
+    assert [number(x) for x in (1 - 1e-16, 1 - 1e-11, -3.0 - 4e-16)] == ["1", "1.000", "-3"]
     found = [number(x) for x in (0.99996, 12.0001, 999.96, 9999.7, -1.00001, 1e-20, 0.0, np.nan)]
     assert found == ["1.000", "12.00", "1000.", "1.000e+04", "-1.000", "1e-20", "0", "nan"]

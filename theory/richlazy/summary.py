@@ -12,6 +12,7 @@ __all__ = ["number", "summary"]
 
 _WIDTH = 100
 _INDENT = " " * 4
+_ROUNDING = 1e-12  # relative: what is so near a whole number is one
 _PUNCTUATION = re.compile(r"[,()=\n]")  # what a summary is itself made of
 
 
@@ -42,7 +43,7 @@ def summary(thing: object, **fields: Any) -> str:
 def number(value: float) -> str:
     """Four digits of a number; what is rounded to a whole one keeps its zeros.
 
-    An alignment of 0.99999 must not look like 1.
+    An alignment of 0.99999 must not look like 1; a norm of 1 - 1e-16 may.
 
     Examples
     --------
@@ -50,7 +51,9 @@ def number(value: float) -> str:
     ('1.000', '1', '0.25', 'inf')
     """
     short = f"{value:.4g}"
-    return f"{value:#.4g}" if float(short).is_integer() and float(short) != value else short
+    whole = float(short)
+    rounded = whole.is_integer() and abs(whole - value) > _ROUNDING * abs(value)
+    return f"{value:#.4g}" if rounded else short
 
 
 def _text(value: Any) -> str:
