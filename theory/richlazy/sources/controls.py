@@ -2,15 +2,13 @@
 
 What changes between a matrix and its control says which of its features matter:
 
-=============================== ==================================================================
-`gaussian`                      keeps the Frobenius norm alone
-`shuffled`                      keeps the weights, and moves all of them
-`degree_preserving`             keeps every neuron's number of inputs and outputs too
-`same_singular_values`          keeps the spectrum and draws the singular vectors
-`same_eigenvalues`              keeps eigenvalues and norm, and draws the rest (square)
-`sign_balanced`                 keeps sizes, and lets every second neuron inhibit (square)
-`gaussian_of_largest_singular_value`, `gaussian_of_spectral_radius` keep that number alone
-=============================== ==================================================================
+- `gaussian` keeps the Frobenius norm alone;
+- `shuffled` keeps the weights, and moves all of them;
+- `degree_preserving` keeps every neuron's number of inputs and outputs too;
+- `same_singular_values` keeps the spectrum and draws the singular vectors;
+- `same_eigenvalues` keeps eigenvalues and norm, and draws the rest (square matrices);
+- `sign_balanced` keeps sizes, and lets every second neuron inhibit (square matrices);
+- `gaussian_of_largest_singular_value` and `gaussian_of_spectral_radius` keep that number alone.
 
 Weights are W[post, pre]. All but the last two have the Frobenius norm of the matrix; every function
 takes a seed or a random generator, and none changes its argument.
