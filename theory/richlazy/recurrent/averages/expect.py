@@ -65,6 +65,7 @@ def expect(
 
     Examples
     --------
+    >>> from richlazy import spectrum
     >>> found = expect(spectrum.flat(rank=100, norm=6.0), steps=4, units=100, tasks=20)
     >>> found.method
     'typical start (T20) with 20 tasks'
