@@ -93,3 +93,12 @@ def test_other_units_of_weights_and_lags_come_to_the_same_rest(factor):
     found = solve(Network(a * u, a * w, a * v), there).measures(np.inf)
     np.testing.assert_allclose(found.weight_change / a, wanted.weight_change, rtol=1e-8)
     np.testing.assert_allclose(found.kernel_alignment, wanted.kernel_alignment, rtol=1e-8)
+
+
+def test_what_is_slow_is_not_at_rest():
+    """Nothing but W moves, at a rate of 1e-6: far from a minimum, and far from done."""
+    v = 1e-3
+    net = Network([[1.0], [0.0]], np.zeros((2, 2)), [[0.0, v]])
+    solution = solve(net, Task(np.array([0.0, 1.0]).reshape(2, 1, 1)), trained=["recurrent"])
+    t = np.array([1.0, 1e3, 1e6])
+    np.testing.assert_allclose(solution.weight_change(t), -np.expm1(-v * v * t) / v, rtol=1e-8)
