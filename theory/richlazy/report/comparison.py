@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEVEL", "Comparison", "compared"]
+__all__ = ["LEVEL", "Comparison", "compared", "own_name"]
 
 Array = NDArray[np.float64]
 
@@ -50,6 +50,17 @@ class Comparison:
     def differs(self) -> bool:
         """Whether chance is an unlikely cause."""
         return self.adjusted < LEVEL
+
+
+def own_name(name: str, controls: Collection[str]) -> str:
+    """The name of what is reported on, told apart from its controls: names are their keys.
+
+    Examples
+    --------
+    >>> own_name("worm", ["Gaussian"]), own_name("Gaussian", ["Gaussian"])
+    ('worm', 'Gaussian (the input)')
+    """
+    return f"{name} (the input)" if name in controls else name
 
 
 def compared(

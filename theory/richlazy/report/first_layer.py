@@ -22,6 +22,7 @@ from richlazy.curves import flat as curves
 from richlazy.curves.curve import Curve
 from richlazy.errors import AssumptionError, ConvergenceError
 from richlazy.laziness import Measures
+from richlazy.report.comparison import own_name
 from richlazy.sources import controls
 from richlazy.sources.source import Source
 from richlazy.start import matrices, spectrum
@@ -62,6 +63,7 @@ STEPS = 2 + 3 * REPLICATES + 2
 SEED = 0
 _FLAT, _GAUSSIAN = "flat, full rank", "Gaussian"
 _SHUFFLED, _REWIRED = "entries shuffled", "degrees kept"
+_CONTROLS = (_FLAT, _GAUSSIAN, _SHUFFLED, _REWIRED)
 _TIMES = 161
 _DESCENT_STEPS = 20_000
 _DESCENT_WORK = 2e10  # multiplications of plain gradient descent, about ten seconds
@@ -168,7 +170,9 @@ def make(source: Source, given_norm: float, advance: Callable[[str], None]) -> F
         hidden, inputs = values.shape
         s = source.singular_values if min(hidden, inputs) <= matrices.DENSE_LIMIT else None
     most, norm = min(hidden, inputs), source.norm
-    entries = [_entry(_own_name(source.name), 0, values if s is None else s, inputs, None)]
+    entries = [
+        _entry(own_name(source.name, _CONTROLS), 0, values if s is None else s, inputs, None)
+    ]
     advance(source.name)
     entries.append(_entry(_FLAT, 0, spectrum.flat(most, norm), inputs, None))
     advance(_FLAT)
@@ -189,12 +193,6 @@ def make(source: Source, given_norm: float, advance: Callable[[str], None]) -> F
         source, inputs, hidden, norm, given_norm, s, tuple(entries), by_rank, by_alignment,
         course, tuple(notes),
     )  # fmt: skip
-
-
-def _own_name(name: str) -> str:
-    """The name of the start reported on, told apart from its controls: names are their keys."""
-    taken = name in (_FLAT, _GAUSSIAN, _SHUFFLED, _REWIRED)
-    return f"{name} (the input)" if taken else name
 
 
 def _entry(name: str, replicate: int, start: Any, inputs: int, tasks: int | None) -> Entry:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from richlazy.errors import AssumptionError, ConvergenceError
 from richlazy.recurrent.averages.sampling import learned
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.task import Task
-from richlazy.report.comparison import Comparison, compared
+from richlazy.report.comparison import Comparison, compared, own_name
 from richlazy.sources import controls
 from richlazy.sources import source as sources
 from richlazy.sources.source import Source
@@ -40,7 +40,7 @@ MEASURES = {
 GAIN = 0.625
 DRAWS = 20
 SEED = 0
-#: Controls of W, and what each keeps. Of those behind the line the norm is another.
+#: Controls of W; the norm of the last two is another.
 CONTROLS: dict[str, Callable[[Array, np.random.Generator], Array]] = {
     "Gaussian": controls.gaussian,
     "entries shuffled": controls.shuffled,
@@ -60,6 +60,14 @@ class Setting(NamedTuple):
     steps: int = 5
     channels: int = 1
     outputs: int = 1
+
+
+class Shape(NamedTuple):
+    """Participation ratio, gain and spectral radius of a matrix."""
+
+    participation_ratio: float
+    gain: float
+    radius: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,14 +146,16 @@ def make(
     """Compute the reading of weights already at their gain; `advance` is told of every step."""
     notes = list(source.notes)
     seeds = [[SEED, 0, k] for k in range(DRAWS)]
-    own = _own_name(source.name)
-    mine = _start(own, lambda _: source.values, setting, seeds)
-    advance(own)
-    starts = [mine]
-    eigenvalues = None
+    own = own_name(source.name, CONTROLS)
+    dense = eigenvalues = None
     if _has_controls(source):
         dense = matrices.forward(source.values, np.eye(source.values.shape[0]))
         eigenvalues = np.asarray(np.linalg.eigvals(dense), dtype=np.complex128)
+    shape = _shape(source.values, eigenvalues)
+    mine = _start(own, lambda _: (source.values, shape), setting, seeds)
+    advance(own)
+    starts = [mine]
+    if dense is not None:
         for index, (name, control) in enumerate(CONTROLS.items(), 1):
             try:
                 made = _start(name, _each(dense, control, index), setting, seeds)
@@ -163,34 +173,36 @@ def make(
     )
 
 
-def _own_name(name: str) -> str:
-    """The name of the circuit, told apart from its controls: names are their keys."""
-    return f"{name} (the input)" if name in CONTROLS else name
-
-
 def _has_controls(source: Source) -> bool:
     return bool(min(source.values.shape) <= matrices.DENSE_LIMIT)
 
 
 def _each(
     dense: Array, control: Callable[[Array, np.random.Generator], Array], index: int
-) -> Callable[[int], Array]:
+) -> Callable[[int], tuple[Array, Shape]]:
     """A new control for each draw, from a seed of its own."""
-    return lambda draw: control(dense, np.random.default_rng([SEED, index, draw]))
+
+    def made(draw: int) -> tuple[Array, Shape]:
+        w = control(dense, np.random.default_rng([SEED, index, draw]))
+        return w, _shape(w, np.linalg.eigvals(w))
+
+    return made
 
 
 def _start(
-    name: str, matrix: Callable[[int], MatrixLike], setting: Setting, seeds: list[list[int]]
+    name: str,
+    matrix: Callable[[int], tuple[MatrixLike, Shape]],
+    setting: Setting,
+    seeds: list[list[int]],
 ) -> Start:
     tasks: list[Task] = []
     nets: list[Network] = []
-    shapes: list[tuple[float, float, float]] = []
+    shapes: list[Shape] = []
     for draw, seed in enumerate(seeds):
         rng = np.random.default_rng(seed)
         tasks.append(Task.random(*setting, rng=rng))
-        w = matrix(draw)
-        if draw == 0 or w is not nets[-1].recurrent:
-            shapes.append(_shape(w))
+        w, shape = matrix(draw)
+        shapes.append(shape)
         nets.append(Network.random(w, channels=setting.channels, outputs=setting.outputs, rng=rng))
     found, how, accuracy = learned(nets, tasks, np.inf)
     ratio, gain, radius = (
@@ -207,13 +219,11 @@ def _start(
     )
 
 
-def _shape(w: MatrixLike) -> tuple[float, float, float]:
-    """Participation ratio, gain and spectral radius of a matrix, NaN where it is too large."""
-    radius = np.nan
-    if isinstance(w, np.ndarray):
-        radius = float(np.abs(np.linalg.eigvals(w)).max())
+def _shape(w: MatrixLike, eigenvalues: NDArray[Any] | None) -> Shape:
+    """Of a matrix; the radius is NaN where it is too large for its eigenvalues."""
+    radius = np.nan if eigenvalues is None else float(np.abs(eigenvalues).max())
     norm = float(np.sqrt(matrices.second_moments_trace(w)))
-    return spectrum.participation_ratio(w).value, norm / float(np.sqrt(w.shape[0])), radius
+    return Shape(spectrum.participation_ratio(w).value, norm / float(np.sqrt(w.shape[0])), radius)
 
 
 def _outlier(dense: Array, mine: Start) -> list[str]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import AssumptionError, Rng, generator, integer, real_array
+from richlazy.start.task import random_directions
 
 __all__ = [
     "degree_preserving",
@@ -189,7 +190,7 @@ def same_singular_values(weights: ArrayLike, rng: Rng) -> Array:
     """
     matrix, rng = _matrix(weights), generator(rng)
     s = np.linalg.svd(matrix, compute_uv=False)
-    left, right = (_orthogonal(size, rng)[:, : s.size] for size in matrix.shape)
+    left, right = (random_directions(size, s.size, rng) for size in matrix.shape)
     return np.asarray(left * s @ right.T)
 
 
@@ -237,7 +238,7 @@ def same_eigenvalues(weights: ArrayLike, rng: Rng) -> Array:
     left = max(float(np.sum(matrix**2) - np.sum(blocks**2)), 0.0)
     if size := float(np.linalg.norm(beyond)):
         blocks += np.sqrt(left) / size * beyond
-    q = _orthogonal(n, rng)
+    q = random_directions(n, n, rng)
     return np.asarray(q @ blocks @ q.T * largest)
 
 
@@ -318,12 +319,6 @@ def _has_cycle(matrix: Array) -> bool:
 
 def _radius(matrix: Array) -> float:
     return float(np.abs(np.linalg.eigvals(matrix)).max())
-
-
-def _orthogonal(size: int, rng: np.random.Generator) -> Array:
-    """A uniform orthogonal matrix."""
-    q, r = np.linalg.qr(rng.standard_normal((size, size)))
-    return np.asarray(q * np.where(np.diag(r) < 0, -1.0, 1.0))
 
 
 def _square(weights: ArrayLike) -> Array:
