@@ -108,6 +108,16 @@ def test_a_square_matrix_is_read_both_ways(folder):
     assert "\n\nedges as first layer (3 x 3)\n" in table
 
 
+def test_a_reading_whose_flow_does_not_end_leaves_the_other_its_answer(folder):
+    (folder / "two.csv").write_text("1.5,2\n3,4.5\n")
+    found = answer("two.csv")
+    assert "ask for a finite time" in found["recurrent"]["refused"]
+    assert found["kernel_alignment"] == answer("two.csv", "--as", "first-layer")["kernel_alignment"]
+    lines = succeed("predict", "two.csv").splitlines()
+    assert lines[0] == f"not read as recurrent: {found['recurrent']['refused']}"
+    assert fail("predict", "two.csv", "--as", "recurrent") == found["recurrent"]["refused"]
+
+
 def test_a_recurrent_network_is_what_expect_says(folder):
     weights = connectomes.load("celegans_brain_1").weights
     asked = ("--as", "recurrent", "--steps", "3", "--channels", "2", "--gain", "0.5")

@@ -15,8 +15,10 @@ README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 def test_the_commands_of_the_readme_work_as_printed(few, folder):
     np.save("weights.npy", W)
     (folder / "weights.csv").write_text(csv_text(W))
+    circuit = np.random.default_rng(0).standard_normal((40, 40))
+    (folder / "circuit.csv").write_text(csv_text(circuit))
     lines = [line for line in README.splitlines() if line.startswith("richlazy ")]
-    kinds = ["predict", "predict", "curve", "curve", "curve", "report"]
+    kinds = [*["predict"] * 3, *["curve"] * 4, *["report"] * 2]
     assert [line.split()[1] for line in lines] == kinds
     for line in lines:
         succeed(*shlex.split(line, comments=True)[1:])

@@ -8,7 +8,7 @@ import pytest
 from richlazy.errors import AssumptionError
 from richlazy.recurrent import Network, Task, modes, solve
 from richlazy.recurrent.routes.beside import growth
-from richlazy.recurrent.routes.modes import along_blocks
+from richlazy.recurrent.routes.blocks import along_blocks
 
 TIMES = np.array([0.0, 0.4, 3.0])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -25,6 +27,22 @@ class Answer(Protocol):
 
     def show(self) -> None:
         """Print it."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A reading that has no answer, beside one that has."""
+
+    reading: str
+    why: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `--json` prints of it."""
+        return {self.reading.replace("-", "_"): {"refused": self.why}}
+
+    def show(self) -> None:
+        """Print it."""
+        print_line(f"not read as {self.reading.replace('-', ' ')}: {self.why}")
 
 
 #: Options that only one reading knows.
@@ -79,7 +97,9 @@ def predict(
     source = source_given(start, signs, reading)
     readings = _readings(source, reading_as, given)
     with Console(stderr=True).status("computing"):  # seen on a terminal only
-        answers = [answer_as[name](source, start, given) for name in readings]
+        answers = _answers(
+            {name: partial(answer_as[name], source, start, given) for name in readings}
+        )
     if as_json:
         import json
 
@@ -94,6 +114,21 @@ def predict(
             if number:
                 print_line("")
             answer.show()
+
+
+def _answers(questions: dict[str, Callable[[], Answer]]) -> list[Answer]:
+    """What every reading answers; one whose flow does not end leaves the other its answer."""
+    from richlazy.errors import ConvergenceError
+
+    answers: list[Answer] = []
+    for reading, question in questions.items():
+        try:
+            answers.append(question())
+        except ConvergenceError as error:
+            answers.append(Refused(reading, str(error)))
+            if all(isinstance(one, Refused) for one in answers) and len(answers) == len(questions):
+                raise
+    return answers
 
 
 def _readings(source: Source, asked: str | None, given: dict[str, Any]) -> tuple[str, ...]:
