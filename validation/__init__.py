@@ -29,6 +29,7 @@ STUDIES = (
     "connectome",
     "recurrent",
     "recurrent-rank",
+    "development",
 )
 
 #: Those of nonlinear recurrent networks, which need the extra `rnn`; `validation.rnn.rank` holds

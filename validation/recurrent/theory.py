@@ -19,7 +19,7 @@ from validation.simulation.recurrent import PARTS, Weights, conserved
 from validation.steps import extrapolated, orders
 from validation.study import Arrays, Case, selected
 
-__all__ = ["Mean", "Seen", "compared", "means"]
+__all__ = ["Mean", "Seen", "compared", "means", "scale_of"]
 
 Array = NDArray[np.float64]
 
@@ -58,12 +58,7 @@ def _compared(case: Case, found: Arrays) -> Seen:
         for u, w, v, s in zip(*starts, found["response"], strict=True)
     ]
     theory = np.stack([np.stack(each.measures([0.0, *times])) for each in solutions], axis=1)
-    whole, first = theory[..., 1:], theory[Measures._fields.index("loss"), :, :1]
-    scale = np.where(whole == 0.0, 1.0, np.abs(whole))
-    scale[Measures._fields.index("loss")] = first
-    for name in _ABSOLUTE:
-        scale[Measures._fields.index(name)] = 1.0
-    measures = Comparison(found["measures"], whole, scale)
+    measures = Comparison(found["measures"], theory[..., 1:], scale_of(theory))
     kept, kept_order = _kept(cell, starts, found, solutions, times[-1])
     return Seen(
         case,
@@ -75,6 +70,19 @@ def _compared(case: Case, found: Arrays) -> Seen:
         kept_order,
         float(found["eta"]),
     )
+
+
+def scale_of(theory: Array) -> Array:
+    """What distances from measures (measures, runs, times) are over, the first time left out.
+
+    That time is the start, whose loss is the scale of losses.
+    """
+    whole = theory[..., 1:]
+    scale = np.where(whole == 0.0, 1.0, np.abs(whole))
+    scale[Measures._fields.index("loss")] = theory[Measures._fields.index("loss"), :, :1]
+    for name in _ABSOLUTE:
+        scale[Measures._fields.index(name)] = 1.0
+    return scale
 
 
 def _task(cell: Cell, response: Array, found: Arrays) -> rnn.Task:

@@ -179,6 +179,13 @@ def test_powers_beyond_float64_are_refused():
         solve(net, Task.random(40, rng=rng)).loss(1e-3)
 
 
+def test_inputs_and_readout_whose_product_overflows_are_refused():
+    w = np.random.default_rng(0).standard_normal((5, 5))
+    net = Network.random(w, input_norm=1e60, readout_norm=1e60, rng=0)
+    with pytest.raises(ValueError, match=r"reach 1e12\d over 3 steps.*rescale the network"):
+        solve(net, Task.random(3, rng=0)).loss(1e-3)
+
+
 def test_steps_that_are_far_too_long_are_shortened_without_a_warning():
     rng = np.random.default_rng(0)
     u, v, w = (rng.standard_normal(s) for s in ((6, 2), (2, 6), (6, 6)))

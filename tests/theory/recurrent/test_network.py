@@ -21,6 +21,15 @@ def test_sizes_and_gain():
     assert "gain=not measured" in repr(Network(U, aslinearoperator(W), V))
 
 
+@pytest.mark.parametrize("kind", [np.array, csr_array])
+def test_weights_changed_later_do_not_change_the_network(kind):
+    w = kind([[0.0, 2.0], [1.0, 0.0]])
+    net = Network(np.ones((2, 1)), w, np.ones((1, 2)))
+    w *= 3.0
+    w[0, 1] = 7.0
+    assert net.recurrent[0, 1] == 2.0
+
+
 def test_what_is_conserved_is_the_same_of_every_kind():
     rng = np.random.default_rng(0)
     u, w, v = rng.standard_normal((4, 2)), rng.standard_normal((4, 4)), rng.standard_normal((3, 4))

@@ -21,6 +21,17 @@ def test_weights_without_bound_are_told_from_a_limit():
     assert cases.gap(found.measures(50.0), wanted, task) < 1e-8
 
 
+def test_a_long_way_is_no_growth_without_bound():
+    # W alone learns, behind a weak readout: the problem is nearly linear, and the way long
+    rng = np.random.default_rng(0)
+    net = Network.random(cases.random_recurrent(rng, 30, 0.8), readout_norm=1e-3, rng=rng)
+    found = solve(net, Task.random(4, rng=rng), trained=("recurrent",))
+    assert found.weight_change() > 50.0
+    assert found.error < 1e-4
+    first = found.task.response[0] - net.readout @ net.inputs  # of which W knows nothing
+    assert found.loss() == pytest.approx(0.5 * float(first[0, 0]) ** 2, rel=1e-6)
+
+
 def least_near(at, task):
     """The least loss that least squares find from these weights on."""
     shapes = [x.shape for x in at[:3]]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.integration.march import STEPS
+from richlazy.integration.march import MAGNIFIED, STEPS
 
 __all__ = ["LARGEST", "SOMEWHERE", "Curvature", "EulerSteps"]
 
@@ -35,6 +35,8 @@ class Curvature:
     >>> bowl = Curvature(np.diag([2.0, 4.0]), np.array([2e-9, 0.0]), 1.0)
     >>> bowl.to_go(0.0), Curvature(np.diag([2.0, -1.0]), np.zeros(2), 1.0).to_go(0.0)
     (1e-09, inf)
+    >>> bowl.to_go(1e-8)
+    0.0
     """
 
     def __init__(self, hessian: Array, force: Array, weights: float) -> None:
@@ -64,7 +66,8 @@ class Curvature:
     def to_go(self, noise: float) -> float:
         """Length of Newton's step to the minimum that is near; infinity where none is known to be.
 
-        `noise` is what rounding makes of the force. Directions without curvature, such as those
+        `noise` is what rounding makes of the force; where that is all of it, as steps magnify it,
+        the minimum is here, and further steps would only gather it. Directions without curvature, such as those
         that change no product of weights, must have no force.
         """
         largest, force = float(self._values.max(initial=0.0)), float(np.linalg.norm(self._force))
@@ -75,6 +78,8 @@ class Curvature:
         driven = np.linalg.norm(self._force[flat]) > noise + _LOST * force
         if driven or np.any(self._values[~flat] < 0.0):
             return np.inf
+        if force <= MAGNIFIED * noise:
+            return 0.0
         return float(np.linalg.norm(self._force[~flat] / self._values[~flat]))
 
 

@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 from richlazy.errors import ConvergenceError
 from richlazy.integration.rest import CLOSE
 
-__all__ = ["STEPS", "Point", "Step", "march", "total_norm"]
+__all__ = ["MAGNIFIED", "STEPS", "Point", "Step", "march", "total_norm"]
 
 Array = NDArray[np.float64]
 
 _ORDER = 8
 #: Substeps of each Euler sequence; a step of order `len(STEPS)`.
 STEPS = np.arange(1, _ORDER + 1)
+#: Times rounding: what extrapolation makes of it.
+MAGNIFIED = 30.0
 _MAX_STEPS = 20_000
 _LANES = 64  # requested times evaluated together
-_MAGNIFIED = 30.0  # times rounding: what extrapolation makes of it
 _DECADES = (3.0, 1.5)  # of time, over which weights that never settle have grown all the while
 _GROWTH = 0.05  # power of time
 _LOOKS = 50  # steps between looks at it
@@ -128,7 +129,7 @@ def march(
         # the longest stable step would wobble about a minimum that error is left in
         allowed = np.where(close, 10.0 / CLOSE, 1.0) * allowed
         # near rest dW/dt is rounding, which extrapolation magnifies and no shorter step lessens
-        allowed = np.maximum(allowed, _MAGNIFIED * length * point.haze)
+        allowed = np.maximum(allowed, MAGNIFIED * length * point.haze)
         moving = error != 0
         worst = float(np.max(np.where(moving, error / np.where(moving, allowed, 1.0), 0.0)))
         factor = 0.9 * max(worst, 1e-8) ** (-1.0 / _ORDER)

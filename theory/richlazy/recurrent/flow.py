@@ -35,6 +35,7 @@ _GROWN = 5.0  # times the weights that start and task ask for
 _BENT = 0.1  # step times error: where the Gauss-Newton part is not enough
 _SLOW = 1e-6  # of the fastest rate times the weights: how slow a minimum is that is near
 _UPWARDS = 1e-9  # of the fastest rate: what counts as no curvature
+_REACHED = 1e-8  # of the fastest rate: what the linear way counts
 _LARGEST = 70.0  # power of ten; kernels are squares, and are squared
 
 
@@ -85,10 +86,13 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
     parts = (problem.inputs, problem.recurrent, problem.readout)
     _check_range(problem)
     zero = tuple(np.zeros_like(x) for x in parts)
-    bound = _GROWN * max(float(total_norm(parts).max()), _asked(problem))
-    for index, change, resting in march(
-        lambda change: _Point(problem, change), zero, times, rtol, bound
-    ):
+    start = _Point(problem, zero)
+    bound = _GROWN * max(float(total_norm(parts).max()), _asked(problem), start.way)
+
+    def point_at(change: Sequence[Array]) -> _Point:
+        return start if change is zero else _Point(problem, change)
+
+    for index, change, resting in march(point_at, zero, times, rtol, bound):
         yield index, Change(change[0], change[1], change[2], resting)
 
 
@@ -102,21 +106,28 @@ def _check_range(problem: Problem) -> None:
     """Refuse weights whose products over the steps leave the range of float64."""
     w, transposed = problem.recurrent, np.swapaxes(problem.recurrent, -1, -2)
     largest = max(float(np.abs(problem.target).max()), _asked(problem) ** problem.steps, 1.0)
-    reached = float(np.log10(largest))
-    for matrix, x in ((w, problem.inputs), (transposed, np.swapaxes(problem.readout, -1, -2))):
-        power = 0.0
-        for _ in range(problem.steps):
-            largest = float(np.abs(x).max())
-            if largest == 0.0:
-                break
-            power += float(np.log10(largest))
-            reached = max(reached, power)
-            x = matrix @ (x / largest)
+    sides = ((w, problem.inputs), (transposed, np.swapaxes(problem.readout, -1, -2)))
+    # C_i and O_j meet in the responses
+    products = sum(_power(matrix, x, problem.steps) for matrix, x in sides)
+    reached = max(float(np.log10(largest)), products)
     if reached > _LARGEST:
         raise AssumptionError(
             f"weights and responses reach 1e{reached:.0f} over {problem.steps} steps: their "
             "squares leave the range of float64; rescale the network or the task"
         )
+
+
+def _power(matrix: Array, x: Array, steps: int) -> float:
+    """Power of ten, 0 or more, that x, matrix x, matrix^2 x ... reach."""
+    power = reached = 0.0
+    for _ in range(steps):
+        largest = float(np.abs(x).max())
+        if largest == 0.0:
+            break
+        power += float(np.log10(largest))
+        reached = max(reached, power)
+        x = matrix @ (x / largest)
+    return reached
 
 
 def start_rates(problem: Problem) -> Array:
@@ -216,6 +227,14 @@ class _Point:
     @property
     def fastest(self) -> float:
         return max(float(self.rates.max()), float(_norm(self.error).max()))
+
+    @property
+    def way(self) -> float:
+        """How far weights go at most if the error is mended linearly, where it can be."""
+        most = self.rates.max(axis=-1, keepdims=True)
+        reached = self.rates > _REACHED * most
+        modes = np.where(reached, self.modes(self.error) ** 2, 0.0)
+        return float(np.sqrt(np.sum(modes / np.where(reached, self.rates, 1.0), axis=-1).max()))
 
     @property
     def precision(self) -> Array:

@@ -42,7 +42,7 @@ _TIMES = 12
 _ROUNDS = 60
 _LOOSE = 1e-5  # tolerance of the flow whose leaks are looked at
 _INDEPENDENT = 1e-12  # of a block of unit columns
-_LESS = 0.5  # of the leak is to be left by the next round
+_LEAST = 0.07  # of what leaks is left by the next round, which sees words not yet seen
 _MOST = 0.9  # of it
 _HELD = 1e-14  # relative: nothing leaks but rounding
 _FINEST = 1e-10
@@ -148,13 +148,13 @@ def enriched(
         done = wrong * amplified <= tolerance or not left
         if done and before is not None:
             moved = _moved_by(before[0], problem, net.leak, end, tolerance, distance)
-            amplified = max(amplified, moved / before[1])
+            amplified = max(amplified, moved / (before[1] - min(wrong, 0.5 * before[1])))
             done = wrong * amplified <= tolerance or not left
         held = basis.shape[1] >= net.units or wrong <= _HELD
         if held or (done and (before is not None or not left)):
             break
-        goal = leak * max(_LESS, 0.5 * tolerance / (wrong * amplified))
-        new = _orthonormal(basis, _leading(outside, min(goal, _MOST * leak)))
+        share = float(np.sqrt(0.3 * tolerance / (wrong * amplified)))  # an error is its square
+        new = _orthonormal(basis, _leading(outside, min(max(share, _LEAST), _MOST)))
         if new.shape[1] == basis.shape[1]:
             break
         before = problem, wrong
@@ -270,12 +270,12 @@ def telling_times(problem: Problem, end: float) -> Array:
     return np.unique(np.r_[times, end])
 
 
-def _leading(outside: Array, goal: float) -> Array:
-    """Leading directions of what leaks: no more than `goal` is left out."""
+def _leading(outside: Array, share: float) -> Array:
+    """Leading directions of what leaks: no more than a share of it is left out."""
     q, r = np.linalg.qr(outside)
     left, values, _ = np.linalg.svd(r)
     beyond = np.sqrt(np.cumsum(values[::-1] ** 2))[::-1]  # what is left out from each on
-    count = max(1, int(np.count_nonzero(beyond > goal)))
+    count = max(1, int(np.count_nonzero(beyond > share * beyond[0])))
     return np.asarray(q @ left[:, :count])
 
 

@@ -6,6 +6,7 @@ substep costs more than products with the W it began from.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -118,19 +119,29 @@ class Step:
 
     def extrapolate(self, weights: Array) -> tuple[Array, Array, Array]:
         """Weighted sum over sequences: changes of U, W and V, (s, lanes, rows, columns)."""
-        each = np.repeat(weights, self.lanes)[:, None, None]
+        wide = (self.point.steps - 1) * self.point.channels
+        each = weights[:, None, None, None]
 
         def summed(x: Array) -> Array:
-            scaled = (x * each).reshape(len(x), STEPS.size, self.lanes, *x.shape[2:])
-            return np.asarray(scaled.sum(axis=1))
+            split = x.reshape(len(x), STEPS.size, self.lanes, *x.shape[2:])
+            return np.asarray(np.sum(split * each, axis=1))
 
-        def rows(x: Array) -> Array:
-            s, _, p, wide = x.shape
-            split = x.reshape(s, STEPS.size, self.lanes, p, wide)
-            return split.transpose(0, 2, 3, 1, 4).reshape(s, self.lanes, p, -1)
-
-        w = rows(self.left * each) @ np.swapaxes(rows(self.right), -1, -2)
+        left, right = self._factors
+        w = (left * np.repeat(weights, STEPS * wide)) @ np.swapaxes(right, -1, -2)
+        began = np.swapaxes(self.point.wide_controls[..., :wide], -1, -2)
+        w += summed(self.left[..., :wide]) @ began[:, None]
         return summed(self.change_u), w, summed(self.change_v)
+
+    @cached_property
+    def _factors(self) -> tuple[Array, Array]:
+        """What the substeps moved W by, side by side: a sequence has as many as it has substeps."""
+        wide = (self.point.steps - 1) * self.point.channels
+        found = []
+        for x in (self.left, self.right):
+            split = x.reshape(len(x), STEPS.size, self.lanes, *x.shape[2:])
+            taken = [split[:, q, ..., wide : (n + 1) * wide] for q, n in enumerate(STEPS)]
+            found.append(np.concatenate(taken, axis=-1))
+        return found[0], found[1]
 
 
 class _Moved:

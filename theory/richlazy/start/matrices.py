@@ -152,7 +152,7 @@ def as_matrix(matrix: MatrixLike, name: str) -> MatrixLike:
             raise ValueError(f"{name} must be a non-empty matrix; its shape is {csr.shape}")
         if csr.dtype.kind not in "biuf":
             raise ValueError(f"{name} must hold real numbers; its dtype is {csr.dtype}")
-        csr = csr.astype(np.float64, copy=False)
+        csr = csr.astype(np.float64, copy=csr is matrix)  # what is changed later is not this start
         if not csr.has_canonical_format:  # entries stored in parts would be squared in parts
             csr = csr.copy()
             csr.sum_duplicates()
