@@ -24,7 +24,7 @@ from richlazy.errors import FileError
 from richlazy.writing import make_folder, output_folder, write_bytes, write_text
 from validation.study import Arrays, Case, Result, Study
 
-__all__ = ["Store", "versions"]
+__all__ = ["Store", "finished", "versions"]
 
 _CASES = "cases"
 _PLAN = "plan.json"
@@ -46,6 +46,54 @@ def _code() -> str:
     for folder in (Path(richlazy.__file__).parent, Path(__file__).parent):
         for file in sorted(folder.rglob("*.py")):
             digest.update(file.relative_to(folder).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def finished(folder: Path, case: Case) -> Arrays | None:
+    """What a run in this folder, by whatever code, measured of a case; None if it has not.
+
+    Raises
+    ------
+    FileError
+        If the file of the case is not what its run wrote.
+    """
+    try:
+        text = (folder / _PLAN).read_text(encoding="utf-8").removesuffix("\n")
+        known = json.loads(text)["cases"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    same = json.loads(json.dumps(case))
+    if not isinstance(known, list) or same not in known:
+        return None
+    index = known.index(same)
+    path = _path(folder, index)
+    if not path.exists():
+        return None
+    try:
+        return _opened(path, index, hashlib.sha256(text.encode()).hexdigest())
+    except _UNREADABLE as error:
+        raise FileError(f"{path}: cannot be used ({error}); remove it to run it again") from None
+
+
+def _path(folder: Path, index: int) -> Path:
+    return folder / _CASES / f"{index:05d}.npz"
+
+
+def _opened(path: Path, index: int, run: str) -> Arrays:
+    with np.load(path, allow_pickle=False) as stored:
+        found = dict(stored)
+    if str(found.pop(_SEAL, "")) != _sealed(index, found, run):
+        raise ValueError(f"{path}: is not what case {index} of this run measured")
+    return found
+
+
+def _sealed(index: int, arrays: Arrays, run: str) -> str:
+    """A digest of the run, the case and all that it measured."""
+    digest = hashlib.sha256(f"{index} of {run}".encode())
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {values.dtype.str} {np.shape(arrays[name])}".encode())
+        digest.update(values.tobytes())
     return digest.hexdigest()
 
 
@@ -166,7 +214,7 @@ class Store:
             leftover.unlink(missing_ok=True)
 
     def _path(self, index: int) -> Path:
-        return self.folder / _CASES / f"{index:05d}.npz"
+        return _path(self.folder, index)
 
     def _failure(self, index: int) -> Path:
         return self._path(index).with_suffix(".failed.txt")
@@ -190,28 +238,15 @@ class Store:
         ValueError
             If the file is that of another case or run, or was changed.
         """
-        with np.load(self._path(index), allow_pickle=False) as stored:
-            found = dict(stored)
-        if str(found.pop(_SEAL, "")) != self._sealed(index, found):
-            raise ValueError(f"{self._path(index)}: is not what case {index} of this run measured")
-        return found
+        return _opened(self._path(index), index, self._run)
 
     def put(self, index: int, found: Arrays) -> None:
         """Keep what a case measured, under a seal."""
         arrays = {name: np.asarray(values) for name, values in found.items()}
         data = io.BytesIO()
-        np.savez(data, **arrays, **{_SEAL: np.array(self._sealed(index, arrays))})
+        np.savez(data, **arrays, **{_SEAL: np.array(_sealed(index, arrays, self._run))})
         write_bytes(self._path(index), data.getvalue())
         self._failure(index).unlink(missing_ok=True)
-
-    def _sealed(self, index: int, arrays: Arrays) -> str:
-        """A digest of the run, the case and all that it measured."""
-        digest = hashlib.sha256(f"{index} of {self._run}".encode())
-        for name in sorted(arrays):
-            values = np.ascontiguousarray(arrays[name])
-            digest.update(f"{name} {values.dtype.str} {np.shape(arrays[name])}".encode())
-            digest.update(values.tobytes())
-        return digest.hexdigest()
 
     def fail(self, index: int, error: str) -> None:
         """Record why a case has no result."""

@@ -19,7 +19,7 @@ from tests.theory.objects import TASK, W1, same
 SQUARE = np.arange(81.0).reshape(9, 9) % 7
 CHANCE = {
     "recurrent.turn": lambda rng: np.asarray(
-        rl.recurrent.turn(30, 3, gain=0.6, tasks=3, rng=rng).weight_change
+        rl.recurrent.turn(12, 2, gain=0.6, tasks=2, rng=rng).weight_change
     ),
     "Task.random": lambda rng: rl.Task.random(9, 2, rng=rng).cov_yx,
     "Network.from_spectrum": lambda rng: rl.Network.from_spectrum(

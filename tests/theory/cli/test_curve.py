@@ -90,9 +90,10 @@ def test_a_curve_of_recurrent_networks(axis, folder):
     found = curves.from_csv((folder / "curve.csv").read_text())
     for name in ("kernel_alignment", "weight_change_recurrent"):
         np.testing.assert_allclose(found.columns[name], made.columns[name], rtol=1e-6)
-    table = succeed("curve", axis, *options).splitlines()
-    assert "||dW_h||" in table[0]
-    assert len(table) == made.x.size + 2
+    if axis == "rank":
+        table = succeed("curve", axis, *options).splitlines()
+        assert "||dW_h||" in table[0]
+        assert len(table) == made.x.size + 2
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ class Curvature:
         """Length of Newton's step to the minimum that is near; infinity where none is known to be.
 
         `noise` is what rounding makes of the force; where that is all of it, as steps magnify it,
-        the minimum is here, and further steps would only gather it. Directions without curvature, such as those
-        that change no product of weights, must have no force.
+        the minimum is here, and further steps would only gather it. Directions without curvature,
+        such as those that change no product of weights, must have no force.
         """
         largest, force = float(self._values.max(initial=0.0)), float(np.linalg.norm(self._force))
         slope = _FAR * force / self._weights if self._weights > 0 else 0.0

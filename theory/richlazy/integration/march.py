@@ -86,6 +86,7 @@ def march(
     times: Array,
     rtol: float,
     bound: float = np.inf,
+    patience: int | None = None,
 ) -> Iterator[tuple[int, Sequence[Array], NDArray[np.bool_]]]:
     """Yield (index into times, change of each layer, at rest or not) for ascending times.
 
@@ -97,7 +98,7 @@ def march(
     Raises
     ------
     ConvergenceError
-        If the flow does not settle in `_MAX_STEPS` steps, or never.
+        If the flow does not settle in `patience` steps, by default `_MAX_STEPS`, or never.
     """
     change, resting = zero, np.zeros(zero[0].shape[0], dtype=bool)
     t, index = 0.0, 0
@@ -106,7 +107,8 @@ def march(
     length = 0.1 / (point.fastest or 1.0)
     # a start that has all but learned the task knows its error to few digits
     rtols = rtol * np.maximum(1.0, _DIGITS * point.precision)
-    for number in range(_MAX_STEPS):
+    patience = _MAX_STEPS if patience is None else patience
+    for number in range(patience):
         while index < times.size and times[index] <= t:
             yield index, change, resting
             index += 1
@@ -152,7 +154,7 @@ def march(
         point = point_at(change)
         length *= min(factor, 6.0)
     raise ConvergenceError(
-        f"the flow did not settle in {_MAX_STEPS} steps (t = {t:.3g}); ask for an earlier time"
+        f"the flow did not settle in {patience} steps (t = {t:.3g}); ask for an earlier time"
     )
 
 

@@ -70,7 +70,9 @@ class Change(NamedTuple):
     stationary: NDArray[np.bool_]
 
 
-def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int, Change]]:
+def integrate(
+    problem: Problem, times: Array, rtol: float, patience: int | None = None
+) -> Iterator[tuple[int, Change]]:
     """Yield (index into times, change) for ascending times, infinity allowed.
 
     Steps are common to the stack; the local error of every network is kept under `rtol` times
@@ -81,7 +83,7 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
     AssumptionError
         If weights or the task are so large that their powers overflow.
     ConvergenceError
-        If the flow does not settle in the steps that `march` allows.
+        If the flow does not settle in `patience` steps, or those that `march` allows.
     """
     parts = (problem.inputs, problem.recurrent, problem.readout)
     _check_range(problem)
@@ -92,7 +94,7 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
     def point_at(change: Sequence[Array]) -> _Point:
         return start if change is zero else _Point(problem, change)
 
-    for index, change, resting in march(point_at, zero, times, rtol, bound):
+    for index, change, resting in march(point_at, zero, times, rtol, bound, patience):
         yield index, Change(change[0], change[1], change[2], resting)
 
 
