@@ -39,7 +39,15 @@ from validation.reach import PROCESS, block_of, marked
 
 ROOT = Path(__file__).parent.parent
 LIBRARY = Path("theory/richlazy")
-_COPIED = ("theory", "tests", "derivations", "validation", "conftest.py", "pyproject.toml")
+_COPIED = (
+    "theory",
+    "tests",
+    "derivations",
+    "validation",
+    "conftest.py",
+    "pyproject.toml",
+    "README.md",
+)
 _TESTS = ("tests/theory", "theory")
 _OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "--tb=no")
 _MEMORY = 6 << 30  # bytes: a fault may ask for more than there is

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from richlazy.errors import ConvergenceError
 from richlazy.integration.rest import CLOSE
+from richlazy.threads import alone
 
 __all__ = ["MAGNIFIED", "STEPS", "Point", "Step", "march", "total_norm"]
 
@@ -100,6 +101,20 @@ def march(
     ConvergenceError
         If the flow does not settle in `patience` steps, by default `_MAX_STEPS`, or never.
     """
+    largest = max(max(x.shape[1:]) for x in zero)
+    with alone(largest):  # the caller's measures of these networks too
+        yield from _marched(point_at, zero, times, rtol, bound, patience or _MAX_STEPS)
+
+
+def _marched(
+    point_at: Callable[[Sequence[Array]], Point],
+    zero: Sequence[Array],
+    times: Array,
+    rtol: float,
+    bound: float,
+    patience: int,
+) -> Iterator[tuple[int, Sequence[Array], NDArray[np.bool_]]]:
+    """The march itself."""
     change, resting = zero, np.zeros(zero[0].shape[0], dtype=bool)
     t, index = 0.0, 0
     history: list[tuple[float, float]] = []
@@ -107,7 +122,6 @@ def march(
     length = 0.1 / (point.fastest or 1.0)
     # a start that has all but learned the task knows its error to few digits
     rtols = rtol * np.maximum(1.0, _DIGITS * point.precision)
-    patience = _MAX_STEPS if patience is None else patience
     for number in range(patience):
         while index < times.size and times[index] <= t:
             yield index, change, resting

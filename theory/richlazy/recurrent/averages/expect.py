@@ -12,6 +12,7 @@ from richlazy.recurrent.averages.sampling import sample
 from richlazy.recurrent.averages.trees import TYPICAL_FROM, law, typical_start
 from richlazy.recurrent.record import Expected
 from richlazy.start.matrices import MatrixLike
+from richlazy.threads import alone
 
 __all__ = ["Average", "expect"]
 
@@ -80,6 +81,6 @@ def expect(
     if method is None:
         low = case.matrix is not None or case.participation_ratio < TYPICAL_FROM
         method = "sample" if low else "typical"
-    if method == "sample":
-        return sample(case)
-    return law(case) if method == "law" else typical_start(case)
+    how = {"sample": sample, "law": law, "typical": typical_start}[method]
+    with alone(case.units if method == "sample" else 0):
+        return how(case)

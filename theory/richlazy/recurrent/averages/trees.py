@@ -16,7 +16,7 @@ from richlazy.recurrent.flow import Problem
 from richlazy.recurrent.measures import Measures, gap_difference, loss_scale
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.record import Expected
-from richlazy.recurrent.reduction import Training, enriched
+from richlazy.recurrent.reduction import Training, enriched, whole
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices
 
@@ -31,6 +31,7 @@ CHECKED = 20
 _TASKS = 200
 _PILOT = 4  # tasks whose leaks the tree is grown by, and whose flow is certified
 _LEAK = 1e-3  # error by what leaks: far below the spread over tasks
+_WHOLE = 200  # nodes of a tree that is followed as it is
 _NODES = 4000  # of a tree before it is reduced
 _BEYOND = 2  # letters of a word beyond those that the responses at the start need
 _RELATIVE = " relative, RA and KA to what they are below 1"
@@ -122,10 +123,17 @@ def learned(
     found, gap = followed(_repeated(reduced.problem, tasks), case.time, _PILOT)
     cut = 0.0
     if shorter.units < net.units:  # the chains have not come to their end
-        less = enriched(shorter, pilot, training, case.time, _LEAK, gap_difference)
-        shortened = flow(_repeated(less.problem, pilot), case.time, SAMPLING)
+        less = _small(shorter, pilot, training, case.time)
+        shortened = flow(_repeated(less, pilot), case.time, SAMPLING)
         cut = gap_difference(first(found, _PILOT), shortened, loss_scale(reduced.problem))
     return max(cut, reduced.error), found, gap
+
+
+def _small(net: Network, tasks: Sequence[Task], training: Training, t: float) -> Problem:
+    """A tree as it is, or reduced where it is large."""
+    if net.units <= _WHOLE:
+        return whole(net, tasks[0], training).problem
+    return enriched(net, tasks, training, t, _LEAK, gap_difference).problem
 
 
 def _tree(case: Question, values: Array, shares: Array, words: int) -> Network:
