@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
 __all__ = ["alone"]
 
 _SMALL = 600  # rows or columns
-_lock = Lock()
-_inside: list[Any] = []  # one entry for everyone inside; the first knows the setting before
 
 
 @contextmanager
 def alone(size: int = 0) -> Iterator[None]:
     """Give BLAS one thread, unless the matrices are of more than a few hundred rows or columns.
 
-    The setting is the whole process's, and that of before when the last who asked has left.
+    The setting is the whole process's. Where several threads ask, threadpoolctl lets the first of
+    them change it, and give it back.
 
     Examples
     --------
@@ -32,18 +30,9 @@ def alone(size: int = 0) -> Iterator[None]:
     """
     if size > _SMALL:
         yield
-        return
-    with _lock:
-        _inside.append(None if _inside else _controller().limit(limits=1, user_api="blas"))
-    try:
-        yield
-    finally:
-        with _lock:
-            before = _inside.pop(0)
-            if _inside:
-                _inside[0] = before
-            else:
-                before.restore_original_limits()
+    else:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
 
 
 @lru_cache(maxsize=1)
