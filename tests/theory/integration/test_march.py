@@ -7,7 +7,7 @@ import pytest
 
 from richlazy.errors import ConvergenceError
 from richlazy.integration import march as steps
-from richlazy.integration.march import STEPS, march, total_norm
+from richlazy.integration.march import march, sequences, total_norm
 
 RATES = np.array([1.0, 3.0])
 GOAL = np.array([2.0, -1.0])
@@ -27,8 +27,8 @@ class Decay:
         force = total_norm([RATES * self.left])
         return force <= 1e-3 * rtol * size, np.array([self.close])
 
-    def step(self, lengths):
-        count = STEPS[:, None, None, None]
+    def step(self, lengths, order):
+        count = sequences(order)[:, None, None, None]
         return Euler(
             self.left * ((1.0 + RATES * lengths[:, None, None] / count) ** (-1.0 * count) - 1.0)
         )
@@ -61,11 +61,23 @@ def exact(times):
     return -GOAL * np.expm1(-RATES * np.asarray(times)[:, None])
 
 
-def test_extrapolation_takes_powers_of_the_substep_away():
-    powers = (1.0 / STEPS[:, None]) ** np.arange(STEPS.size)
-    np.testing.assert_allclose(steps._VALUE @ powers, np.eye(STEPS.size)[0], atol=1e-9)
-    np.testing.assert_allclose((steps._ERROR @ powers)[:-1], 0.0, atol=1e-9)
-    assert abs((steps._ERROR @ powers)[-1]) > 1e-5
+@pytest.mark.parametrize("order", [3, 6, 8])
+def test_extrapolation_takes_powers_of_the_substep_away(order):
+    powers = (1.0 / sequences(order)[:, None]) ** np.arange(order)
+    value, wrong = steps._weights(order)
+    np.testing.assert_allclose(value @ powers, np.eye(order)[0], atol=1e-9)
+    np.testing.assert_allclose((wrong @ powers)[:-1], 0.0, atol=1e-9)
+    assert abs((wrong @ powers)[-1]) > 1e-5
+
+
+@pytest.mark.parametrize("order", [5, 6])
+def test_a_lower_order_keeps_the_tolerance(order):
+    times = np.geomspace(1e-2, 5.0, 20)
+    found = [
+        change[0].ravel()
+        for _, change, _ in march(Decay, [np.zeros((1, 1, 2))], times, 1e-6, order=order)
+    ]
+    np.testing.assert_allclose(found, exact(times), atol=2e-6 * np.linalg.norm(GOAL))
 
 
 @pytest.mark.parametrize("rtol", [1e-4, 1e-7, 1e-10])

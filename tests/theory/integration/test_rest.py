@@ -67,7 +67,7 @@ def test_steps_are_of_order_eight_whatever_the_implicit_part(known):
         return [curved.damped(k, [-(x**3)])[0][None]]
 
     lengths = np.array([0.1, 0.2])
-    steps = EulerSteps([(1, 1, 1)], lengths, velocity)
+    steps = EulerSteps([(1, 1, 1)], lengths, velocity, 8)
     missed = 1.0 + steps.extrapolate(value)[0][0, :, 0, 0] - (1.0 + 2.0 * lengths) ** -0.5
     assert np.abs(missed[1]) < 1e-6
     assert 7.0 < np.log2(np.abs(missed[1] / missed[0])) < 11.0

@@ -139,9 +139,9 @@ class Point:
         """Norm of an error of all layers."""
         return total_norm(missed)
 
-    def step(self, lengths: Array) -> EulerSteps:
+    def step(self, lengths: Array, order: int) -> EulerSteps:
         """Steps of these lengths from here."""
-        return steps(self, lengths, self.damped)
+        return steps(self, lengths, order, self.damped)
 
     def resting(self, size: Array, rtol: Array) -> tuple[Flags, Flags]:
         """As in `integration.rest`."""
@@ -213,7 +213,7 @@ def _total_reach(at: Products) -> float:
     return float(np.sqrt(sum(np.sum(a * a) * np.sum(b * b) for a, b in pairs)))
 
 
-def steps(point: Point, lengths: Array, damped: Damping) -> EulerSteps:
+def steps(point: Point, lengths: Array, order: int, damped: Damping) -> EulerSteps:
     """Steps of these lengths from a point, forces damped by an implicit part."""
     at = point.at
 
@@ -232,4 +232,4 @@ def steps(point: Point, lengths: Array, damped: Damping) -> EulerSteps:
             passed = np.swapaxes(new, 1, 2) @ passed
         return [f[None] for f in damped(k, forces)]
 
-    return EulerSteps([(1, *w.shape) for w in at.weights], lengths, velocity)
+    return EulerSteps([(1, *w.shape) for w in at.weights], lengths, velocity, order)

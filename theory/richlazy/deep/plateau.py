@@ -99,9 +99,9 @@ class Plateau:
         )
         return np.array([rest]), np.array([False])
 
-    def step(self, lengths: Array) -> _Turned:
+    def step(self, lengths: Array, order: int) -> _Turned:
         """Steps of these lengths, turned back."""
-        return _Turned(steps(self.point, lengths, self.point.curvature.damped), self.bases)
+        return _Turned(steps(self.point, lengths, order, self.point.curvature.damped), self.bases)
 
 
 class _Turned:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.integration.march import MAGNIFIED, STEPS
+from richlazy.integration.march import MAGNIFIED, sequences
 
 __all__ = ["LARGEST", "SOMEWHERE", "Curvature", "EulerSteps"]
 
@@ -95,6 +95,8 @@ class EulerSteps:
     velocity
         Takes substeps k (lanes, 1, 1) and the change of every layer (n, lanes, rows, columns);
         gives the dW/dt, damped by the implicit part, that a substep goes along.
+    order
+        Number of sequences.
     """
 
     def __init__(
@@ -102,12 +104,13 @@ class EulerSteps:
         shapes: Sequence[tuple[int, ...]],
         lengths: Array,
         velocity: Callable[[Array, list[Array]], Sequence[Array]],
+        order: int,
     ) -> None:
-        self.lanes = lengths.size
-        total = STEPS.size * lengths.size  # lane = sequence * lanes + length
-        step = np.tile(lengths, STEPS.size) / np.repeat(STEPS, self.lanes)
+        self.lanes, self.order = lengths.size, order
+        total = order * lengths.size  # lane = sequence * lanes + length
+        step = np.tile(lengths, order) / np.repeat(sequences(order), self.lanes)
         self.change = [np.zeros((n, total, *layer)) for n, *layer in shapes]
-        for i in range(STEPS.size):
+        for i in range(order):
             on = slice(i * self.lanes, total)  # sequences with more than i substeps
             k = step[on][:, None, None]
             changes = [c[:, on] for c in self.change]
@@ -119,7 +122,7 @@ class EulerSteps:
         return [
             np.tensordot(
                 weights,
-                c.reshape(len(c), STEPS.size, self.lanes, *c.shape[2:]),
+                c.reshape(len(c), self.order, self.lanes, *c.shape[2:]),
                 axes=(0, 1),
             )
             for c in self.change

@@ -1,7 +1,8 @@
 """One march through time for every architecture: extrapolated linearly implicit Euler steps.
 
-Steps H/1, H/2, ..., H/8 from one point are extrapolated to order 8, with error control. What a
-step is, how stiff its point and when it rests, the architecture says (`Point`, `Step`): its
+Steps H/1, H/2, ..., H/8 (or fewer) from one point are extrapolated to that order, with error
+control. What a step is, how stiff its point and when it rests, the architecture says (`Point`,
+`Step`): its
 implicit part is the Gauss-Newton part of the Jacobian, so that steps grow without bound on the
 way to t = infinity.
 """
@@ -9,6 +10,7 @@ way to t = infinity.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -18,13 +20,12 @@ from richlazy.errors import ConvergenceError
 from richlazy.integration.rest import CLOSE
 from richlazy.threads import alone
 
-__all__ = ["MAGNIFIED", "STEPS", "Point", "Step", "march", "total_norm"]
+__all__ = ["MAGNIFIED", "ORDER", "Point", "Step", "march", "sequences", "total_norm"]
 
 Array = NDArray[np.float64]
 
-_ORDER = 8
-#: Substeps of each Euler sequence; a step of order `len(STEPS)`.
-STEPS = np.arange(1, _ORDER + 1)
+#: Of a step, the number of its Euler sequences; a lower one is faster where few digits are asked.
+ORDER = 8
 #: Times rounding: what extrapolation makes of it.
 MAGNIFIED = 30.0
 _MAX_STEPS = 20_000
@@ -39,7 +40,7 @@ class Step(Protocol):
     """All Euler sequences from one point over one or several lengths, before extrapolation."""
 
     def extrapolate(self, weights: Array) -> Sequence[Array]:
-        """Weighted sum over the `STEPS` sequences, layer by layer (n, lengths, rows, columns)."""
+        """Weighted sum over the sequences, layer by layer (n, lengths, rows, columns)."""
 
 
 class Point(Protocol):
@@ -63,11 +64,16 @@ class Point(Protocol):
         About to be: it is a minimum with error left in it, about which too long a step wobbles.
         """
 
-    def step(self, lengths: Array) -> Step:
-        """Steps of these lengths from here."""
+    def step(self, lengths: Array, order: int) -> Step:
+        """Steps of these lengths from here, `order` Euler sequences of each."""
 
     def size(self, missed: Sequence[Array]) -> Array:
         """Size of an error of each layer (n,), in units of the whole change."""
+
+
+def sequences(order: int) -> NDArray[np.int64]:
+    """Substeps of each Euler sequence of a step."""
+    return np.arange(1, order + 1)
 
 
 def _coefficients(steps: NDArray[np.int64]) -> Array:
@@ -77,8 +83,12 @@ def _coefficients(steps: NDArray[np.int64]) -> Array:
     return np.asarray(np.prod(1.0 / (1.0 - ratio), axis=1))
 
 
-_VALUE = _coefficients(STEPS)
-_ERROR = _VALUE - np.concatenate([[0.0], _coefficients(STEPS[1:])])
+@lru_cache
+def _weights(order: int) -> tuple[Array, Array]:
+    """Those of the value, and of the error by which an order less would differ."""
+    steps = sequences(order)
+    value = _coefficients(steps)
+    return value, value - np.concatenate([[0.0], _coefficients(steps[1:])])
 
 
 def march(
@@ -88,6 +98,7 @@ def march(
     rtol: float,
     bound: float = np.inf,
     patience: int | None = None,
+    order: int = ORDER,
 ) -> Iterator[tuple[int, Sequence[Array], NDArray[np.bool_]]]:
     """Yield (index into times, change of each layer, at rest or not) for ascending times.
 
@@ -103,7 +114,7 @@ def march(
     """
     largest = max(max(x.shape[1:]) for x in zero)
     with alone(largest):  # the caller's measures of these networks too
-        yield from _marched(point_at, zero, times, rtol, bound, patience or _MAX_STEPS)
+        yield from _marched(point_at, zero, times, rtol, bound, patience or _MAX_STEPS, order)
 
 
 def _marched(
@@ -113,8 +124,10 @@ def _marched(
     rtol: float,
     bound: float,
     patience: int,
+    order: int,
 ) -> Iterator[tuple[int, Sequence[Array], NDArray[np.bool_]]]:
     """The march itself."""
+    value, wrong = _weights(order)
     change, resting = zero, np.zeros(zero[0].shape[0], dtype=bool)
     t, index = 0.0, 0
     history: list[tuple[float, float]] = []
@@ -134,10 +147,10 @@ def _marched(
                 yield rest, change, resting
             return
         with np.errstate(over="ignore", invalid="ignore"):  # of a step far too long: told below
-            step = point.step(np.array([length]))
-            added = step.extrapolate(_VALUE)
+            step = point.step(np.array([length]), order)
+            added = step.extrapolate(value)
             new = [c + a[:, 0] for c, a in zip(change, added, strict=True)]
-            error = point.size([missed[:, 0] for missed in step.extrapolate(_ERROR)])
+            error = point.size([missed[:, 0] for missed in step.extrapolate(wrong)])
             allowed = rtols * total_norm(new)
             if not np.all(np.isfinite(error) & np.isfinite(allowed)):
                 length *= 0.1
@@ -148,14 +161,14 @@ def _marched(
         allowed = np.maximum(allowed, MAGNIFIED * length * point.haze)
         moving = error != 0
         worst = float(np.max(np.where(moving, error / np.where(moving, allowed, 1.0), 0.0)))
-        factor = 0.9 * max(worst, 1e-8) ** (-1.0 / _ORDER)
+        factor = 0.9 * max(worst, 1e-8) ** (-1.0 / order)
         if worst > 1.0:
             length *= max(factor, 0.2)
             continue
         inside = np.arange(index, index + int(np.sum(times[index:] < t + length)))
         for part in np.array_split(inside, max(1, -(-inside.size // _LANES))):
             if part.size:
-                later = point.step(times[part] - t).extrapolate(_VALUE)
+                later = point.step(times[part] - t, order).extrapolate(value)
                 for lane, k in enumerate(part):
                     here = [c + moved[:, lane] for c, moved in zip(change, later, strict=True)]
                     yield int(k), here, resting

@@ -46,7 +46,9 @@ def curvature(point: Point, k: int) -> Curvature:
     return Curvature(bent(np.eye(total)), force, weights)
 
 
-def whole_steps(point: Point, curvatures: Sequence[Curvature], lengths: Array) -> EulerSteps:
+def whole_steps(
+    point: Point, curvatures: Sequence[Curvature], lengths: Array, order: int
+) -> EulerSteps:
     """Steps of these lengths that know the whole curvature of every network."""
     roots = _roots(point)
 
@@ -57,7 +59,7 @@ def whole_steps(point: Point, curvatures: Sequence[Curvature], lengths: Array) -
             r * np.stack(parts) for r, parts in zip(roots, zip(*damped, strict=True), strict=True)
         ]
 
-    return EulerSteps([x.shape for x in (point.u, point.w, point.v)], lengths, velocity)
+    return EulerSteps([x.shape for x in (point.u, point.w, point.v)], lengths, velocity, order)
 
 
 def _roots(point: Point) -> Array:

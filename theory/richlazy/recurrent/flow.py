@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
 from richlazy.integration.curvature import LARGEST, SOMEWHERE, Curvature, EulerSteps
-from richlazy.integration.march import march, total_norm
+from richlazy.integration.march import ORDER, march, total_norm
 from richlazy.integration.rest import NOISE, ROUNDING, at_rest, reach
 from richlazy.recurrent.curvature import curvature, least_curvature, whole_steps
 from richlazy.recurrent.responses import controls, driven, reads
@@ -71,7 +71,11 @@ class Change(NamedTuple):
 
 
 def integrate(
-    problem: Problem, times: Array, rtol: float, patience: int | None = None
+    problem: Problem,
+    times: Array,
+    rtol: float,
+    patience: int | None = None,
+    order: int = ORDER,
 ) -> Iterator[tuple[int, Change]]:
     """Yield (index into times, change) for ascending times, infinity allowed.
 
@@ -94,7 +98,7 @@ def integrate(
     def point_at(change: Sequence[Array]) -> _Point:
         return start if change is zero else _Point(problem, change)
 
-    for index, change, resting in march(point_at, zero, times, rtol, bound, patience):
+    for index, change, resting in march(point_at, zero, times, rtol, bound, patience, order):
         yield index, Change(change[0], change[1], change[2], resting)
 
 
@@ -247,13 +251,15 @@ class _Point:
     def haze(self) -> Array:
         return np.asarray(self.rounding * np.sqrt(np.sum(self.rates, axis=-1)))
 
-    def step(self, lengths: Array) -> Step | EulerSteps:
+    def step(self, lengths: Array, order: int) -> Step | EulerSteps:
         # powers of W overflow in a step that is far too long; the march then takes a shorter one
         with np.errstate(over="ignore", invalid="ignore"):
             # the error left bends the loss where the Gauss-Newton part knows nothing of it
             if self.few and float(lengths.max() * _norm(self.error).max()) > _BENT:
-                return whole_steps(self, [self.curvature(k) for k in range(len(self.u))], lengths)
-            return Step(self, lengths)
+                return whole_steps(
+                    self, [self.curvature(k) for k in range(len(self.u))], lengths, order
+                )
+            return Step(self, lengths, order)
 
     def size(self, missed: Sequence[Array]) -> Array:
         return total_norm(missed)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from richlazy.integration.march import ORDER
 from richlazy.recurrent.flow import Problem, integrate, start_rates
 from richlazy.recurrent.measures import Measures, difference, loss_scale, measured
 from richlazy.recurrent.network import Network
@@ -41,6 +42,7 @@ Array = NDArray[np.float64]
 _TIMES = 12
 _ROUNDS = 60
 _LOOSE = 1e-5  # tolerance of the flow whose leaks are looked at
+_ORDER = 6  # of its steps
 _INDEPENDENT = 1e-12  # of a block of unit columns
 _LEAST = 0.07  # of what leaks is left by the next round, which sees words not yet seen
 _MOST = 0.9  # of it
@@ -177,8 +179,9 @@ def _moved_by(
     Responses of different lags that are nearly alike are told apart by large changes of weights.
     """
     times, rtol = telling_times(problem, end), max(_FINEST, 1e-2 * tolerance)
+    order = _ORDER if rtol >= _LOOSE else ORDER
     found, earlier = (
-        measured(x, [change for _, change in integrate(x, times, rtol)], leak)
+        measured(x, [change for _, change in integrate(x, times, rtol, order=order)], leak)
         for x in (problem, before)
     )
     return distance(found, earlier, loss_scale(problem))
@@ -210,7 +213,7 @@ def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Ar
     leak, each = 0.0, len(problem.inputs)
     away: list[list[Array]] = [[] for _ in range(each)]
     other: list[list[Array]] = [[] for _ in range(each)]
-    for index, change in integrate(problem, times, _LOOSE):
+    for index, change in integrate(problem, times, _LOOSE, order=_ORDER):
         for k in range(each):
             u, v = problem.inputs[k] + change.inputs[k], problem.readout[k] + change.readout[k]
             ahead = matrices.forward, change.recurrent[k]

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.integration.march import STEPS
+from richlazy.integration.march import sequences
 from richlazy.recurrent.responses import driven
 
 __all__ = ["Point", "Step"]
@@ -59,30 +59,29 @@ class Step:
     W has moved by left right', (T - 1) n columns for every substep and for the implicit part.
     """
 
-    def __init__(self, point: Point, lengths: Array) -> None:
-        self.point, self.lanes = point, lengths.size
-        orders = STEPS.size
+    def __init__(self, point: Point, lengths: Array, order: int) -> None:
+        self.point, self.lanes, self.order = point, lengths.size, order
         s, m, p = point.v.shape
         n, t = point.channels, point.steps
         wide = (t - 1) * n
-        total = orders * self.lanes  # lane = sequence * lanes + length
-        step = np.tile(lengths, orders) / np.repeat(STEPS, self.lanes)
+        total = order * self.lanes  # lane = sequence * lanes + length
+        step = np.tile(lengths, order) / np.repeat(sequences(order), self.lanes)
         self.change_u = np.zeros((s, total, p, n))
         self.change_v = np.zeros((s, total, m, p))
         # first the implicit part, against the C_0 ... C_(T-2) from which the step began
-        self.left = np.zeros((s, total, p, (orders + 1) * wide))
-        self.right = np.zeros((s, total, p, (orders + 1) * wide))
+        self.left = np.zeros((s, total, p, (order + 1) * wide))
+        self.right = np.zeros((s, total, p, (order + 1) * wide))
         self.right[..., :wide] = point.wide_controls[:, None, :, :wide]
         with np.errstate(over="ignore", invalid="ignore"):  # of steps that are far too long
             self._take(step)
         self._mark()
 
     def _take(self, step: Array) -> None:
-        point, orders, total = self.point, STEPS.size, step.size
+        point, total = self.point, step.size
         p, n, t = point.v.shape[-1], point.channels, point.steps
         wide = (t - 1) * n
         rate_u, rate_w, rate_v = point.parts_rates
-        for i in range(orders):
+        for i in range(self.order):
             on = slice(i * self.lanes, total)  # sequences with more than i substeps
             k = step[on][:, None, None]
             du, dv = self.change_u[:, on], self.change_v[:, on]
@@ -123,11 +122,11 @@ class Step:
         each = weights[:, None, None, None]
 
         def summed(x: Array) -> Array:
-            split = x.reshape(len(x), STEPS.size, self.lanes, *x.shape[2:])
+            split = x.reshape(len(x), self.order, self.lanes, *x.shape[2:])
             return np.asarray(np.sum(split * each, axis=1))
 
         left, right = self._factors
-        w = (left * np.repeat(weights, STEPS * wide)) @ np.swapaxes(right, -1, -2)
+        w = (left * np.repeat(weights, sequences(self.order) * wide)) @ np.swapaxes(right, -1, -2)
         began = np.swapaxes(self.point.wide_controls[..., :wide], -1, -2)
         w += summed(self.left[..., :wide]) @ began[:, None]
         return summed(self.change_u), w, summed(self.change_v)
@@ -138,8 +137,8 @@ class Step:
         wide = (self.point.steps - 1) * self.point.channels
         found = []
         for x in (self.left, self.right):
-            split = x.reshape(len(x), STEPS.size, self.lanes, *x.shape[2:])
-            taken = [split[:, q, ..., wide : (n + 1) * wide] for q, n in enumerate(STEPS)]
+            split = x.reshape(len(x), self.order, self.lanes, *x.shape[2:])
+            taken = [split[:, q, ..., wide : (q + 2) * wide] for q in range(self.order)]
             found.append(np.concatenate(taken, axis=-1))
         return found[0], found[1]
 

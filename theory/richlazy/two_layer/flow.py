@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
-from richlazy.integration.march import STEPS, march, total_norm
+from richlazy.integration.march import march, sequences, total_norm
 from richlazy.integration.rest import NOISE, ROUNDING, at_rest, reach
 from richlazy.start import precision
 from richlazy.start.covariance import inverse_root
@@ -154,8 +154,8 @@ class _Frozen:
         first, readout = np.abs(self.w1), np.abs(self.w2)
         return total_norm([_t(readout) @ self.noise, self.noise @ _t(first)])
 
-    def step(self, lengths: Array) -> _Step:
-        return _Step(self, lengths)
+    def step(self, lengths: Array, order: int) -> _Step:
+        return _Step(self, lengths, order)
 
     def size(self, missed: Sequence[Array]) -> Array:
         return total_norm(missed)
@@ -216,17 +216,17 @@ def _norm(x: Array) -> Array:
 class _Step:
     """All Euler sequences from one point over one or several lengths, before extrapolation."""
 
-    def __init__(self, point: _Frozen, lengths: Array) -> None:
-        self.lanes = lengths.size
+    def __init__(self, point: _Frozen, lengths: Array, order: int) -> None:
+        self.lanes, self.order = lengths.size, order
         n, m, h = point.w2.shape
         d = point.w1.shape[2]
-        total = STEPS.size * self.lanes  # lane = sequence * lanes + length
-        step = np.tile(lengths, STEPS.size) / np.repeat(STEPS, self.lanes)
-        self.readouts = np.zeros((n, total, STEPS.size, m, h))
-        self.coefficients = np.zeros((n, total, STEPS.size, m, d))
+        total = order * self.lanes  # lane = sequence * lanes + length
+        step = np.tile(lengths, order) / np.repeat(sequences(order), self.lanes)
+        self.readouts = np.zeros((n, total, order, m, h))
+        self.coefficients = np.zeros((n, total, order, m, d))
         self.change2 = np.zeros((n, total, m, h))
         w1, w2 = point.w1, point.w2
-        for i in range(STEPS.size):
+        for i in range(order):
             on = slice(i * self.lanes, total)  # sequences with more than i substeps
             live = total - i * self.lanes
             k = step[on][:, None, None]
@@ -254,10 +254,10 @@ class _Step:
         """Weighted sum over sequences: (n, lanes, h, d) and (n, lanes, m, h)."""
         n, _, _, m, h = self.readouts.shape
         each = np.repeat(weights, self.lanes)[:, None, None]
-        change2 = (self.change2 * each).reshape(n, STEPS.size, self.lanes, m, h).sum(axis=1)
+        change2 = (self.change2 * each).reshape(n, self.order, self.lanes, m, h).sum(axis=1)
 
         def rows(x: Array) -> Array:
-            split = x.reshape(n, STEPS.size, self.lanes, STEPS.size * m, x.shape[-1])
+            split = x.reshape(n, self.order, self.lanes, self.order * m, x.shape[-1])
             return split.transpose(0, 2, 1, 3, 4).reshape(n, self.lanes, -1, x.shape[-1])
 
         scaled = self.coefficients * each[..., None]

@@ -14,6 +14,7 @@ Array = NDArray[np.float64]
 
 #: Tolerance of the flow of tasks whose spread is orders above it.
 SAMPLING = 1e-5
+_ORDER = 6  # of a step, enough for these digits
 _PATIENCE = 400  # steps; flows that have a mean take a tenth of it
 _STACK = 600_000  # numbers in the recurrent weights of a stack
 
@@ -36,10 +37,10 @@ def part(stack: Problem, some: slice) -> Problem:
 
 
 def flow(stack: Problem, t: float, rtol: float) -> Measures:
-    """Measures of a stack, as much of it at once as memory allows."""
+    """Measures of a stack, as much of it at once as caches hold."""
     size, at, parts = max(1, _STACK // (8 * stack.recurrent[0].size)), np.array([t]), []
     for done in range(0, len(stack.target), size):
         some = part(stack, slice(done, done + size))
-        changes = [change for _, change in integrate(some, at, rtol, _PATIENCE)]
+        changes = [change for _, change in integrate(some, at, rtol, _PATIENCE, _ORDER)]
         parts.append(Measures(*(v[0] for v in measured(some, changes, 1.0))))
     return Measures(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
