@@ -6,7 +6,8 @@ of the W_h that every network started from:
 
 - random: the mean over draws of input and readout directions and random tasks of 5 steps;
 - own: the network's W_x, W_o and task, `recurrent.Task.from_data` of its trials to their decision
-  and the right choice there, over the channels that the conditions use, the mean output left out;
+  and the right choice there, over the channels that the conditions use, the mean output left out,
+  at the time that training takes;
 
 each at several times the gain of W_h. A rectified unit passes half of what it gets, so one half is
 what one would guess; "fitted" is the factor whose random tasks order the KA of another task of the
@@ -132,7 +133,8 @@ def simulate(case: Case) -> Arrays:
                                for f in case["factors"]])  # fmt: skip
     asked = network["index"] < case["own_seeds"]
     own = own_task(task, np.random.default_rng([*seed, 1])) if asked else None
-    kept["own"] = np.array([[_own(f, params, own) for params in begun] for f in case["own"]])
+    end = network["steps"] * network["rate"] / (1.0 - network["momentum"])
+    kept["own"] = np.array([[_own(f, params, own, end) for params in begun] for f in case["own"]])
     one = rnn.Network.random(case["factors"][0] * recurrent[0], rng=np.random.default_rng(seed))
     kept["gap"] = np.array(_gap(one, rnn.Task.random(_STEPS, rng=np.random.default_rng(seed))))
     return kept
@@ -184,7 +186,10 @@ def own_task(
 
 
 def _own(
-    factor: float, params: dict[str, NDArray[Any]], own: tuple[rnn.Task, Array, Array] | None
+    factor: float,
+    params: dict[str, NDArray[Any]],
+    own: tuple[rnn.Task, Array, Array] | None,
+    end: float,
 ) -> Array:
     if own is None:
         return np.full(len(MEASURES), np.nan)
@@ -192,10 +197,10 @@ def _own(
     u, w, v = (params[name].astype(float) for name in ("inputs", "recurrent", "readout"))
     net = rnn.Network(u @ used, factor * w, contrasts @ v)
     try:
-        found = rnn.solve(net, task, tolerance=1e-4).measures(np.inf)
+        found, _, _ = learned([net], [task], end)
     except (AssumptionError, ConvergenceError):
         return np.full(len(MEASURES), np.nan)
-    return np.array([getattr(found, name) for name in MEASURES.values()])
+    return np.array([getattr(found, name)[0] for name in MEASURES.values()])
 
 
 class Told(NamedTuple):
