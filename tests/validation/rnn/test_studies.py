@@ -69,7 +69,7 @@ def test_every_case_is_plain_data_with_known_tasks_and_starts(name, quick):
         {key: list(v) if isinstance(v, tuple) else v for key, v in case.items()} for case in every
     ]
     kinds = {"rank", "power_law", "gradient", "input_output"}
-    for case in every:
+    for case in (case.get("network", case) for case in every):
         assert case["task"].partition(" ")[0] in TASKS
         assert all(s in STARTS or s.partition(":")[0] in kinds for s in case["starts"])
         assert case["seed"] == 3
@@ -77,7 +77,8 @@ def test_every_case_is_plain_data_with_known_tasks_and_starts(name, quick):
 
 def test_the_full_grids_ask_what_was_to_be_asked():
     for name in RECURRENT:
-        assert len({case["index"] for case in load(name).cases(False, 0)}) >= 10
+        every = [case.get("network", case) for case in load(name).cases(False, 0)]
+        assert len({case["index"] for case in every}) >= 10
     assert {task.partition(" ")[0] for task in rank.FULL.tasks} == set(TASKS)
     assert {1, 30, 100, 300} <= set(ranks_of(rank.FULL))
     assert (rank.FULL.units, rank.FULL.steps, rank.FULL.batch) == (300, 10_000, 32)
