@@ -32,7 +32,7 @@ def made_up(said, order):
             network = {"task": task, "index": index, "starts": [f"rank:{k}" for k in range(STARTS)]}
             cases.append(asdict(QUESTION) | {"source": "rnn-structure", "network": network})
             part = trained([index, len(task)], order)
-            part["random"] = np.repeat(said[:, None], 3, axis=1)
+            part["random"] = np.repeat(said[..., None], 3, axis=2)
             part["own"] = part["random"][:1]
             known = {f"theory_{name}{kept}" for name in theory._FIRST_LAYER
                      for kept in ("", "_kept")}  # fmt: skip
@@ -91,7 +91,7 @@ def test_a_start_without_an_answer_is_left_out_of_its_order():
     cases, found = made_up(SAID, ORDER)
     for part in found:
         part["random"] = part["random"].copy()
-        part["random"][1, :, 0] = np.nan
+        part["random"][1, 0] = np.nan
     row = score(theory.conclude(cases, found), task="2AF", measure="kernel_alignment",
                 by="recurrent, random tasks, gain x 0.5")  # fmt: skip
     assert row["means"] == pytest.approx(1.0)
