@@ -14,7 +14,8 @@ meet the same; as first layers they are averaged over random tasks by `expect`.
 
 - trend: Spearman's rho between the age of the eight (the two adults tied) and the mean of a
   measure, its p-value from all orders that chance could give;
-- beyond the control: the same of the measure less its mean over the control.
+- beyond the control: the same of the measure less its mean over the control;
+- apart: the mean of that over the brains, Student's interval.
 
 P-values are adjusted for all trends of the study (false discovery rate); a trend counts below 0.05.
 The check:
@@ -43,7 +44,7 @@ from richlazy.sources import controls
 from validation.comparison import Comparison
 from validation.recurrent.theory import scale_of
 from validation.simulation.recurrent import Weights, halved, sharpness
-from validation.statistics import correlation
+from validation.statistics import correlation, interval
 from validation.steps import LEFT
 from validation.study import SYMBOLS, Arrays, Case, Result, Study, grid_of, selected, worst_of
 
@@ -137,6 +138,7 @@ def simulate(case: Case) -> Arrays:
         "recurrent": np.stack([getattr(recurrent, name) for name in MEASURES]),
         "first_layer": np.array([[getattr(x, name).mean for x in means] for name in MEASURES]),
         "participation_ratio": np.array([spectrum.participation_ratio(x).value for x in layers]),
+        "radius": np.array([np.abs(np.linalg.eigvals(net.recurrent)).max() for net in nets]),
         "units": np.array(units),
         "descent": descent,
         "theory": np.stack(solution.measures([0.0, *case["times"]]))[:, None],
@@ -238,7 +240,38 @@ def findings(grid: Grid, every: Sequence[Brains], all_trends: Sequence[Trend]) -
                 f"rho with age: {', '.join(words)}"
             )
         said.append(f"{READINGS[one.reading]}, {one.kept} neurons: {'; '.join(parts)}.")
+        said.append(
+            f"{READINGS[one.reading]}, {one.kept} neurons, mean over brains of measured - control "
+            f"and its 95 % interval: {'; '.join(_apart(one))}."
+        )
     return said
+
+
+def _radii(grid: Grid, cases: Sequence[Case], found: Sequence[Arrays]) -> list[str]:
+    """How far the largest eigenvalue stands out, at the one gain."""
+    said = []
+    for kept in grid.neurons:
+        parts = []
+        for start in STARTS:
+            radii = [
+                np.mean(x["radius"]) for _, x in selected(cases, found, kept=kept, start=start)
+            ]
+            parts.append(f"{start} {min(radii):.2f} to {max(radii):.2f}")
+        said.append(
+            f"Spectral radius at gain {grid.gain:g}, {kept} neurons, brain by brain: "
+            f"{', '.join(parts)}."
+        )
+    return said
+
+
+def _apart(one: Brains) -> list[str]:
+    """How far the brains are from their controls, whatever their age."""
+    parts = []
+    for measure, start in product(MEASURES, list(STARTS)[1:]):
+        off = one.mean(measure, "measured") - one.mean(measure, start)
+        centre, half = interval(off, 0.95)
+        parts.append(f"{SYMBOLS[measure]} - {start} {centre:+.3f} ± {half:.3f}")
+    return parts
 
 
 def rows(cases: Sequence[Case], found: Sequence[Arrays]) -> list[dict[str, Any]]:
@@ -250,6 +283,7 @@ def rows(cases: Sequence[Case], found: Sequence[Arrays]) -> list[dict[str, Any]]
                 {name: case[name] for name in ("animal", "kept", "start")}
                 | {"neurons": int(part["units"])}
                 | {"participation_ratio": float(np.mean(part["participation_ratio"]))}
+                | {"spectral_radius": float(np.mean(part["radius"]))}
                 | {"reading": reading, "measure": measure, "mean": float(np.mean(values))}
                 | {"sd": float(np.std(values, ddof=1)) if values.size > 1 else ""}
                 | {"draws": values.size}
@@ -293,7 +327,7 @@ def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
         worst_of("descent", "distance from recurrent.solve, steps extrapolated to 0", left, LEFT)
     ]
     settings = asdict(grid) | {"trends": [t._asdict() for t in all_trends]}
-    said = findings(grid, every, all_trends)
+    said = [*findings(grid, every, all_trends), *_radii(grid, cases, found)]
     return Result(rows(cases, found), checks, draw(grid, every), settings, said)
 
 

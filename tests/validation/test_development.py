@@ -37,6 +37,8 @@ def test_the_study_passes_and_nothing_is_vacuous(found):
     assert len(result.rows) == 2 * 3 * 2 * 3
     assert {row["neurons"] for row in result.rows} == {result.rows[0]["neurons"]}
     json.dumps([dict(result.settings), list(result.rows)], allow_nan=False)
+    radius = {row["start"]: row["spectral_radius"] for row in result.rows}
+    assert radius["measured"] > 1.2 * radius["degrees"]  # a loop that degrees do not make
 
 
 def test_descent_that_is_not_the_theory_s_fails(found):
@@ -67,7 +69,7 @@ def made_up(grid, line):
         theory = np.ones((8, 1, 1 + len(grid.times)))
         found.append(
             {"recurrent": draws, "first_layer": draws[:, :1], "theory": theory}
-            | {"participation_ratio": np.ones(1), "units": np.array(160)}
+            | {"participation_ratio": np.ones(1), "radius": np.ones(1), "units": np.array(160)}
             | {"descent": np.ones((3, 8, 1, len(grid.times)))}
         )
     return found
