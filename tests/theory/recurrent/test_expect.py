@@ -66,7 +66,10 @@ def test_a_record_tells_everything():
     found = expect(FLAT, 3, units=60, tasks=4)
     record = found.to_dict()
     assert (record["tasks"], record["time"]) == (4, "inf")
-    assert record["kernel_alignment"]["sd"] > 0
+    for name in Measures._fields:
+        said = record[name]
+        assert said["sd"] > 0
+        assert said["standard_error"] == pytest.approx(said["sd"] / 2.0)
     assert "standard errors from 4 draws" in found.accuracy
     assert "kernel_alignment=" in repr(found)
 
@@ -94,6 +97,11 @@ def test_a_record_tells_everything():
 def test_what_is_refused(words, arguments, keywords):
     with pytest.raises(ValueError, match=words):
         expect(*arguments, **keywords)
+
+
+def test_a_zero_start_has_a_typical_one():
+    found = expect(np.zeros((4, 4)), 2, method="typical", tasks=3)
+    assert "PR = 0, below 30" in found.accuracy
 
 
 def test_a_zero_start_has_no_law():

@@ -279,6 +279,13 @@ def test_the_turn_is_that_of_sampled_starts():
     assert np.all(np.diff(typical_limits.scatter(found.ranks, steps=4, gain=0.625)) < 0)
 
 
+def test_a_turn_is_of_tasks_of_strength_one_unless_told():
+    plain = turn(12, 2, gain=0.6, tasks=2)
+    for strength, alike in ((1.0, True), (1.5, False)):
+        found = turn(12, 2, gain=0.6, strength=strength, tasks=2)
+        assert np.array_equal(found.typical, plain.typical) == alike
+
+
 def test_ranks_that_hold_too_few_lags_are_not_the_least_and_that_is_said():
     found = turn(40, 5, gain=0.2, tasks=2)
     assert found.least >= 2
