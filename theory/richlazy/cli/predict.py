@@ -81,7 +81,8 @@ def predict(
     inputs, a header pre,post,weight makes an edge list; FILE:NAME is one array), a connectome
     (celegans, mushroom_body_left, mushroom_body_right, celegans_brain_1 ... celegans_brain_8) or a
     family: flat:rank=5,norm=1, power_law:count=100,exponent=1, exponential:count=50,rate=0.1,
-    gaussian:hidden=50,inputs=80. A square matrix is read both ways.
+    gaussian:hidden=50,inputs=80. A square matrix is read both ways; a reading whose flow does not
+    settle says so, and leaves the other its answer.
     """
     from rich.console import Console
 
