@@ -121,7 +121,8 @@ def simulate(case: Case) -> Arrays:
     if found is None:
         found = trained(network)
     task = load_task(network["task"])
-    begun = [made(network, task)[place] for place in places]
+    every = made(network, task)
+    begun = [every[place] for place in places]
     recurrent = [params["recurrent"].astype(float) for params in begun]
     kept = {name: found[name][places] for name in MEASURES}
     for name in _FIRST_LAYER:
