@@ -14,7 +14,15 @@ from scipy.special import stdtr, stdtrit
 
 from validation.statistics import correlation
 
-__all__ = ["Interval", "complete", "difference", "mean", "rank_correlation", "rank_correlations"]
+__all__ = [
+    "Interval",
+    "bootstrap",
+    "complete",
+    "difference",
+    "mean",
+    "rank_correlation",
+    "rank_correlations",
+]
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +81,11 @@ def rank_correlation(levels: ArrayLike, values: ArrayLike, seed: int = 0) -> Int
     found = rank_correlations(levels, values)
     if found.size < 2:
         return Interval(np.nan, np.nan, np.nan, np.nan, found.size)
+    return bootstrap(found, seed)
+
+
+def bootstrap(found: Floats, seed: int = 0) -> Interval:
+    """Mean over seeds (seeds,), and its interval by resampling them."""
     picked = np.random.default_rng(seed).integers(0, found.size, (_RESAMPLED, found.size))
     low, high = np.quantile(np.mean(found[picked], axis=1), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
     return Interval(float(np.mean(found)), float(low), float(high), np.nan, found.size)

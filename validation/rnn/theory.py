@@ -42,7 +42,7 @@ from richlazy.recurrent.averages.sampling import learned
 from validation.rnn import PACKAGES, rank, structure, turn
 from validation.rnn.experiment import load_task, made
 from validation.rnn.experiment import simulate as trained
-from validation.rnn.statistics import Interval, mean
+from validation.rnn.statistics import Interval, bootstrap, mean
 from validation.rnn.summary import grouped
 from validation.rnn.tasks import Task
 from validation.statistics import correlation
@@ -270,15 +270,7 @@ def _agreement(said: Array, values: Array) -> tuple[float, Interval, float]:
         if np.sum(there := np.isfinite(y)) > 2
     ]
     error = float(np.mean(np.abs(centre - wanted)))
-    return float(correlation(centre, wanted)), _resampled(each), error
-
-
-def _resampled(each: Sequence[float]) -> Interval:
-    """Mean over seeds, and a bootstrap interval."""
-    found = np.array(each)
-    picked = np.random.default_rng(0).integers(0, found.size, (10_000, found.size))
-    low, high = np.quantile(np.mean(found[picked], axis=1), [0.025, 0.975])
-    return Interval(float(np.mean(found)), float(low), float(high), np.nan, found.size)
+    return float(correlation(centre, wanted)), bootstrap(np.array(each)), error
 
 
 def _ceiling(values: Array) -> tuple[float, Interval]:
@@ -296,7 +288,7 @@ def _ceiling(values: Array) -> tuple[float, Interval]:
         float(correlation(np.mean(np.delete(good, k, axis=0), axis=0), good[k]))
         for k in range(seeds)
     ]
-    return float(np.mean(halves)), _resampled(each)
+    return float(np.mean(halves)), bootstrap(np.array(each))
 
 
 def findings(

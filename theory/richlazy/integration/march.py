@@ -2,9 +2,8 @@
 
 Steps H/1, H/2, ..., H/8 (or fewer) from one point are extrapolated to that order, with error
 control. What a step is, how stiff its point and when it rests, the architecture says (`Point`,
-`Step`): its
-implicit part is the Gauss-Newton part of the Jacobian, so that steps grow without bound on the
-way to t = infinity.
+`Step`): its implicit part is the Gauss-Newton part of the Jacobian, so that steps grow without
+bound on the way to t = infinity.
 """
 
 from __future__ import annotations
