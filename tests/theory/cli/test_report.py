@@ -136,16 +136,17 @@ def test_the_recurrent_table_is_that_of_the_record(few, folder):
     ("arguments", "gain"),
     [
         ((), 0.625),
-        (("--norm", "3"), 3 / 3**0.5),
-        (("--norm", "keep"), 4.24264068711 / 3**0.5),
-        (("--norm", "3", "--gain", "0.7"), 0.7),
+        (("--norm", "0.3"), 0.3 / 3**0.5),
+        (("--norm", "keep"), 0.6**0.5 / 3**0.5),
+        (("--norm", "0.3", "--gain", "0.7"), 0.7),
     ],
 )
 def test_the_norm_is_that_of_both_readings_unless_a_gain_is_given(few, folder, arguments, gain):
+    (folder / "edges.csv").write_text("pre,post,w\na,b,0.6\nb,c,-0.4\nc,a,0.2\na,c,-0.2\n")
     succeed("report", "edges.csv", "--out", "out", *arguments)
     found = stored(folder)
     assert found["recurrent"]["gain"] == pytest.approx(gain)
-    norm = {"3": 3.0, "keep": found["given_norm"]}.get(arguments[1] if arguments else "", 1.0)
+    norm = {"0.3": 0.3, "keep": found["given_norm"]}.get(arguments[1] if arguments else "", 1.0)
     assert found["norm"] == pytest.approx(norm)
 
 

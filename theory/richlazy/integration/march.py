@@ -32,6 +32,7 @@ _LANES = 64  # requested times evaluated together
 _DECADES = (3.0, 1.5)  # of time, over which weights that never settle have grown all the while
 _GROWTH = 0.05  # power of time
 _LOOKS = 50  # steps between looks at it
+_EPS = np.finfo(np.float64).eps
 _DIGITS = 2e11  # of an error that rounding leaves 2e-11 of, 1e-10 can be asked for
 
 
@@ -158,6 +159,9 @@ def _marched(
         allowed = np.where(close, 10.0 / CLOSE, 1.0) * allowed
         # near rest dW/dt is rounding, which extrapolation magnifies and no shorter step lessens
         allowed = np.maximum(allowed, MAGNIFIED * length * point.haze)
+        # nor is a step known better than its sequences, which cancel in the error
+        moved = total_norm([x[:, 0] for x in added])
+        allowed = np.maximum(allowed, _EPS * np.sum(np.abs(wrong)) * moved)
         moving = error != 0
         worst = float(np.max(np.where(moving, error / np.where(moving, allowed, 1.0), 0.0)))
         factor = 0.9 * max(worst, 1e-8) ** (-1.0 / order)
