@@ -34,7 +34,14 @@ STUDIES = (
 
 #: Those of nonlinear recurrent networks, which need the extra `rnn`; `validation.rnn.rank` holds
 #: "rnn-rank".
-RECURRENT = ("rnn-rank", "rnn-turn", "rnn-structure", "rnn-forgetting", "rnn-theory")
+RECURRENT = (
+    "rnn-rank",
+    "rnn-turn",
+    "rnn-structure",
+    "rnn-kept",
+    "rnn-forgetting",
+    "rnn-theory",
+)
 
 
 def load(name: str) -> Study:

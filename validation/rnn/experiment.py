@@ -118,7 +118,8 @@ def simulate(case: Mapping[str, Any]) -> Arrays:
     """Train and measure, and what the linear theory expects of the same singular values."""
     task = load_task(case["task"])
     begun = made(case, task)
-    found = run(model_of(case), task, begun, seed_of(case), training_of(case))
+    kept = [name.endswith(starts.KEPT) for name in case["starts"]]
+    found = run(model_of(case), task, begun, seed_of(case), training_of(case), kept)
     return found | linear_theory([params["recurrent"] for params in begun])
 
 

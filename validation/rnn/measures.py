@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +13,20 @@ from numpy.typing import NDArray
 from richlazy import spectrum
 from validation.rnn.kernel import alignment, tangent_kernel
 from validation.rnn.model import Model, Params, cross_entropy, states
+from validation.rnn.starts import bounds
 from validation.rnn.tasks import Task
 from validation.rnn.train import Trained, Training, draw, enough_memory, stacked, train
 
-__all__ = ["MEASURES", "RANKS", "at_loss", "evaluate", "run", "settled_loss"]
+__all__ = [
+    "ALONG",
+    "MEASURES",
+    "RANKS",
+    "at_loss",
+    "evaluate",
+    "run",
+    "settled_loss",
+    "watched",
+]
 
 Floats = NDArray[np.float64]
 Start = dict[str, NDArray[np.float32]]
@@ -30,10 +41,15 @@ MEASURES = (
     "representation_alignment",
     "kernel_alignment",
     "sign_similarity",
+    "target_alignment_before",
+    "target_alignment_after",
     "final_loss",
     "test_loss",
     "accuracy",
 )
+#: RA, KA and <S, K S> / (|K| |S|^2) of the labels S, less their mean over trials, along training.
+ALONG = ("representation_alignment", "kernel_alignment", "target_alignment")
+_TIMES = 9
 _KERNEL_TRIALS = 32  # as the paper's code takes them
 _STATE_TRIALS = 320
 _TEST_TRIALS = 2048
@@ -41,25 +57,50 @@ _LAST = 20  # windows that the final loss is averaged over, 2000 steps as in the
 
 
 def run(
-    model: Model, task: Task, starts: Sequence[Start], seed: int, training: Training
+    model: Model,
+    task: Task,
+    starts: Sequence[Start],
+    seed: int,
+    training: Training,
+    kept: Sequence[bool] | None = None,
 ) -> dict[str, Floats]:
-    """Train from every start on the same trials.
+    """Train from every start on the same trials; `kept` ones keep their signs and their zeros.
 
     Returns arrays (runs,) for each of `MEASURES` and, for W_h before and after, of `RANKS`
-    ("participation_before", ...); (runs, windows) for "loss", "change" and "path". Where a run
-    diverged, "diverged" is 1 and what it was to show is NaN.
+    ("participation_before", ...); (runs, windows) for "loss", "change" and "path"; (runs, times)
+    for each of `ALONG` at the steps `watched(training)`. Where a run diverged, "diverged" is 1
+    and what it was to show is NaN.
     """
     before = stacked(starts)
+    within = None
+    if kept is not None and any(kept):
+        pairs = zip(before["recurrent"], kept, strict=True)
+        each = [bounds(weights, keep) for weights, keep in pairs]
+        least, most = (np.stack(side).astype(np.float32) for side in zip(*each, strict=True))
+        within = least, most
+    windows = [step // training.window for step in watched(training)[1:]]
     with enough_memory(before):
-        trained = train(model, before, task, [seed] * len(starts), training)
+        seeds = [seed] * len(starts)
+        trained = train(model, before, task, seeds, training, within, windows)
         return _found(model, task, before, trained, seed)
+
+
+def watched(training: Training) -> list[int]:
+    """Steps at which measures along training are taken: 0, then evenly in their logarithm."""
+    windows = training.steps // training.window
+    numbers = np.unique(np.round(np.geomspace(1, windows, _TIMES - 1)).astype(int))
+    return [0, *(int(number) * training.window for number in numbers)]
 
 
 def _found(
     model: Model, task: Task, before: Start, trained: Trained, seed: int
 ) -> dict[str, Floats]:
     probe, test = jax.random.split(jax.random.fold_in(jax.random.key(seed), 2**31 - 1))
-    x, _ = draw(task, probe, _STATE_TRIALS)
+    x, labels = draw(task, probe, _STATE_TRIALS)
+    on = _Probe(model, task, x, labels)
+    runs = len(trained.diverged)
+    times = [before, *trained.along]
+    along = {name: np.full((runs, len(times)), np.nan) for name in ALONG}
     found: dict[str, list[float]] = {name: [] for name in MEASURES}
     for when in ("before", "after"):
         found |= {f"{kind}_{when}": [] for kind in RANKS}
@@ -69,7 +110,12 @@ def _found(
         mine |= _ranks(first["recurrent"], "before")
         if not diverged:
             mine |= _ranks(last["recurrent"], "after")
-            mine |= _compared(model, task, first, last, x)
+            begun = on.seen(first)
+            for k, params in enumerate(times):
+                now = begun if k == 0 else on.seen({n: v[index] for n, v in params.items()})
+                for name, value in zip(ALONG, _along(begun, now), strict=True):
+                    along[name][index, k] = value
+            mine |= _compared(begun, now)
             mine["test_loss"], mine["accuracy"] = evaluate(model, task, last, test)
         for name, value in mine.items():
             found[name].append(float(value))
@@ -80,6 +126,7 @@ def _found(
     )
     arrays["path_length"] = trained.path[:, -1]
     arrays["final_loss"] = settled_loss(trained.loss)
+    arrays |= {f"{name}_along": values for name, values in along.items()}
     curves = {"loss": trained.loss, "change": trained.change, "path": trained.path}
     return arrays | curves | {"diverged": trained.diverged.astype(float)}
 
@@ -89,14 +136,50 @@ def _ranks(weights: NDArray[np.float32], when: str) -> dict[str, float]:
     return {f"{kind}_{when}": spectrum.effective_rank(s, kind) for kind in RANKS}
 
 
-def _compared(model: Model, task: Task, first: Start, last: Start, x: jax.Array) -> dict:
-    h = [np.asarray(_decision(model, p, x, task.decision), float) for p in (first, last)]
-    few = x[:, :_KERNEL_TRIALS]
-    kernels = [tangent_kernel(model, p, few, task.scored) for p in (first, last)]
+class _Seen(NamedTuple):
+    """What a network makes of the probe trials."""
+
+    states: Floats  #: at the decision, (trials, N)
+    kernel: Floats
+    target: Floats  #: <S, K S> / (|K| |S|^2)
+
+
+class _Probe(NamedTuple):
+    """Trials that networks are compared on."""
+
+    model: Model
+    task: Task
+    x: jax.Array
+    labels: jax.Array
+
+    def seen(self, params: Start) -> _Seen:
+        """States at the decision, and the tangent kernel over the first few trials."""
+        task, few = self.task, slice(_KERNEL_TRIALS)
+        h = np.asarray(_decision(self.model, params, self.x, task.decision), float)
+        kernel = np.asarray(tangent_kernel(self.model, params, self.x[:, few], task.scored), float)
+        # as the rows of the kernel: steps, outputs, trials
+        right = np.eye(task.outputs)[np.asarray(self.labels)[list(task.scored), few]]
+        wanted = np.moveaxis(right - right.mean(axis=1, keepdims=True), 2, 1).ravel()
+        sizes = np.linalg.norm(kernel) * (wanted @ wanted)
+        target = wanted @ kernel @ wanted / sizes if 0.0 < sizes < np.inf else np.nan
+        return _Seen(h, kernel, float(target))
+
+
+def _along(first: _Seen, last: _Seen) -> tuple[float, float, float]:
+    """The measures `ALONG`."""
+    ra = alignment(*(part.states @ part.states.T for part in (first, last)))
+    return ra, alignment(first.kernel, last.kernel), last.target
+
+
+def _compared(first: _Seen, last: _Seen) -> dict[str, float]:
+    ra, ka, _ = _along(first, last)
+    same = np.mean(np.sign(first.states) == np.sign(last.states))
     return {
-        "representation_alignment": alignment(*(part @ part.T for part in h)),
-        "kernel_alignment": alignment(*kernels),
-        "sign_similarity": np.mean(np.sign(h[0]) == np.sign(h[1])),
+        "representation_alignment": ra,
+        "kernel_alignment": ka,
+        "sign_similarity": float(same),
+        "target_alignment_before": first.target,
+        "target_alignment_after": last.target,
     }
 
 

@@ -244,6 +244,21 @@ def _circuit(weights: Array, rng: Generator, *, name: str, control: str, signs: 
 # on N, as the leading eigenvalue of the means is gain sqrt(tau N).
 _CHAINS = 2.0
 
+#: Behind the name of a start whose signs and missing connections stay as they are in training.
+KEPT = "/kept"
+
+
+def bounds(weights: ArrayLike, kept: bool) -> tuple[Array, Array]:
+    """The least and the largest that every weight may be: none, or those that keep its sign.
+
+    A weight of zero is a connection that is not there, and has none while it is kept.
+    """
+    matrix = _square(weights, "weights")
+    least = np.where(matrix < 0, -np.inf, 0.0) if kept else np.full_like(matrix, -np.inf)
+    most = np.where(matrix > 0, np.inf, 0.0) if kept else np.full_like(matrix, np.inf)
+    return least, most
+
+
 #: Starts that take the Gaussian matrix and a generator, and nothing else.
 STARTS: dict[str, Callable[[Array, Generator], Array]] = {
     "gaussian": lambda weights, rng: weights.copy(),
@@ -270,9 +285,12 @@ def make(
     `directions` are the task's own, by name: with {"gradient": -dL/dW_h} there are "gradient:1",
     "gradient:2" and so on.
 
+    With `KEPT` behind its name a start is the same one; what training may do to it `bounds` says.
+
     Raises ValueError for a name that is not known, and lists those that are.
     """
     matrix = _square(weights, "weights")
+    name = name.removesuffix(KEPT)
     if name in STARTS:
         return STARTS[name](matrix, rng)
     kind, _, text = name.partition(":")

@@ -7,6 +7,8 @@ signs their activity bursts. Starts that burst are trained too, and told of apar
 - paired: mean over seeds of start - control, Student's interval, and the paired t-test, its
   p-values adjusted for all comparisons of the study by Benjamini and Hochberg's false discovery
   rate; told apart below 0.05;
+- along: RA, KA and target alignment, means over seeds and over the starts of `order`, at steps even
+  in their logarithm, and when half of the change of a run is there, the median over runs;
 - order: mean over seeds of Spearman's rho between a measure and what the linear theory, or an
   effective rank, says of the same singular values, over all starts but that made for the task
   (of which singular values do not tell); the interval is a bootstrap over seeds.
@@ -16,21 +18,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from itertools import product
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.stats import false_discovery_control
 
 from validation.rnn import PACKAGES
 from validation.rnn.experiment import GENERATOR, Networks, cases, simulate
 from validation.rnn.starts import CIRCUITS
-from validation.rnn.statistics import Interval, difference, rank_correlation
-from validation.rnn.summary import NAMES, Found, checks, gathered, intervals, rows
+from validation.rnn.statistics import rank_correlation
+from validation.rnn.summary import (
+    NAMES,
+    Comparison,
+    Found,
+    beside,
+    checks,
+    compared,
+    courses,
+    gathered,
+    intervals,
+    rows,
+    told_apart,
+)
 from validation.study import Arrays, Case, Result, Study, grid_of
 
-__all__ = ["CONTROLS", "FULL", "QUICK", "STUDY", "Comparison", "compared", "conclude", "draw"]
+__all__ = ["CONTROLS", "FULL", "QUICK", "STUDY", "conclude", "draw"]
 
 #: Start and what it is compared with.
 CONTROLS = (
@@ -62,51 +73,10 @@ FULL = Networks(
 )
 QUICK = replace(FULL, tasks=("2AF",), seeds=3, units=40, steps=600, rate=0.01)
 
-_SIGNIFICANT = 0.05
-
-
-class Comparison(NamedTuple):
-    """A start less its control; `adjusted` is the p-value among all comparisons."""
-
-    task: str
-    measure: str
-    start: str
-    control: str
-    difference: Interval
-    adjusted: float
-
-
-def compared(grid: Networks, every: Found) -> list[Comparison]:
-    """Every start with its control, on every task, in every measure of laziness."""
-    place = {start: index for index, start in enumerate(grid.starts)}
-    found = [
-        (task, name, start, control, difference(values[:, place[start]], values[:, place[control]]))
-        for task, mine in every.items()
-        for name, values in ((name, mine[name]) for name in NAMES)
-        for start, control in CONTROLS
-    ]
-    p = np.array([row[-1].p for row in found])
-    adjusted = np.full(p.size, np.nan)
-    tested = np.isfinite(p)
-    if np.any(tested):
-        adjusted[tested] = false_discovery_control(p[tested])
-    return [Comparison(*row, float(q)) for row, q in zip(found, adjusted, strict=True)]
-
 
 def findings(grid: Networks, every: Found, all_compared: Sequence[Comparison]) -> list[str]:
     """Every comparison, whichever way it went, and whether spectra tell the order of the starts."""
-    said = []
-    for task, name in product(every, NAMES):
-        mine = [c for c in all_compared if (c.task, c.measure) == (task, name)]
-        told = [c for c in mine if c.adjusted < _SIGNIFICANT]
-        parts = []
-        for words, sign in (("below", -1.0), ("above", 1.0)):
-            where = [c for c in told if sign * c.difference.estimate > 0]
-            if where:
-                parts.append(f"{words} the control: {_listed(where)}")
-        rest = [c for c in mine if not c.adjusted < _SIGNIFICANT]
-        parts += [f"not told apart: {_listed(rest)}"] * bool(rest)
-        said.append(f"{task}, {NAMES[name]} less that of the control; {'; '.join(parts)}.")
+    said = told_apart(all_compared)
     among = [
         index
         for index, start in enumerate(grid.starts)
@@ -114,16 +84,13 @@ def findings(grid: Networks, every: Found, all_compared: Sequence[Comparison]) -
     ]
     for task, mine in every.items():
         said += [f"{task}, order of {len(among)} starts, {part}." for part in _orders(mine, among)]
+        said += [f"{task}, {part}." for part in courses(grid, mine, among)]
         said += [
             f"{task}, {start}: {words}."
             for index, start in enumerate(grid.starts)
             if (words := _unfit(mine, index, start in BURSTING))
         ]
     return said
-
-
-def _listed(pairs: Sequence[Comparison]) -> str:
-    return ", ".join(f"{c.start} - {c.control} {c.difference}" for c in pairs)
 
 
 def _orders(mine: Arrays, among: Sequence[int]) -> list[str]:
@@ -185,26 +152,9 @@ def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
     grid, calm = grid_of(Networks, cases[0]), slice(0, len(_COMPARED))
     every = gathered(cases, found, calm)
-    pairs = compared(grid, every)
+    pairs = compared(grid.starts, CONTROLS, every)
     said, table = findings(grid, every, pairs), rows(every, grid.starts)
-    none = {"control": "", "p": "", "adjusted_p": ""}
-    table = [row | none for row in table] + [
-        {
-            "task": pair.task,
-            "start": pair.start,
-            "measure": pair.measure,
-            "mean": pair.difference.estimate,
-            "low": pair.difference.low,
-            "high": pair.difference.high,
-            "sd": "",
-            "seeds": pair.difference.seeds,
-            "diverged": "",
-            "control": pair.control,
-            "p": pair.difference.p,
-            "adjusted_p": pair.adjusted,
-        }
-        for pair in pairs
-    ]
+    table = beside(table, pairs)
     settings = asdict(grid) | {"generator": GENERATOR}
     return Result(table, checks(every, calm), draw(grid, every), settings, said)
 

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import false_discovery_control
 
-from validation.rnn.measures import MEASURES, at_loss
-from validation.rnn.statistics import mean
+from validation.rnn.experiment import Networks, training_of
+from validation.rnn.measures import ALONG, MEASURES, at_loss, watched
+from validation.rnn.statistics import Interval, difference, mean
 from validation.study import Arrays, Case, Check, worst_of
 
-__all__ = ["NAMES", "Found", "checks", "gathered", "grouped", "intervals", "rows"]
+__all__ = [
+    "NAMES",
+    "Comparison",
+    "Found",
+    "beside",
+    "checks",
+    "compared",
+    "courses",
+    "gathered",
+    "grouped",
+    "intervals",
+    "rows",
+    "told_apart",
+]
 
 Floats = NDArray[np.float64]
 #: {task: {name: (seeds, starts) or, for curves, (seeds, starts, windows)}}
@@ -25,7 +41,10 @@ NAMES = {
     "weight_change": "‖ΔW_h‖",
     "matched_change": "‖ΔW_h‖ at the same loss",
 }
-_CURVES = ("loss", "change", "path")
+_SIGNIFICANT = 0.05
+#: What sentences call `ALONG`.
+_COURSES = dict(zip(ALONG, ("RA", "KA", "target alignment"), strict=True))
+_CURVES = ("loss", "change", "path", *(f"{name}_along" for name in ALONG))
 
 
 def grouped(labels: Sequence[str], found: Sequence[Arrays]) -> Found:
@@ -77,6 +96,108 @@ def rows(every: Found, starts: Sequence[str]) -> list[dict[str, Any]]:
                     }
                 )
     return found
+
+
+class Comparison(NamedTuple):
+    """A start less its control; `adjusted` is the p-value among all comparisons."""
+
+    task: str
+    measure: str
+    start: str
+    control: str
+    difference: Interval
+    adjusted: float
+
+
+def compared(
+    starts: Sequence[str], controls: Sequence[tuple[str, str]], every: Found
+) -> list[Comparison]:
+    """Every pair of a start and its control, on every task, in every measure of laziness."""
+    place = {start: index for index, start in enumerate(starts)}
+    found = [
+        (task, name, start, control, difference(values[:, place[start]], values[:, place[control]]))
+        for task, mine in every.items()
+        for name, values in ((name, mine[name]) for name in NAMES)
+        for start, control in controls
+    ]
+    p = np.array([row[-1].p for row in found])
+    adjusted = np.full(p.size, np.nan)
+    tested = np.isfinite(p)
+    if np.any(tested):
+        adjusted[tested] = false_discovery_control(p[tested])
+    return [Comparison(*row, float(q)) for row, q in zip(found, adjusted, strict=True)]
+
+
+def told_apart(every: Sequence[Comparison]) -> list[str]:
+    """Which starts are above or below their controls, a line for each task and measure."""
+    said = []
+    for task, name in dict.fromkeys((c.task, c.measure) for c in every):
+        mine = [c for c in every if (c.task, c.measure) == (task, name)]
+        told = [c for c in mine if c.adjusted < _SIGNIFICANT]
+        parts = []
+        for words, sign in (("below", -1.0), ("above", 1.0)):
+            where = [c for c in told if sign * c.difference.estimate > 0]
+            if where:
+                parts.append(f"{words} the control: {_listed(where)}")
+        rest = [c for c in mine if not c.adjusted < _SIGNIFICANT]
+        parts += [f"not told apart: {_listed(rest)}"] * bool(rest)
+        said.append(f"{task}, {NAMES[name]} less that of the control; {'; '.join(parts)}.")
+    return said
+
+
+def _listed(pairs: Sequence[Comparison]) -> str:
+    return ", ".join(f"{c.start} - {c.control} {c.difference}" for c in pairs)
+
+
+def beside(table: list[dict[str, Any]], pairs: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """Rows of starts, and those of their differences below them."""
+    none = {"control": "", "p": "", "adjusted_p": ""}
+    return [row | none for row in table] + [
+        {
+            "task": pair.task,
+            "start": pair.start,
+            "measure": pair.measure,
+            "mean": pair.difference.estimate,
+            "low": pair.difference.low,
+            "high": pair.difference.high,
+            "sd": "",
+            "seeds": pair.difference.seeds,
+            "diverged": "",
+            "control": pair.control,
+            "p": pair.difference.p,
+            "adjusted_p": pair.adjusted,
+        }
+        for pair in pairs
+    ]
+
+
+def courses(grid: Networks, mine: Arrays, among: Sequence[int]) -> list[str]:
+    """RA, KA and target alignment along training, and when half of their change has happened."""
+    steps = np.array(watched(training_of(asdict(grid))))
+    parts, halves = [], []
+    for name, short in _COURSES.items():
+        course = mine[f"{name}_along"][:, among]
+        whole = course[np.all(np.isfinite(course), axis=-1)]
+        parts.append(f"{short} {', '.join(f'{value:.3g}' for value in np.mean(whole, axis=0))}")
+        halves.append(f"{short} {_half(steps, whole):.3g}")
+    ends = grid.window * (1 + np.arange(mine["loss"].shape[-1]))
+    loss = mine["loss"][:, among]
+    halves.append(f"loss {_half(ends, loss[np.all(np.isfinite(loss), axis=-1)]):.3g}")
+    return [
+        f"after {', '.join(map(str, steps))} steps: {'; '.join(parts)}",
+        f"half of the change is there after so many steps: {', '.join(halves)}",
+    ]
+
+
+def _half(steps: NDArray[np.int64], runs: Floats) -> float:
+    """Step at which half of the change is first there, the median over runs (runs, steps)."""
+    found = []
+    for course in runs:
+        done = (course - course[0]) / (course[-1] - course[0] or 1.0)
+        after = int(np.argmax(done >= 0.5))  # 0 if it has not changed
+        before = max(after - 1, 0)
+        found.append(np.interp(0.5, done[[before, after]], steps[[before, after]]))
+    return float(np.median(found)) if found else float("nan")
 
 
 def intervals(values: Floats) -> tuple[Floats, Floats]:

@@ -64,12 +64,15 @@ class Trained:
         |W_h - W_h(0)| at the end of every window, (runs, windows).
     path
         Sum over steps of |W_h(n + 1) - W_h(n)| up to then, (runs, windows).
+    along
+        Parameters of every run after each of the windows asked for.
     """
 
     params: dict[str, NDArray[np.float32]]
     loss: NDArray[np.float64]
     change: NDArray[np.float64]
     path: NDArray[np.float64]
+    along: list[dict[str, NDArray[np.float32]]]
 
     @property
     def diverged(self) -> NDArray[np.bool_]:
@@ -114,7 +117,13 @@ def draw(task: Task, key: Array, trials: int) -> tuple[Array, Array]:
 
 
 def train(
-    model: Model, params: Params, task: Task, seeds: Sequence[int], training: Training
+    model: Model,
+    params: Params,
+    task: Task,
+    seeds: Sequence[int],
+    training: Training,
+    within: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+    watched: Sequence[int] = (),
 ) -> Trained:
     """Train every run on its own batches: those of one seed see the same trials.
 
@@ -128,6 +137,11 @@ def train(
         Initial parameters, with the axis of runs in front.
     seeds
         One for each run.
+    within
+        The least and the largest that W_h may be, (runs, N, N): after each step it is put back
+        between them. None sets no bounds.
+    watched
+        Numbers of windows after which parameters are kept.
     """
     optimizer = training.transformation()
     params = {name: jnp.asarray(value) for name, value in params.items()}
@@ -138,23 +152,36 @@ def train(
     keys = jnp.stack([jax.random.key(seed) for seed in seeds])
     state = optimizer.init(params)
     window = _window(model, task, training)
+    bounds = () if within is None else tuple(map(jnp.asarray, within))
 
-    last = {name: np.full(value.shape, np.nan, np.float32) for name, value in params.items()}
+    last, *along = (_unknown(params) for _ in (training.steps, *watched))
     loss, change, length = np.full((3, runs, windows), np.nan)
     alive = np.arange(runs)
     for index in range(windows):
-        params, state, *found = window(params, state, keys, begun, index)
+        params, state, *found = window(params, state, keys, begun, bounds, index)
         good = np.all(np.isfinite(found), axis=0)
         kept = np.where(good, found, np.nan)
         loss[alive, index], length[alive, index], change[alive, index] = kept
         if not np.all(good):
             alive = alive[good]
-            params, state, keys, begun = _only(good, params, state, keys, begun)
+            params, state, keys, begun, bounds = _only(good, params, state, keys, begun, bounds)
         if not alive.size:
             break
+        if index + 1 in watched:
+            _keep(along[watched.index(index + 1)], alive, params)
+    _keep(last, alive, params)
+    return Trained(last, loss, change, np.cumsum(length, axis=1), along)
+
+
+def _unknown(params: Params) -> dict[str, NDArray[np.float32]]:
+    """NaN in place of the parameters of every run."""
+    return {name: np.full(value.shape, np.nan, np.float32) for name, value in params.items()}
+
+
+def _keep(into: dict[str, NDArray[np.float32]], runs: NDArray[np.int64], params: Params) -> None:
+    """Write the parameters of some runs in their places."""
     for name, value in params.items():
-        last[name][alive] = np.asarray(value)
-    return Trained(last, loss, change, np.cumsum(length, axis=1))
+        into[name][runs] = np.asarray(value)
 
 
 def _only(good: NDArray[np.bool_], *trees: Any) -> Any:
@@ -172,12 +199,15 @@ def _window(model: Model, task: Task, training: Training) -> Any:
         return loss_and_gradient(model, params, x, labels, task.scored)
 
     @jax.jit
-    def window(params, state, keys, begun, index):
+    def window(params, state, keys, begun, bounds, index):
         def step(carry, i):
             params, state, total, length = carry
             batch = jax.vmap(jax.random.fold_in, (0, None))(keys, index * training.window + i)
             loss, gradient = jax.vmap(one)(params, batch)
             update, state = optimizer.update(gradient, state, params)
+            if bounds:
+                reached = jnp.clip(params["recurrent"] + update["recurrent"], *bounds)
+                update = update | {"recurrent": reached - params["recurrent"]}
             params = optax.apply_updates(params, update)
             moved = jnp.sqrt(jnp.sum(jnp.square(update["recurrent"]), axis=(1, 2)))
             return (params, state, total + loss, length + moved), None

@@ -182,7 +182,7 @@ def test_the_time_course_ends_where_the_task_is_learned(whole):
 
 @pytest.mark.parametrize("norm", [1e-6, 1e3])
 def test_the_time_course_finds_its_time_at_every_scale(few, monkeypatch, norm):
-    monkeypatch.setattr(report, "_rearranged", lambda source, notes: {})  # of which it knows nothing
+    monkeypatch.setattr(report, "_rearranged", lambda source, notes: {})  # not looked at here
     course = of(np.diag([3.0, 2.0, 1.0]), norm).course
     half = np.flatnonzero(course.theory.loss < 0.25)[0]
     assert half > 2  # not over before it is looked at

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -52,6 +54,27 @@ def test_a_clock_beside_a_feature():
     learned = task.whitened @ covariance.inverse_root(task.root)
     np.testing.assert_allclose(learned, [[0.0, 3.0]], atol=1e-9)
     np.testing.assert_allclose(0.5 * np.sum(task.whitened**2), 0.5 * np.mean(9.0 * B**2), rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e4, 1e8, 1.7e9])
+def test_a_feature_is_learned_beside_a_clock_as_if_alone(size):
+    """What the clock has to learn it has at once: b alone, of variance 1.5, then takes its time."""
+    x = np.stack([size + np.arange(8.0), B], axis=1)
+    solution = solve(Network(0.1 * np.eye(2)), Task.from_data(x, 3.0 * B))
+    alone = solve(Network([[0.1]]), Task([[3.0]]))
+    for t in (0.1, 1.0, 30.0):
+        found, wanted = solution.function(t)[0], alone.function(1.5 * t)[0, 0]
+        np.testing.assert_allclose(found, [0.0, wanted], rtol=1e-6, atol=4.0 / size**2)
+        weights = alone.weight_change(1.5 * t)
+        np.testing.assert_allclose(solution.weight_change(t), weights, rtol=1e-6)
+
+
+@pytest.mark.parametrize("question", ["loss", "function", "at"])
+def test_a_flow_that_rounding_decides_is_said_to_be(question):
+    start = Network(0.1 * np.random.default_rng(0).standard_normal((3, 2)))
+    solution = solve(start, Task.from_data(CLOCK, 3.0 * B))
+    getattr(solution, question)(1.0)
+    assert float(re.search(r"agree to (\S+) relative", solution.accuracy)[1]) > 0.5
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])

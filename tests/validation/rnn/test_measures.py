@@ -12,7 +12,16 @@ import jax.numpy as jnp
 
 from tests.validation.rnn import plain
 from validation.rnn import measures
-from validation.rnn.measures import MEASURES, RANKS, at_loss, evaluate, run, settled_loss
+from validation.rnn.measures import (
+    ALONG,
+    MEASURES,
+    RANKS,
+    at_loss,
+    evaluate,
+    run,
+    settled_loss,
+    watched,
+)
 from validation.rnn.model import Model
 from validation.rnn.tasks import Task
 from validation.rnn.train import Training, stacked, train
@@ -40,9 +49,11 @@ def found(task):
 
 def test_every_measure_is_a_number_for_each_run(found):
     names = [f"{kind}_{when}" for kind in RANKS for when in ("before", "after")]
-    assert set(found) == {*MEASURES, *names, "loss", "change", "path", "diverged"}
+    along = {f"{name}_along" for name in ALONG}
+    assert set(found) == {*MEASURES, *names, *along, "loss", "change", "path", "diverged"}
     for name, values in found.items():
         shape = (3, 4) if name in ("loss", "change", "path") else (3,)
+        shape = (3, len(watched(SHORT))) if name in along else shape
         assert (values.shape, values.dtype) == (shape, np.float64), name
         assert np.all(np.isfinite(values[[0, 2]])), name
 
@@ -84,7 +95,9 @@ def test_what_did_not_learn_is_aligned_in_full(task):
 def test_alignments_and_signs_are_those_of_their_definition(task, model):
     first, last = start(0), start(1)
     x = np.asarray(plain.trials(3, 40, 2, 2)[0], np.float32)
-    found = measures._compared(model, task, first, last, jnp.asarray(x))
+    labels = np.random.default_rng(0).integers(0, 2, x.shape[:2])
+    probe = measures._Probe(model, task, jnp.asarray(x), jnp.asarray(labels))
+    found = measures._compared(probe.seen(first), probe.seen(last))
     h = [plain.states(model, params, x, np)[task.decision] for params in (first, last)]
     gram = [part @ part.T for part in h]
     size = np.linalg.norm(gram[0]) * np.linalg.norm(gram[1])
@@ -105,6 +118,45 @@ def test_alignments_and_signs_are_those_of_their_definition(task, model):
     size = np.linalg.norm(kernels[0]) * np.linalg.norm(kernels[1])
     assert found["kernel_alignment"] == pytest.approx(np.sum(kernels[0] * kernels[1]) / size)
     assert found["kernel_alignment"] < 0.99
+    for when, kernel in zip(("before", "after"), kernels, strict=True):
+        right = np.zeros((len(task.scored), 2, 32))
+        for k, step in enumerate(task.scored):
+            for trial in range(32):
+                right[k, labels[step, trial], trial] = 1.0
+        s = np.swapaxes(right - right.mean(axis=2, keepdims=True), 1, 2).ravel()
+        target = s @ kernel @ s / (np.linalg.norm(kernel) * (s @ s))
+        assert found[f"target_alignment_{when}"] == pytest.approx(target, rel=1e-5)
+
+
+def test_measures_along_training_begin_at_the_start_and_end_at_the_end(found):
+    assert watched(SHORT) == [0, 10, 20, 30, 40]
+    for name in ALONG:
+        course = found[f"{name}_along"][[0, 2]]
+        assert np.all(np.diff(course, axis=1) != 0)
+        if name == "target_alignment":
+            begin = found["target_alignment_before"][[0, 2]]
+            end = found["target_alignment_after"][[0, 2]]
+        else:
+            begin, end = 1.0, found[name][[0, 2]]
+        np.testing.assert_allclose(course[:, 0], begin, rtol=1e-12)
+        np.testing.assert_allclose(course[:, -1], end, rtol=1e-12)
+
+
+def test_measures_along_training_are_those_of_a_shorter_run(task, found):
+    shorter = Training(steps=20, batch=5, rate=0.1, window=10)
+    other = run(Model(), task, [start(0)], 3, shorter)
+    for name in ALONG:
+        ends = found[f"{name}_along"][0, 2], other[f"{name}_along"][0, -1]
+        assert ends[0] == pytest.approx(ends[1], rel=1e-5)
+
+
+def test_signs_and_missing_connections_are_kept_while_training(task):
+    weights = start(0)
+    sparse = weights | {"recurrent": weights["recurrent"] * (np.arange(36).reshape(6, 6) % 3 > 0)}
+    free, kept = run(Model(), task, [sparse, sparse], 3, SHORT, [False, True])["weight_change"]
+    alone = run(Model(), task, [sparse], 3, SHORT)["weight_change"][0]
+    assert free == pytest.approx(alone, rel=1e-5)
+    assert 0 < kept < 0.99 * free
 
 
 def test_effective_ranks_of_known_matrices():

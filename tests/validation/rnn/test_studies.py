@@ -13,10 +13,10 @@ pytest.importorskip("validation.rnn", reason="needs the extra rnn")
 import jax
 
 from validation import RECURRENT, load
-from validation.rnn import forgetting, rank, structure, summary
-from validation.rnn.experiment import THEORY, cases, ranks_of
-from validation.rnn.measures import MEASURES, RANKS
-from validation.rnn.starts import STARTS
+from validation.rnn import forgetting, kept, rank, structure, summary
+from validation.rnn.experiment import THEORY, cases, ranks_of, training_of
+from validation.rnn.measures import ALONG, MEASURES, RANKS, watched
+from validation.rnn.starts import KEPT, STARTS
 from validation.rnn.tasks import TASKS
 
 WINDOWS = 10
@@ -35,6 +35,8 @@ def made_up(grid, trend):
         part |= {f"theory_{name}{kept}": level for name in THEORY for kept in ("", "_kept")}
         part |= {"final_loss": loss[:, -1], "path_length": 2.0 * level}
         part |= {"loss": loss, "change": np.cumsum(loss, axis=1), "path": loss}
+        times = np.linspace(0.0, 1.0, len(watched(training_of(case))))
+        part |= {f"{name}_along": 1.0 - (1.0 - level)[:, None] * times for name in ALONG}
         found.append(part | {"diverged": np.zeros(len(trend))})
     return every, found
 
@@ -76,7 +78,8 @@ def test_every_case_is_plain_data_with_known_tasks_and_starts(name, quick):
     kinds = {"rank", "power_law", "gradient", "input_output"}
     for case in (case.get("network", case) for case in every):
         assert case["task"].partition(" ")[0] in TASKS
-        assert all(s in STARTS or s.partition(":")[0] in kinds for s in case["starts"])
+        names = [start.removesuffix(KEPT) for start in case["starts"]]
+        assert all(s in STARTS or s.partition(":")[0] in kinds for s in names)
         assert case["seed"] == 3
 
 
@@ -92,6 +95,8 @@ def test_the_full_grids_ask_what_was_to_be_asked():
     for circuit in ("celegans", "mushroom_body_left", "mushroom_body_right"):
         of = {control for start, control in structure.CONTROLS if start == f"{circuit}/signed"}
         assert of == {"gaussian", f"{circuit}/shuffled/signed", f"{circuit}/degrees/signed"}
+        assert (f"{circuit}/signed/kept", f"{circuit}/signed") in kept.CONTROLS
+    assert ("dale/kept", "dale") in kept.CONTROLS
 
 
 def test_what_rises_with_rank_is_found_to_rise(ranked):
@@ -195,6 +200,32 @@ def test_structures_differ_from_their_controls_or_are_said_not_to():
     assert len(pairs) == len(structure.CONTROLS) * len(summary.NAMES)
     for row in pairs:
         assert 0.0 <= row["p"] <= row["adjusted_p"] <= 1.0
+
+
+def test_what_is_kept_is_compared_with_the_same_start_trained_freely():
+    grid = replace(kept.QUICK, seeds=6)
+    trend = np.where([start == "dale/kept" for start in grid.starts], 2.0, 1.0)
+    result = kept.conclude(*made_up(grid, trend))
+    assert result.passed
+    (line,) = (x for x in result.findings if x.startswith("2AF, KA less"))
+    above, rest = line.split("above the control: ")[1].split("not told apart: ")
+    assert above.startswith("dale/kept - dale ")
+    assert all(f"{start} - {control} " in rest for start, control in kept.CONTROLS[1:])
+
+
+def test_courses_say_when_half_of_the_change_is_there():
+    grid = replace(kept.QUICK, seeds=4)
+    every, found = made_up(grid, np.ones(len(grid.starts)))
+    steps = watched(training_of(every[0]))
+    mine = summary.gathered(every, found)["2AF"]
+    shape = mine["kernel_alignment_along"].shape
+    mine["kernel_alignment_along"] = np.broadcast_to(np.sqrt(np.array(steps) / 600.0), shape)
+    mine["representation_alignment_along"] = np.ones(shape)
+    course, half = summary.courses(grid, mine, [0, 1])
+    assert course.startswith(f"after {', '.join(map(str, steps))} steps: RA 1, 1, ")
+    between = np.interp(0.5, np.sqrt(np.array(steps) / 600.0), steps)
+    assert f"KA {between:.3g}" in half
+    assert "RA 0," in half
 
 
 def test_starts_that_burst_may_diverge_and_are_told_of():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ import optax
 
 from tests.validation.rnn import plain
 from validation.rnn.model import Model
+from validation.rnn.starts import bounds
 from validation.rnn.train import Training, draw, stacked, train
 
 UNITS, BATCH, RATE = 6, 5, 0.1
@@ -31,7 +34,7 @@ def starts(*seeds):
     return [plain.single(plain.weights(UNITS, 2, 2, seed)) for seed in seeds]
 
 
-def looped(task, params, seed, training, model):
+def looped(task, params, seed, training, model, within=(-np.inf, np.inf)):
     """Parameters and, step by step, loss, |dW_h| and path of one run; SGD in float64 by hand."""
     slope = jax.jit(
         jax.value_and_grad(lambda p, x, labels: plain.loss(model, p, x, labels, task.scored))
@@ -54,10 +57,41 @@ def looped(task, params, seed, training, model):
         else:
             update, state = adam.update(gradient, state, now)
             w = {name: np.asarray(value + update[name], float) for name, value in now.items()}
+        w["recurrent"] = np.clip(w["recurrent"], *within)
         path += np.linalg.norm(w["recurrent"] - before)
         change = np.linalg.norm(w["recurrent"] - params["recurrent"].astype(float))
         rows.append((float(loss), change, path))
     return w, np.array(rows)
+
+
+@pytest.mark.parametrize("training", [SHORT, ADAM], ids=["SGD", "Adam"])
+def test_signs_and_zeros_are_kept_as_by_a_plain_loop(task, training):
+    every, seeds = starts(0, 1), (7, 8)
+    for params in every:
+        params["recurrent"][np.arange(36).reshape(6, 6) % 5 == 0] = 0.0
+    each = [bounds(p["recurrent"], kept) for p, kept in zip(every, (True, False), strict=True)]
+    least, most = (np.stack(side).astype(np.float32) for side in zip(*each, strict=True))
+    found = train(Model(), stacked(every), task, seeds, training, (least, most))
+    for run, (params, seed) in enumerate(zip(every, seeds, strict=True)):
+        w, rows = looped(task, params, seed, training, Model(), each[run])
+        for name, value in w.items():
+            np.testing.assert_allclose(found.params[name][run], value, atol=ROUNDING)
+        np.testing.assert_allclose(found.path[run, -1], rows[-1, 2], rtol=1e-3)
+    kept, free = (run["recurrent"] for run in every)
+    signs = np.sign(found.params["recurrent"])
+    assert np.all(signs[0] * np.sign(kept) >= 0)
+    assert np.all(signs[0][kept == 0] == 0)
+    assert np.any(signs[0] != np.sign(kept))  # weights have come to zero, and stayed there
+    assert np.any(signs[1][free == 0] != 0)
+
+
+def test_parameters_along_training_are_those_of_a_shorter_one(task):
+    every = stacked(starts(0, 1))
+    found = train(Model(), every, task, (7, 8), SHORT, watched=(2, 4))
+    half = train(Model(), every, task, (7, 8), replace(SHORT, steps=10))
+    for name in every:
+        np.testing.assert_array_equal(found.along[0][name], half.params[name])
+        np.testing.assert_array_equal(found.along[1][name], found.params[name])
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,10 @@ class _Frozen:
         coupling = -s * np.eye(self.w1.shape[1])
         blocks = _t(self.w2) @ self.w2 * ratio, seen @ _t(seen) / ratio
         hessian = np.block([[blocks[0], coupling], [coupling, blocks[1]]])
+        if self.units:  # curvature along a large input hides none along a small one
+            own = np.sqrt(np.diagonal(hessian, axis1=-2, axis2=-1))
+            own = np.where(own > 0, own, 1.0)
+            hessian = hessian / (own[:, :, None] * own[:, None, :])
         values = np.linalg.eigvalsh(hessian)
         # the point is known to rtol, and curvature that is 0 at equal strengths no better
         unknown = 100.0 * ROUNDING + 0.1 * rtol

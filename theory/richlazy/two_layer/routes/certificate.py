@@ -119,16 +119,18 @@ def first_order(largest: float, strength: float) -> int:
     return FIRST_ORDER + int(min(3.0 * largest / float(np.sqrt(strength)), 1e6))
 
 
-def certified(reduced: Reduced, at: Array, rtol: float = _TOLERANCE) -> tuple[Measures, Doubt]:
-    """Measures (times, stack), and how far others are from them.
+def certified(
+    reduced: Reduced, at: Array, rtol: float = _TOLERANCE
+) -> tuple[Measures, Doubt, list[Change]]:
+    """Measures (times, stack), how far others are from these, and the changes of weights.
 
-    These come from numbers a rounding away, integrated to 100 times the tolerance.
+    The others come from numbers a rounding away, integrated to 100 times the tolerance.
     """
     changes = integrated(reduced, at, rtol)
     found, other = measured(reduced, changes), moved(reduced)
     doubt = _doubt(reduced, changes, found, rtol)
     doubt.add(found, measured(other, integrated(other, at, _LOOSER * rtol)))
-    return found, _with_traces(doubt, reduced, changes, found)
+    return found, _with_traces(doubt, reduced, changes, found), changes
 
 
 def _doubt(reduced: Reduced, changes: list[Change], found: Measures, rtol: float) -> Doubt:

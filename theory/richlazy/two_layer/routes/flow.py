@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from richlazy.laziness import Measures
 from richlazy.two_layer.flow import Change
 from richlazy.two_layer.reduction.krylov import Reduced
-from richlazy.two_layer.routes.certificate import certified, integrated, left_unlearned, single
+from richlazy.two_layer.routes.certificate import certified, left_unlearned, single
 from richlazy.two_layer.routes.doubt import Doubt
 
 __all__ = ["ByFlow"]
@@ -25,6 +25,7 @@ class ByFlow:
         self.reduced = reduced
         self._rest: tuple[str, ...] = ()
         self._doubt = Doubt()
+        self._latest: tuple[bytes, list[Change], Measures] | None = None
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -40,12 +41,18 @@ class ByFlow:
 
     def changes(self, at: Array) -> list[Change]:
         """Weight changes of the small network at ascending times."""
-        return integrated(self.reduced, at)
+        return self._found(at)[0]
 
     def measures(self, at: Array) -> Measures:
         """Measures of the large network at ascending times."""
-        found, doubt = certified(self.reduced, at)
-        self._doubt.include(doubt)
-        if np.isinf(at[-1]):
-            self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
-        return single(found)
+        return single(self._found(at)[1])
+
+    def _found(self, at: Array) -> tuple[list[Change], Measures]:
+        key = at.tobytes()
+        if self._latest is None or self._latest[0] != key:
+            found, doubt, changes = certified(self.reduced, at)
+            self._doubt.include(doubt)
+            if np.isinf(at[-1]):
+                self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
+            self._latest = key, changes, found
+        return self._latest[1:]
