@@ -26,9 +26,10 @@ B, W, A, Q = (
 )
 V_IN, V_OUT = MatrixSymbol("V_in", d, p), MatrixSymbol("V_out", d, q)
 B_IN, B_OUT = MatrixSymbol("B_in", k, p), MatrixSymbol("B_out", k, q)
+X, Z = (MatrixSymbol(name, d, 1) for name in ("X", "Z"))
 e = MatrixSymbol("e", m, l)
 G, G0, M = (MatrixSymbol(name, l, l) for name in ("G", "G_0", "M"))
-p1, p2, g, t, rho, reach = sp.symbols("p1 p2 g t rho reach", positive=True)
+p1, p2, g, t, rho, reach, pole = sp.symbols("p1 p2 g t rho reach pole", positive=True)
 
 _BEYOND = {((U, True), (N, False)): 0, ((N, True), (U, False)): 0}
 FRAME = orthonormal(U) | orthonormal(V) | _BEYOND
@@ -50,6 +51,7 @@ FORMULAS = {
     "small_flow_2": e * W.T,
     "escape": e * V.T * N.T,
     "krylov_step": (V_IN * B_IN.T + V_OUT * B_OUT.T) * B_IN,
+    "resolvent_step": X - pole * Z,
     "small_moment_start": B.T * B,
     "small_moment": W.T * W,
     "representation": V * G * V.T + N.T * N,
@@ -101,6 +103,9 @@ NOTATION = {
     p2: "tr R_0^2 of the large network",
     g: "length of the task vector beta (one output)",
     t: "time",
+    X: "an input direction of a rational Krylov space",
+    Z: "the next one, (R_0 + pole)^-1 X",
+    pole: "minus the pole of a rational Krylov space",
     rho: "the only entry of M for one output, the last on the diagonal (alpha_(k+1) squared)",
     reach: "(alpha_1 beta_1 ... alpha_k beta_k)^2, from the diagonal and superdiagonal of B",
 }
@@ -154,6 +159,11 @@ def _small_network(closed, small_error, small_flow_1, small_flow_2):
 def _krylov(krylov_step):
     first = U * (B_IN * V_IN.T + B_OUT * V_OUT.T) + N
     return coefficients(first.T * first * V_IN - krylov_step, SPLIT)
+
+
+def _resolvent(resolvent_step):
+    moment = W0.T * W0
+    return coefficients(resolvent_step.xreplace({X: moment * Z + pole * Z}) - moment * Z)
 
 
 def _coupling(coupling, small_moment_start, small_moment):
@@ -303,6 +313,15 @@ STEPS = (
         "Then R_0 V_in = V B'B_in: for one output B is bidiagonal, each new direction is one more "
         "power of R_0 on beta, and V spans beta, R_0 beta, ..., R_0^k beta, U their images.",
         Zero(_krylov),
+    ),
+    Step(
+        ("resolvent_step",),
+        "With Z = (R_0 + p)^-1 X also R_0 Z = X - p Z lies in the span of X and Z. So "
+        "R_0 takes the space of beta, Z_1 = (R_0 + p_1)^-1 beta, Z_2 = (R_0 + p_2)^-1 Z_1, ..., "
+        "Z_k out of itself along one direction only, that of R_0 beta. Take this space for V_in, "
+        "that direction for V_out and the range of W1(0) V_in for U: V contains W1(0)'U and all "
+        "else here holds as it does for powers of R_0.",
+        Zero(_resolvent),
     ),
     Step(
         ("coupling", "small_moment_start", "small_moment"),

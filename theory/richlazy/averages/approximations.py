@@ -6,7 +6,7 @@ import numpy as np
 
 from richlazy.averages.closed import by_flat_moments
 from richlazy.averages.question import Question
-from richlazy.averages.random_tasks import typical_chain
+from richlazy.averages.random_tasks import chain_of, typical_chain, typical_directions
 from richlazy.averages.record import Expected, Statistic, record
 from richlazy.formulas import limits
 from richlazy.start import matrices, spectrum
@@ -72,8 +72,8 @@ def typical(case: Question) -> Expected | str:
     s, g, t = case.spectrum, case.strength, case.time
     if s is None:
         return "needs singular values, for which this matrix is too large; use 'law' or 'sample'"
-    chain = typical_chain(s, g)
-    found, reduced, gap = spread_over_orders(chain, np.array([t]))
+    chain, begin = chain_of(s, g, typical_directions(s))
+    found, reduced, gap = spread_over_orders(chain, np.array([t]), begin=begin)
     columns = [Statistic(float(v[0, 0]), None, None) for v in found]
     return record(
         columns,

@@ -32,7 +32,8 @@ __all__ = ["Average", "Question", "asked"]
 Average: TypeAlias = Literal["closed form", "law", "typical", "sample"]
 
 _ONE = 1e-12  # from 1: rounding of an alignment
-_TASKS, _FEWER, _COSTLY = 200, 20, 100
+_TASKS, _SOME, _FEWER, _COSTLY = 200, 50, 20, 100
+_SHORT = 16  # steps of a Krylov chain
 _OUTPUT = 128.0  # bytes that its strength takes on its way
 _MOST = 10**6  # the mean is then known to a thousandth of the spread
 
@@ -72,12 +73,16 @@ class Question:
 
     @property
     def tasks(self) -> int:
-        """Number of tasks to sample; fewer where one costs the full flow."""
+        """Number of tasks to sample; fewer where one needs a long chain or the full flow."""
         if self.given_tasks is not None:
             return self.given_tasks
         s = self.spectrum
-        costly = s is not None and s.values.size > _COSTLY and (self.outputs > 1 or self.stiff)
-        return _FEWER if costly else _TASKS
+        if s is None or s.values.size <= _COSTLY:
+            return _TASKS
+        if self.outputs > 1:
+            return _FEWER
+        order = first_order(float(s.values[0]), self.strength)
+        return _TASKS if order <= _SHORT else _SOME
 
 
 def asked(

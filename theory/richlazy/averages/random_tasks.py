@@ -17,12 +17,26 @@ from richlazy.start import precision
 from richlazy.start.matrices import Estimate, Moments
 from richlazy.two_layer.flow import Problem
 from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
+from richlazy.two_layer.reduction.rational import Rational
+from richlazy.two_layer.routes.certificate import first_order
 
-__all__ = ["GroupedSpectrum", "block_tasks", "direction_chain", "grouped", "typical_chain"]
+__all__ = [
+    "GroupedSpectrum",
+    "block_tasks",
+    "chain_of",
+    "direction_chain",
+    "grouped",
+    "typical_chain",
+    "typical_directions",
+]
 
 Array = NDArray[np.float64]
 
 _FLAT = 1e-12  # spread of singular values that counts as none, of the largest
+_FEW = 60  # distinct values: all of them are soon done
+_LONG = 30  # steps of a chain
+_FARTHEST = 1e8  # of the task, of a rate
+_POLES = 36  # two thirds of them leave about 1e-6
 _SPREAD = 1e-3  # and of themselves: no weak one is a copy of one half its size
 
 
@@ -52,6 +66,15 @@ class GroupedSpectrum:
         squares = (self.values / self.values.max()) ** 2
         return float((self.counts @ squares) ** 2 / (self.counts @ squares**2))
 
+    def far_above(self, strength: float) -> bool:
+        """Whether Krylov chains of a task of this strength are short with poles alone.
+
+        Much farther, rounding of the strong directions hides how the weak ones settle.
+        """
+        largest = float(self.values[0])
+        long = self.values.size > _FEW and first_order(largest, strength) > _LONG
+        return long and largest**2 <= _FARTHEST * strength
+
     @property
     def flat(self) -> bool:
         """Whether all non-zero singular values are equal."""
@@ -73,10 +96,22 @@ def grouped(s: Array, inputs: int, unit: float = precision.EPS) -> GroupedSpectr
     return GroupedSpectrum(values, counts, inputs)
 
 
+def typical_directions(s: GroupedSpectrum) -> Array:
+    """The task that has the same component on every right singular vector, (1, groups)."""
+    return np.asarray(np.sqrt(s.counts / s.inputs)[None])
+
+
 def typical_chain(s: GroupedSpectrum, g: float) -> Bidiagonal:
-    """Chain of the task that has the same component on every right singular vector."""
-    task = g * np.sqrt(s.counts / s.inputs)
-    return Bidiagonal(s.values, task[None], s.moments, s.inputs)
+    """Chain of the typical task."""
+    return Bidiagonal(s.values, g * typical_directions(s), s.moments, s.inputs)
+
+
+def chain_of(
+    s: GroupedSpectrum, g: float, directions: Array
+) -> tuple[Bidiagonal | Rational, int | None]:
+    """Krylov chains of tasks, with poles where they would be long without, and where to begin."""
+    given = s.values, g * directions, s.moments, s.inputs
+    return (Rational(*given), _POLES) if s.far_above(g) else (Bidiagonal(*given), None)
 
 
 def direction_chain(
@@ -85,8 +120,8 @@ def direction_chain(
     n: int,
     rng: np.random.Generator,
     alignment: float | None = None,
-) -> Bidiagonal:
-    """Chains of n uniform directions, or of n uniform ones of a given alignment c."""
+) -> tuple[Bidiagonal | Rational, int | None]:
+    """`chain_of` n uniform directions, or of n uniform ones of a given alignment c."""
     squares = rng.chisquare(s.counts, size=(n, s.counts.size))
     if alignment is None:
         share = squares / squares.sum(axis=1, keepdims=True)
@@ -96,7 +131,7 @@ def direction_chain(
         share[:, inside] = squares[:, inside] * alignment
         share[:, inside] /= squares[:, inside].sum(axis=1, keepdims=True)
         share[:, ~inside] = 1.0 - alignment
-    return Bidiagonal(s.values, g * np.sqrt(share), s.moments, s.inputs)
+    return chain_of(s, g, np.sqrt(share))
 
 
 def block_tasks(

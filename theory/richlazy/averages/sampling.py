@@ -13,6 +13,7 @@ from richlazy.averages.record import UNIFORM, Expected, sampled
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike
 from richlazy.two_layer.reduction.krylov import Bidiagonal
+from richlazy.two_layer.reduction.rational import Rational
 from richlazy.two_layer.routes.certificate import certified, spread_over_orders
 
 __all__ = ["sample"]
@@ -34,7 +35,7 @@ def sample(case: Question) -> Expected:
         return replace(
             some, assumptions=tuple(words if a == UNIFORM else a for a in some.assumptions)
         )
-    if case.outputs == 1 and not case.stiff:
+    if case.outputs == 1 and (s.far_above(g) or not case.stiff):
         return _by_chains(lambda n: direction_chain(s, g, n, rng), s.values.size, t, count)
     outputs = case.outputs
     stack = max(1, min(count, 2_000_000 // (s.values.size * outputs) ** 2))
@@ -54,20 +55,25 @@ def _by_products(
     if moments.trace.value == 0:
         raise ValueError("the matrix is zero: it has no spectrum to predict from")
 
-    def chain(n: int) -> Bidiagonal:
+    def chain(n: int) -> tuple[Bidiagonal, None]:
         direction = rng.standard_normal((n, matrix.shape[1]))
         task = g * direction / np.linalg.norm(direction, axis=1, keepdims=True)
-        return Bidiagonal(matrix, task, moments, unit=unit)
+        return Bidiagonal(matrix, task, moments, unit=unit), None
 
     return _by_chains(chain, max(matrix.shape), t, count)
 
 
-def _by_chains(make: Callable[[int], Bidiagonal], size: int, t: float, count: int) -> Expected:
+def _by_chains(
+    make: Callable[[int], tuple[Bidiagonal | Rational, int | None]],
+    size: int,
+    t: float,
+    count: int,
+) -> Expected:
     stack = max(1, min(count, _STACK // size))
     parts, worst, order = [], 0.0, 0
     for done in range(0, count, stack):
-        chain = make(min(stack, count - done))
-        found, reduced, gap = spread_over_orders(chain, np.array([t]), _SAMPLING)
+        chain, begin = make(min(stack, count - done))
+        found, reduced, gap = spread_over_orders(chain, np.array([t]), _SAMPLING, begin)
         parts.append(found)
         worst, order = max(worst, gap.relative), max(order, reduced.problem.first.shape[1])
     return sampled(parts, t, count, f"krylov (T15), k={order}", worst, 1)
