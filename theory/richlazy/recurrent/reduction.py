@@ -210,32 +210,29 @@ def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Ar
     out: responses, Gram matrices and kernel are wrong by x'x and x'y.
     """
     steps, times = problem.steps, telling_times(problem, end)
-    leak, each = 0.0, len(problem.inputs)
-    away: list[list[Array]] = [[] for _ in range(each)]
-    other: list[list[Array]] = [[] for _ in range(each)]
-    for index, change in integrate(problem, times, _LOOSE, order=_ORDER):
-        for k in range(each):
-            u, v = problem.inputs[k] + change.inputs[k], problem.readout[k] + change.readout[k]
-            ahead = matrices.forward, change.recurrent[k]
-            back = matrices.adjoint, change.recurrent[k].T
-            out, returns = [], []
-            for first, go, turn in ((u, ahead, back), (v.T, back, ahead)):
-                inside, outside = _walk(net, basis, first, *go, steps - 1)
-                size = float(np.linalg.norm(inside))
-                if steps == 1 or size == 0.0:
-                    continue
-                out.append(outside / size)
-                leak = max(leak, float(np.linalg.norm(out[-1])))
-                if index in (0, times.size // 2, times.size - 1):
-                    returns.append(_walk(net, basis, inside, *turn, steps - 1)[1] / size)
-            away[k] += [np.concatenate(out, axis=1)] if out else []
-            other[k] += [np.concatenate(returns, axis=1)] if returns else []
-    # what W learns takes C_i to where O_j leaves, at one time and at all later ones
-    comes_back = max(
-        (float(np.linalg.norm(x.T @ y)) for k in range(each) for x in away[k] for y in other[k]),
-        default=0.0,
-    )
-    blocks = [np.zeros((net.units, 0)), *(x for some in away for x in some)]
+    changes = [change for _, change in integrate(problem, times, _LOOSE, order=_ORDER)]
+    blocks, leak, comes_back = [np.zeros((net.units, 0))], 0.0, 0.0
+    for k in range(len(problem.inputs) if steps > 1 else 0):
+        u, w, v = (np.stack([change[part][k] for change in changes]) for part in range(3))
+        ahead = matrices.forward, w
+        back = matrices.adjoint, np.swapaxes(w, 1, 2)
+        away, other = [], []
+        some = np.unique([0, times.size // 2, times.size - 1])
+        starts = problem.inputs[k] + u, np.swapaxes(problem.readout[k] + v, 1, 2)
+        for first, (go, on), (turn, off) in zip(starts, (ahead, back), (back, ahead), strict=True):
+            inside, outside = _walk(net, basis, first, go, on, steps - 1)
+            size = np.linalg.norm(inside, axis=(1, 2))
+            unit = 1.0 / np.where(size > 0, size, np.inf)
+            away.append(outside * unit[:, None])
+            returned = _walk(net, basis, inside[some], turn, off[some], steps - 1)[1]
+            other.append(returned * unit[some, None])
+        left, right = np.concatenate(away, axis=2), np.concatenate(other, axis=2)
+        whole = left.reshape(net.units, -1)
+        blocks.append(whole)
+        leak = max(leak, *(float(np.max(np.linalg.norm(x, axis=(0, 2)))) for x in away))
+        # what W learns takes C_i to where O_j leaves, at one time and at all later ones
+        met = (whole.T @ right.reshape(net.units, -1)).reshape(*left.shape[1:], *right.shape[1:])
+        comes_back = max(comes_back, float(np.max(np.linalg.norm(met, axis=(1, 3)))))
     return np.concatenate(blocks, axis=1), leak, leak * leak + comes_back
 
 
@@ -249,17 +246,24 @@ def _walk(
 ) -> tuple[Array, Array]:
     """What W, as it has moved, makes of `first` in 1, 2, ... steps: inside the basis, outside.
 
-    Inside has `first` itself too.
+    Of l times at once: `first` (l, p, n) and `turned` (l, p, p) give (l, p, ...) inside, `first`
+    itself among it, and (N, l, ...) outside.
     """
-    leak = net.leak
-    inside, outside = [first], [np.zeros((net.units, first.shape[1]))]
+    leak, (lanes, p, n) = net.leak, first.shape
+
+    def wide(x: Array) -> Array:
+        return np.moveaxis(x, 0, 1).reshape(p, lanes * n)
+
+    inside, outside = [first], [np.zeros((net.units, lanes * n))]
     for _ in range(steps):
-        state = basis @ inside[-1] + outside[-1]
+        state = basis @ wide(inside[-1]) + outside[-1]
         after = leak * product(net.recurrent, state) + (1.0 - leak) * state
-        after = after + basis @ (turned @ inside[-1])
-        inside.append(basis.T @ after)
-        outside.append(after - basis @ inside[-1])
-    return np.concatenate(inside, axis=1), np.concatenate(outside[1:] or outside, axis=1)
+        after += basis @ wide(turned @ inside[-1])
+        kept = basis.T @ after
+        inside.append(np.moveaxis(kept.reshape(p, lanes, n), 1, 0))
+        outside.append(after - basis @ kept)
+    apart = [x.reshape(net.units, lanes, n) for x in outside[1:]]
+    return np.concatenate(inside, axis=2), np.concatenate(apart, axis=2)
 
 
 def telling_times(problem: Problem, end: float) -> Array:
