@@ -3,6 +3,9 @@
 Starts "/kept" are put back after each step to where every weight has the sign that it began with,
 and a connection that was not there stays away; their control is the same start trained freely, on
 the same trials. The tests are those of `rnn-structure`, and measures are told along training.
+
+Networks with the signs of Dale's law in every connection fall silent now and then, free or kept.
+Such runs are told of, and what must hold of every run is asked of the circuits.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from validation.rnn.summary import (
     intervals,
     rows,
     told_apart,
+    unfit,
 )
 from validation.study import Arrays, Case, Result, Study, grid_of
 
@@ -72,16 +76,22 @@ def draw(grid: Networks, every: Found) -> Figure:
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
     grid = grid_of(Networks, cases[0])
-    every = gathered(cases, found)
+    circuits = [i for i, start in enumerate(grid.starts) if not start.startswith("dale")]
+    every = gathered(cases, found, circuits)
     pairs = compared(grid.starts, CONTROLS, every)
     said = told_apart(pairs)
     for task, mine in every.items():
         for words, kept in (("free", False), ("kept", True)):
             among = [i for i, start in enumerate(grid.starts) if start.endswith(KEPT) == kept]
             said += [f"{task}, {words}, {part}." for part in courses(grid, mine, among)]
+        said += [
+            f"{task}, {start}: {words}."
+            for index, start in enumerate(grid.starts)
+            if (words := unfit(mine, index))
+        ]
     settings = asdict(grid) | {"generator": GENERATOR}
     table = beside(rows(every, grid.starts), pairs)
-    return Result(table, checks(every), draw(grid, every), settings, said)
+    return Result(table, checks(every, circuits), draw(grid, every), settings, said)
 
 
 STUDY = Study(

@@ -38,6 +38,7 @@ from validation.rnn.summary import (
     intervals,
     rows,
     told_apart,
+    unfit,
 )
 from validation.study import Arrays, Case, Result, Study, grid_of
 
@@ -88,7 +89,7 @@ def findings(grid: Networks, every: Found, all_compared: Sequence[Comparison]) -
         said += [
             f"{task}, {start}: {words}."
             for index, start in enumerate(grid.starts)
-            if (words := _unfit(mine, index, start in BURSTING))
+            if (words := _unfit(mine, index, start))
         ]
     return said
 
@@ -110,17 +111,13 @@ def _orders(mine: Arrays, among: Sequence[int]) -> list[str]:
     return found
 
 
-def _unfit(mine: Arrays, index: int, bursting: bool) -> str:
-    """How many runs diverged or fell silent, and how far those moved that burst."""
-    diverged, change = mine["diverged"][:, index] == 1, mine["weight_change"][:, index]
-    silent = np.isnan(mine["representation_alignment"][:, index]) & ~diverged
-    parts = []
-    for which, words in ((diverged, "diverged"), (silent, "end with no unit active")):
-        if np.any(which):
-            parts.append(f"{np.sum(which)} of {which.size} runs {words}")
-    if bursting and not np.all(diverged):
-        parts.append(f"median ‖ΔW_h‖ of the rest {np.nanmedian(change):.3g}")
-    return ", ".join(parts)
+def _unfit(mine: Arrays, index: int, start: str) -> str:
+    """`unfit`, and how far those moved that burst."""
+    words, diverged = unfit(mine, index), mine["diverged"][:, index] == 1
+    if start in BURSTING and not np.all(diverged):
+        moved = f"median ‖ΔW_h‖ of the rest {np.nanmedian(mine['weight_change'][:, index]):.3g}"
+        return f"{words}, {moved}" if words else moved
+    return words
 
 
 def draw(grid: Networks, every: Found) -> Figure:

@@ -28,11 +28,14 @@ __all__ = [
     "intervals",
     "rows",
     "told_apart",
+    "unfit",
 ]
 
 Floats = NDArray[np.float64]
 #: {task: {name: (seeds, starts) or, for curves, (seeds, starts, windows)}}
 Found = dict[str, dict[str, Floats]]
+#: Which starts.
+Among = slice | list[int]
 
 #: What sentences call the measures of laziness.
 NAMES = {
@@ -58,7 +61,7 @@ def grouped(labels: Sequence[str], found: Sequence[Arrays]) -> Found:
     }
 
 
-def gathered(cases: Sequence[Case], found: Sequence[Arrays], among: slice = slice(None)) -> Found:
+def gathered(cases: Sequence[Case], found: Sequence[Arrays], among: Among = slice(None)) -> Found:
     """What all seeds of every task found.
 
     "matched_change" is |dW_h| when the loss first reaches the level that all runs of the task
@@ -200,6 +203,14 @@ def _half(steps: NDArray[np.int64], runs: Floats) -> float:
     return float(np.median(found)) if found else float("nan")
 
 
+def unfit(mine: Arrays, index: int) -> str:
+    """How many runs of a start diverged or fell silent."""
+    diverged = mine["diverged"][:, index] == 1
+    silent = np.isnan(mine["representation_alignment"][:, index]) & ~diverged
+    said = ((diverged, "diverged"), (silent, "end with no unit active"))
+    return ", ".join(f"{np.sum(w)} of {w.size} runs {words}" for w, words in said if np.any(w))
+
+
 def intervals(values: Floats) -> tuple[Floats, Floats]:
     """Means of (seeds, levels) over seeds, and how far their intervals reach down and up."""
     every = [mean(column) for column in values.T]
@@ -208,7 +219,7 @@ def intervals(values: Floats) -> tuple[Floats, Floats]:
     return centre, np.stack([centre - low, high - centre])
 
 
-def checks(every: Found, among: slice = slice(None)) -> list[Check]:
+def checks(every: Found, among: Among = slice(None)) -> list[Check]:
     """What must hold of every run, whatever it is about; `among` picks starts."""
 
     def of(name: str) -> Floats:
