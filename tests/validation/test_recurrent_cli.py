@@ -70,9 +70,7 @@ def test_all_are_the_others_and_rnn_is_these():
 
 
 def test_an_unknown_study_is_told_the_known_ones():
-    with pytest.raises(
-        KeyError, match=r"rank, .*rnn-rank, rnn-turn, rnn-structure, rnn-kept"
-    ):
+    with pytest.raises(KeyError, match=r"rank, .*rnn-rank, rnn-turn, rnn-structure, rnn-kept"):
         load("rnn")
     done = CliRunner().invoke(cli.cli, ["run", "rnn-nothing"])
     assert done.exit_code == 2

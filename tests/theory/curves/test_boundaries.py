@@ -142,6 +142,40 @@ def test_defaults_reach_beyond_what_there_is_to_see():
     assert not below[-1]
 
 
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("peak", 0.1 + 300**-0.5, 2.0 * 300**0.625),
+        ("laziest", 0.3, 3.0 * 150**0.625),
+        ("rich_correction", 0.02, 2.0),
+    ],
+)
+def test_default_scales(name, least, most):
+    x = drawn(name).x
+    assert (x[0], x[-1]) == (pytest.approx(least), pytest.approx(most))
+    np.testing.assert_allclose(np.diff(np.log(x)), np.log(most / least) / (x.size - 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "scale"),
+    [
+        ("boundary", "task alignment needed", "linear"),
+        ("slopes", "d log E / d rank", "symlog"),
+        ("peak", "rank", "log"),
+        ("laziest", "rank", "log"),
+    ],
+)
+def test_columns_of_one_kind_share_a_panel_with_its_name(name, what, scale):
+    (axes,) = (x for x in drawn(name).plot().axes if x.get_ylabel() == what)
+    assert axes.get_yscale() == scale
+    if name == "boundary":
+        assert axes.get_ylim() == (-0.05, 1.25)
+    assert axes.get_legend() is not None
+    marked = [line for line in axes.get_lines() if len(set(line.get_ydata())) == 1]
+    level = {"boundary": 1.0, "slopes": 0.0}.get(name)
+    assert level is None or level in [line.get_ydata()[0] for line in marked]
+
+
 def test_a_spectrum_need_not_be_sorted():
     one = boundary_curves.rich_correction([1, 0.5], [0.2, 0.3], 20, norms=[0.1])
     two = boundary_curves.rich_correction([0.5, 1], [0.3, 0.2], 20, norms=[0.1])
