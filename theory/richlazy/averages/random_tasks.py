@@ -22,6 +22,7 @@ from richlazy.two_layer.routes.certificate import first_order
 
 __all__ = [
     "GroupedSpectrum",
+    "block_chain",
     "block_tasks",
     "chain_of",
     "direction_chain",
@@ -110,8 +111,10 @@ def chain_of(
     s: GroupedSpectrum, g: float, directions: Array
 ) -> tuple[Bidiagonal | Rational, int | None]:
     """Krylov chains of tasks, with poles where they would be long without, and where to begin."""
-    given = s.values, g * directions, s.moments, s.inputs
-    return (Rational(*given), _POLES) if s.far_above(g) else (Bidiagonal(*given), None)
+    tasks = g * directions
+    if s.far_above(g):
+        return Rational(s.values, tasks[:, None], s.moments, s.inputs), _POLES
+    return Bidiagonal(s.values, tasks, s.moments, s.inputs), None
 
 
 def direction_chain(
@@ -137,7 +140,28 @@ def direction_chain(
 def block_tasks(
     s: GroupedSpectrum, outputs: int, g: float, n: int, rng: np.random.Generator
 ) -> Reduced:
-    """Tasks of m equal modes: of each group of equal singular values only m directions matter.
+    """Tasks of m equal modes: of each group of equal singular values only m directions matter."""
+    return _whole(s, *_blocks(s, outputs, g, n, rng))
+
+
+def block_chain(
+    s: GroupedSpectrum, outputs: int, g: float, n: int, rng: np.random.Generator
+) -> tuple[Reduced, None] | tuple[Rational, int]:
+    """`block_tasks`, where they are large as Krylov spaces, and the order to begin with."""
+    values, tasks = _blocks(s, outputs, g, n, rng)
+    largest = float(values[0])
+    if values.size <= 2 * _POLES * outputs or largest**2 > _FARTHEST * g:
+        return _whole(s, values, tasks), None
+    order = first_order(largest, g)
+    far = order > _LONG
+    chain = Rational(values, tasks, s.moments, s.inputs, poles=far)
+    return chain, _POLES if far else order
+
+
+def _blocks(
+    s: GroupedSpectrum, outputs: int, g: float, n: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """The diagonal of W1 (d,), zeros last, and random tasks on it (n, m, d).
 
     A Gaussian block of p rows enters through its triangular factor, sampled as such (Bartlett).
     """
@@ -156,17 +180,20 @@ def block_tasks(
         blocks.append(block)
         values.append(np.full(block.shape[1], value))
     directions, _ = np.linalg.qr(np.concatenate(blocks, axis=1))
-    diagonal = np.concatenate(values)
-    hidden = int(np.count_nonzero(diagonal))
-    first = np.zeros((n, hidden, diagonal.size))
-    first[:, range(hidden), range(hidden)] = diagonal[:hidden]
-    task = g / np.sqrt(outputs) * np.swapaxes(directions, 1, 2)
-    moments = s.moments
+    return np.concatenate(values), g / np.sqrt(outputs) * np.swapaxes(directions, 1, 2)
+
+
+def _whole(s: GroupedSpectrum, values: Array, tasks: Array) -> Reduced:
+    """Networks with these singular values, and no direction left out."""
+    n, outputs, size = tasks.shape
+    hidden = int(np.count_nonzero(values))
+    first = np.zeros((n, hidden, size))
+    first[:, range(hidden), range(hidden)] = values[:hidden]
     return Reduced(
-        problem=Problem(first, np.zeros((n, outputs, hidden)), task, None),
+        problem=Problem(first, np.zeros((n, outputs, hidden)), tasks, None),
         inputs=s.inputs,
-        trace=moments.trace.value,
-        trace_square=moments.trace_square.value,
+        trace=s.moments.trace.value,
+        trace_square=s.moments.trace_square.value,
         coupling=np.zeros(n),
         left=None,
         right=None,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from richlazy.averages.question import Question
-from richlazy.averages.random_tasks import block_tasks, direction_chain
+from richlazy.averages.random_tasks import block_chain, direction_chain
 from richlazy.averages.record import UNIFORM, Expected, sampled
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike
@@ -39,13 +39,17 @@ def sample(case: Question) -> Expected:
         return _by_chains(lambda n: direction_chain(s, g, n, rng), s.values.size, t, count)
     outputs = case.outputs
     stack = max(1, min(count, 2_000_000 // (s.values.size * outputs) ** 2))
-    parts, worst = [], 0.0
+    at, parts, worst, route = np.array([t]), [], 0.0, "flow (T11)"
     for done in range(0, count, stack):
-        reduced = block_tasks(s, outputs, g, min(stack, count - done), rng)
-        fine, gap, _ = certified(reduced, np.array([t]), _SAMPLING)
+        tasks, begin = block_chain(s, outputs, g, min(stack, count - done), rng)
+        if isinstance(tasks, Rational):
+            fine, reduced, gap = spread_over_orders(tasks, at, _SAMPLING, begin)
+            route = f"krylov (T15), k={reduced.problem.first.shape[1]}"
+        else:
+            fine, gap, _ = certified(tasks, at, _SAMPLING)
         parts.append(fine)
         worst = max(worst, gap.relative)
-    return sampled(parts, t, count, "flow (T11)", worst, outputs)
+    return sampled(parts, t, count, route, worst, outputs)
 
 
 def _by_products(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from richlazy import connectomes
 from richlazy.averages.expect import expect
-from richlazy.averages.random_tasks import chain_of, grouped
+from richlazy.averages.random_tasks import block_chain, block_tasks, chain_of, grouped
 from richlazy.start.network import Network
 from richlazy.start.task import Task
 from richlazy.two_layer.reduction.krylov import Bidiagonal
 from richlazy.two_layer.reduction.rational import Rational
 from richlazy.two_layer.reduction.subspace import invariant_subspace
-from richlazy.two_layer.routes.certificate import integrated, measured
+from richlazy.two_layer.routes.certificate import integrated, measured, spread_over_orders
 
 INPUTS = 80
 SPECTRA = {
@@ -33,7 +35,7 @@ def made(name, norm, tasks=2, strength=1.0):
 
 
 def rational(found, tasks, order):
-    chain = Rational(found.values, tasks, found.moments, found.inputs)
+    chain = Rational(found.values, tasks[:, None], found.moments, found.inputs)
     chain.grow(order)
     return chain
 
@@ -143,6 +145,47 @@ def test_poles_are_taken_where_chains_without_would_be_long():
     assert isinstance(chain_of(strong, 1e4, tasks)[0], Bidiagonal)  # a task as strong
     assert not made("power law 1", 1e5)[0].far_above(1.0)  # rounding would tell the end
     np.testing.assert_array_equal(chain.lengths, np.linalg.norm(tasks, axis=1))
+
+
+@pytest.mark.parametrize("poles", [True, False])
+@pytest.mark.parametrize("outputs", [2, 3])
+def test_several_outputs_grow_blocks(outputs, poles):
+    """Against the flow of all directions, and the very same once the blocks fill the space."""
+    s = grouped(np.arange(1.0, 61.0) ** -0.5 * 2.0, 70)
+    whole = block_tasks(s, outputs, 1.5, 2, np.random.default_rng(0))
+    values, tasks = np.diagonal(whole.problem.first[0]), whole.problem.cov_yx
+    values = np.r_[values, np.zeros(tasks.shape[2] - values.size)]
+    times = np.array([0.1, 1.0, 10.0, np.inf])
+    wanted = measured(whole, integrated(whole, times, 1e-10))
+    chain = Rational(values, tasks, s.moments, s.inputs, poles=poles)
+    np.testing.assert_allclose(chain.lengths, 1.5, rtol=1e-12)
+    for order, most in ((8, 1e-2), (14, 1e-5), (10**6, 1e-8)):
+        chain.grow(order)
+        reduced = chain.reduced()
+        assert reduced.problem.first.shape[1] == outputs * chain.order
+        assert reduced.complete == (order == 10**6)
+        mine = measured(reduced, integrated(reduced, times, 1e-10))
+        for name in ("kernel_alignment", "representation_alignment", "weight_change"):
+            np.testing.assert_allclose(getattr(mine, name), getattr(wanted, name), rtol=most)
+        np.testing.assert_allclose(mine.loss[:2], wanted.loss[:2], rtol=10 * most)
+
+
+@pytest.mark.parametrize(("norm", "poles"), [(2.0, False), (100.0, True)])
+def test_averages_over_tasks_of_several_outputs(norm, poles):
+    """The same draws, whichever way: chains for a large spectrum, all directions for a small."""
+    s = grouped(np.arange(1.0, 171.0) ** -0.5, 180)
+    s = replace(s, values=s.values * norm / np.sqrt(s.moments.trace.value))
+    chain, begin = block_chain(s, 2, 1.0, 3, np.random.default_rng(0))
+    assert (chain._poles, begin == 36) == (poles, poles)
+    at = np.array([1.0, np.inf])
+    found, _, gap = spread_over_orders(chain, at, 1e-8, begin)
+    whole = block_tasks(s, 2, 1.0, 3, np.random.default_rng(0))
+    wanted = measured(whole, integrated(whole, at, 1e-9))
+    for name in ("kernel_alignment", "representation_alignment", "weight_change"):
+        np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), rtol=1e-5)
+    assert gap.relative < 1e-5
+    small = grouped(np.arange(1.0, 61.0) ** -0.5, 60)
+    assert block_chain(small, 2, 1.0, 3, np.random.default_rng(0))[1] is None
 
 
 @pytest.mark.parametrize("t", [1e-3, np.inf])
