@@ -379,3 +379,23 @@ def test_a_start_too_stiff_to_settle_is_refused_at_once():
 def test_more_tasks_than_anyone_needs_are_refused(tasks):
     with pytest.raises(ValueError, match="tasks must be at most 1000000"):
         expect(spectrum.flat(3), 20, tasks=tasks, method="sample")
+
+
+def test_a_record_has_every_measure_and_how_it_was_found():
+    found = expect(spectrum.power_law(6, 1.0), 10, tasks=20).to_dict()
+    how = {"time", "method", "assumptions", "accuracy", "tasks"}
+    assert set(found) == {*Measures._fields, *how}
+    assert (found["tasks"], found["time"]) == (20, "inf")
+    for name in Measures._fields:
+        assert set(found[name]) == {"mean", "sd", "standard_error"}
+
+
+def test_the_rank_that_a_precision_leaves_is_said_of_a_matrix():
+    rng = np.random.default_rng(0)
+    low = (rng.standard_normal((20, 3)) @ rng.standard_normal((3, 30))).astype(np.float32)
+    words = "W1 has rank 3 then"
+    assert words in " ".join(expect(low, tasks=3).assumptions)
+    full = rng.standard_normal((20, 30)).astype(np.float32)
+    assert "rank 20" not in " ".join(expect(full, tasks=3).assumptions)
+    singular = expect(spectrum.flat(4), 10, precision="float32").assumptions
+    assert not any("has rank" in said for said in singular)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse
+from matplotlib.figure import Figure
 
 from richlazy import recurrent
-from richlazy.report import contents, figure, words
+from richlazy.report import contents, figure, recurrent_figure, words
 from richlazy.report import recurrent as reading
 from richlazy.report.recurrent import Setting
 from richlazy.sources import source as sources
@@ -110,6 +111,24 @@ def test_the_words_and_the_picture_hold_every_start(found):
     assert len(panels[0].get_lines()) == 3
     labels = [label.get_text().removesuffix(" *") for label in panels[1].get_yticklabels()]
     assert sorted(labels) == sorted(start.name for start in one.starts)
+
+
+def test_eigenvalues_are_drawn_in_the_plane_with_two_circles(found):
+    axes = Figure().subplots()
+    one_of = found[0]
+    recurrent_figure.eigenvalues(axes, one_of)
+    one, gain, values = (line.get_xydata() for line in axes.get_lines())
+    np.testing.assert_allclose(np.hypot(*one.T), 1.0)
+    np.testing.assert_allclose(np.hypot(*gain.T), one_of.gain)
+    np.testing.assert_array_equal(values[:, 0] + 1j * values[:, 1], one_of.eigenvalues)
+    assert axes.get_aspect() == 1.0
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "radius 1", f"radius g = {one_of.gain:.3g}"
+    ]  # fmt: skip
+
+
+def test_five_steps_of_one_channel_and_output_unless_told():
+    assert Setting() == (5, 1, 1)
 
 
 def test_a_sentence_for_either_end():
