@@ -26,8 +26,8 @@ from validation.rnn.summary import (
     checks,
     compared,
     courses,
+    dots,
     gathered,
-    intervals,
     rows,
     told_apart,
     unfit,
@@ -53,20 +53,14 @@ def draw(grid: Networks, every: Found) -> Figure:
     """KA and weight change of every start, and KA along training, kept and free."""
     figure = Figure(figsize=(13.0, 6.0), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    steps, lines = watched(training_of(asdict(grid))), np.arange(len(grid.starts))
-    for k, (task, mine) in enumerate(every.items()):
-        look = {"fmt": "o", "color": f"C{k}", "capsize": 2, "markersize": 4, "label": task}
-        for axis, name in ((left, "kernel_alignment"), (middle, "weight_change")):
-            centre, error = intervals(mine[name])
-            axis.errorbar(centre, lines + 0.3 * k, xerr=error, **look)
+    steps, whole = watched(training_of(asdict(grid))), list(range(len(grid.starts)))
+    for axis, name in ((left, "kernel_alignment"), (middle, "weight_change")):
+        dots(axis, every, name, grid.starts, whole)
+    for k, mine in enumerate(every.values()):
         for place, start in enumerate(grid.starts):
             course = np.nanmean(mine["kernel_alignment_along"][:, place], axis=0)
             right.plot(steps, course, f"C{k}{'-' if start.endswith(KEPT) else ':'}")
-    left.set_yticks(lines, grid.starts)
-    middle.set_yticks(lines, [])
-    for axis, title in ((left, "kernel alignment KA"), (middle, "weight change ‖ΔW$_h$‖")):
-        axis.invert_yaxis()
-        axis.set_title(f"{title}, mean and 95 % interval", fontsize=10)
+    middle.set_yticklabels([])
     left.legend()
     right.set(xscale="symlog", xlabel="steps", ylabel="KA")
     right.set_title("along training: kept (solid), free (dotted)", fontsize=10)

@@ -62,7 +62,7 @@ def run(
     starts: Sequence[Start],
     seed: int,
     training: Training,
-    kept: Sequence[bool] | None = None,
+    kept: Sequence[bool] = (),
 ) -> dict[str, Floats]:
     """Train from every start on the same trials; `kept` ones keep their signs and their zeros.
 
@@ -73,7 +73,7 @@ def run(
     """
     before = stacked(starts)
     within = None
-    if kept is not None and any(kept):
+    if any(kept):
         pairs = zip(before["recurrent"], kept, strict=True)
         each = [bounds(weights, keep) for weights, keep in pairs]
         least, most = (np.stack(side).astype(np.float32) for side in zip(*each, strict=True))

@@ -34,8 +34,8 @@ from validation.rnn.summary import (
     checks,
     compared,
     courses,
+    dots,
     gathered,
-    intervals,
     rows,
     told_apart,
     unfit,
@@ -125,20 +125,12 @@ def draw(grid: Networks, every: Found) -> Figure:
     figure = Figure(figsize=(13.0, 8.0), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     starts = [index for index, start in enumerate(grid.starts) if start in _COMPARED]
-    height = 0.8 / len(every)
-    for k, (task, mine) in enumerate(every.items()):
-        look = {"fmt": "o", "color": f"C{k}", "capsize": 2, "markersize": 4, "label": task}
-        for axis, name in ((left, "kernel_alignment"), (middle, "weight_change")):
-            centre, error = intervals(mine[name][:, starts])
-            axis.errorbar(centre, np.arange(len(starts)) + k * height, xerr=error, **look)
+    for axis, name in ((left, "kernel_alignment"), (middle, "weight_change")):
+        dots(axis, every, name, grid.starts, starts)
+    for mine in every.values():
         expected = np.mean(mine["theory_kernel_alignment"][:, starts], axis=0)
         right.plot(expected, np.nanmean(mine["kernel_alignment"][:, starts], axis=0), "o")
-    left.set_yticks(np.arange(len(starts)), [grid.starts[index] for index in starts])
-    middle.set_yticks(np.arange(len(starts)), [])
-    for axis, title in ((left, "kernel alignment KA"), (middle, "weight change ‖ΔW$_h$‖")):
-        axis.invert_yaxis()
-        axis.grid(axis="y", alpha=0.3)
-        axis.set_title(f"{title}, mean and 95 % interval", fontsize=10)
+    middle.set_yticklabels([])
     left.legend()
     right.set(xlabel="E KA of the linear theory, norm 1 (T15)", ylabel="KA measured")
     right.set_title("does the linear theory order the starts?", fontsize=10)
@@ -150,8 +142,7 @@ def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     grid, calm = grid_of(Networks, cases[0]), slice(0, len(_COMPARED))
     every = gathered(cases, found, calm)
     pairs = compared(grid.starts, CONTROLS, every)
-    said, table = findings(grid, every, pairs), rows(every, grid.starts)
-    table = beside(table, pairs)
+    said, table = findings(grid, every, pairs), beside(rows(every, grid.starts), pairs)
     settings = asdict(grid) | {"generator": GENERATOR}
     return Result(table, checks(every, calm), draw(grid, every), settings, said)
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
@@ -23,6 +24,7 @@ __all__ = [
     "checks",
     "compared",
     "courses",
+    "dots",
     "gathered",
     "grouped",
     "intervals",
@@ -188,7 +190,8 @@ def courses(grid: Networks, mine: Arrays, among: Sequence[int]) -> list[str]:
     halves.append(f"loss {_half(ends, loss[np.all(np.isfinite(loss), axis=-1)]):.3g}")
     return [
         f"after {', '.join(map(str, steps))} steps: {'; '.join(parts)}",
-        f"half of the change is there after so many steps: {', '.join(halves)}",
+        "half of the change is there after so many steps, linear between looks, that of the loss "
+        f"from its first window on: {', '.join(halves)}",
     ]
 
 
@@ -209,6 +212,20 @@ def unfit(mine: Arrays, index: int) -> str:
     silent = np.isnan(mine["representation_alignment"][:, index]) & ~diverged
     said = ((diverged, "diverged"), (silent, "end with no unit active"))
     return ", ".join(f"{np.sum(w)} of {w.size} runs {words}" for w, words in said if np.any(w))
+
+
+def dots(axis: Axes, every: Found, name: str, starts: Sequence[str], among: list[int]) -> None:
+    """Mean and interval of a measure, a line for each start and a colour for each task."""
+    lines, height = np.arange(len(among)), 0.8 / len(every)
+    for k, (task, mine) in enumerate(every.items()):
+        look = {"fmt": "o", "color": f"C{k}", "capsize": 2, "markersize": 4, "label": task}
+        centre, error = intervals(mine[name][:, among])
+        axis.errorbar(centre, lines + k * height, xerr=error, **look)
+    axis.set_yticks(lines, [starts[index] for index in among])
+    axis.invert_yaxis()
+    axis.grid(axis="y", alpha=0.3)
+    title = {"kernel_alignment": "kernel alignment KA", "weight_change": "weight change ‖ΔW$_h$‖"}
+    axis.set_title(f"{title[name]}, mean and 95 % interval", fontsize=10)
 
 
 def intervals(values: Floats) -> tuple[Floats, Floats]:

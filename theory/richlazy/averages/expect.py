@@ -63,8 +63,8 @@ def expect(
         (T14): both approximations of O(1/PR) for one output, whose accuracy is stated.
     tasks
         Number of sampled tasks, by default 200 (with over 100 distinct singular values 50 where
-        the start is far above the task and one needs a long chain, 20 where one costs the full
-        flow, as with several outputs; up to 10 000 where one is a set of principal angles).
+        the start is far above the task and one needs a long chain, 20 with several outputs; up
+        to 10 000 where one is a set of principal angles).
     rng
         A seed or a numpy.random.Generator, source of the sampled tasks; by default a fixed
         seed, so that numbers repeat.

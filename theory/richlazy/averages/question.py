@@ -73,7 +73,7 @@ class Question:
 
     @property
     def tasks(self) -> int:
-        """Number of tasks to sample; fewer where one needs a long chain or the full flow."""
+        """Number of tasks to sample; fewer where one costs much."""
         if self.given_tasks is not None:
             return self.given_tasks
         s = self.spectrum

@@ -8,6 +8,7 @@ directions outside the row space are the group of singular value zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from richlazy.two_layer.reduction.rational import Rational
 from richlazy.two_layer.routes.certificate import first_order
 
 __all__ = [
+    "Drawn",
     "GroupedSpectrum",
     "block_chain",
     "block_tasks",
@@ -32,6 +34,9 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+#: Tasks of a stack, as chains and the order to begin with (None: as they guess), or with all
+#: directions.
+Drawn: TypeAlias = tuple["Bidiagonal | Rational | Reduced", int | None]
 
 _FLAT = 1e-12  # spread of singular values that counts as none, of the largest
 _FEW = 60  # distinct values: all of them are soon done
@@ -74,7 +79,7 @@ class GroupedSpectrum:
         """
         largest = float(self.values[0])
         long = self.values.size > _FEW and first_order(largest, strength) > _LONG
-        return long and largest**2 <= _FARTHEST * strength
+        return long and not _too_far(largest, strength)
 
     @property
     def flat(self) -> bool:
@@ -95,6 +100,11 @@ def grouped(s: Array, inputs: int, unit: float = precision.EPS) -> GroupedSpectr
     if inputs > s.size:
         values, counts = np.r_[values, 0.0], np.r_[counts, float(inputs - s.size)]
     return GroupedSpectrum(values, counts, inputs)
+
+
+def _too_far(largest: float, strength: float) -> bool:
+    """Whether a start is so far above the task that rational Krylov spaces do not settle."""
+    return largest**2 > _FARTHEST * strength
 
 
 def typical_directions(s: GroupedSpectrum) -> Array:
@@ -146,11 +156,11 @@ def block_tasks(
 
 def block_chain(
     s: GroupedSpectrum, outputs: int, g: float, n: int, rng: np.random.Generator
-) -> tuple[Reduced, None] | tuple[Rational, int]:
+) -> Drawn:
     """`block_tasks`, where they are large as Krylov spaces, and the order to begin with."""
     values, tasks = _blocks(s, outputs, g, n, rng)
     largest = float(values[0])
-    if values.size <= 2 * _POLES * outputs or largest**2 > _FARTHEST * g:
+    if values.size <= 2 * _POLES * outputs or _too_far(largest, g):
         return _whole(s, values, tasks), None
     order = first_order(largest, g)
     far = order > _LONG

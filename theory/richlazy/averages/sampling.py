@@ -8,12 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from richlazy.averages.question import Question
-from richlazy.averages.random_tasks import block_chain, direction_chain
+from richlazy.averages.random_tasks import Drawn, block_chain, direction_chain
 from richlazy.averages.record import UNIFORM, Expected, sampled
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike
-from richlazy.two_layer.reduction.krylov import Bidiagonal
-from richlazy.two_layer.reduction.rational import Rational
+from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
 from richlazy.two_layer.routes.certificate import certified, spread_over_orders
 
 __all__ = ["sample"]
@@ -39,17 +38,7 @@ def sample(case: Question) -> Expected:
         return _by_chains(lambda n: direction_chain(s, g, n, rng), s.values.size, t, count)
     outputs = case.outputs
     stack = max(1, min(count, 2_000_000 // (s.values.size * outputs) ** 2))
-    at, parts, worst, route = np.array([t]), [], 0.0, "flow (T11)"
-    for done in range(0, count, stack):
-        tasks, begin = block_chain(s, outputs, g, min(stack, count - done), rng)
-        if isinstance(tasks, Rational):
-            fine, reduced, gap = spread_over_orders(tasks, at, _SAMPLING, begin)
-            route = f"krylov (T15), k={reduced.problem.first.shape[1]}"
-        else:
-            fine, gap, _ = certified(tasks, at, _SAMPLING)
-        parts.append(fine)
-        worst = max(worst, gap.relative)
-    return sampled(parts, t, count, route, worst, outputs)
+    return _by_stacks(lambda n: block_chain(s, outputs, g, n, rng), stack, t, count, outputs)
 
 
 def _by_products(
@@ -59,7 +48,7 @@ def _by_products(
     if moments.trace.value == 0:
         raise ValueError("the matrix is zero: it has no spectrum to predict from")
 
-    def chain(n: int) -> tuple[Bidiagonal, None]:
+    def chain(n: int) -> Drawn:
         direction = rng.standard_normal((n, matrix.shape[1]))
         task = g * direction / np.linalg.norm(direction, axis=1, keepdims=True)
         return Bidiagonal(matrix, task, moments, unit=unit), None
@@ -67,17 +56,23 @@ def _by_products(
     return _by_chains(chain, max(matrix.shape), t, count)
 
 
-def _by_chains(
-    make: Callable[[int], tuple[Bidiagonal | Rational, int | None]],
-    size: int,
-    t: float,
-    count: int,
+def _by_chains(make: Callable[[int], Drawn], size: int, t: float, count: int) -> Expected:
+    return _by_stacks(make, max(1, min(count, _STACK // size)), t, count, 1)
+
+
+def _by_stacks(
+    make: Callable[[int], Drawn], stack: int, t: float, count: int, outputs: int
 ) -> Expected:
-    stack = max(1, min(count, _STACK // size))
-    parts, worst, order = [], 0.0, 0
+    """Statistics of tasks drawn stack by stack, as chains or with all directions."""
+    at, parts, worst, order = np.array([t]), [], 0.0, 0
     for done in range(0, count, stack):
-        chain, begin = make(min(stack, count - done))
-        found, reduced, gap = spread_over_orders(chain, np.array([t]), _SAMPLING, begin)
+        drawn, begin = make(min(stack, count - done))
+        if isinstance(drawn, Reduced):
+            found, gap, _ = certified(drawn, at, _SAMPLING)
+        else:
+            found, reduced, gap = spread_over_orders(drawn, at, _SAMPLING, begin)
+            order = max(order, reduced.problem.first.shape[1])
         parts.append(found)
-        worst, order = max(worst, gap.relative), max(order, reduced.problem.first.shape[1])
-    return sampled(parts, t, count, f"krylov (T15), k={order}", worst, 1)
+        worst = max(worst, gap.relative)
+    route = f"krylov (T15), k={order}" if order else "flow (T11)"
+    return sampled(parts, t, count, route, worst, outputs)

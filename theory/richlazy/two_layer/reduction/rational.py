@@ -1,13 +1,16 @@
 """T15 with poles: from a spectrum far above the task to a network of a few dozen units.
 
 Where the start is much stronger than the task, polynomials of R_0 = W1(0)'W1(0) would need as many
-steps as conjugate gradients do. Its resolvents need about as many as the rates have factors of
-two: V_k spans beta, (R_0 + p_1)^-1 beta, (R_0 + p_2)^-1 (R_0 + p_1)^-1 beta, ...
+steps as conjugate gradients do. Of its resolvents a few dozen do: V_k spans
+
+    beta, (R_0 + p_1)^-1 beta, (R_0 + p_2)^-1 (R_0 + p_1)^-1 beta, ...
+
+and because
 
     R_0 (R_0 + p)^-1 x = x - p (R_0 + p)^-1 x,
 
-so that R_0 leads out of V_k along one direction only, v_{k+1} (m of them for m outputs, which start
-from a block), and with U_k the range of W1(0) V_k the small network U_k' W1(0) V_{k+1} knows all
+R_0 leads out of V_k along one direction only, v_{k+1} (m of them for m outputs, which start from a
+block), and with U_k the range of W1(0) V_k the small network U_k' W1(0) V_{k+1} knows all
 that `krylov.Reduced` asks for. Near the task powers of R_0, poles at infinity, do as well.
 """
 
@@ -61,7 +64,7 @@ class Rational:
         self.scale = np.full(len(tasks), float(values.max()))
         self._squares, self._poles = values**2, poles
         # V_k, (n, d, m k)
-        self._right, self._task = np.linalg.qr(np.swapaxes(tasks, 1, 2))
+        self._right, self._task = np.linalg.qr(_t(tasks))
 
     @property
     def outputs(self) -> int:
@@ -114,7 +117,7 @@ class Rational:
         image = image - _within(u, image)
         n, m, units = len(v), self.outputs, v.shape[-1]
         task = np.zeros((n, m, units + m))
-        task[..., :m] = np.swapaxes(self._task, 1, 2)
+        task[..., :m] = _t(self._task)
         return Reduced(
             problem=Problem(_t(back) @ right, np.zeros((n, m, units)), task, None),
             inputs=self.inputs,
