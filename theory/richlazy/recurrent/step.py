@@ -72,6 +72,7 @@ class Step:
         self.left = np.zeros((s, total, p, (order + 1) * wide))
         self.right = np.zeros((s, total, p, (order + 1) * wide))
         self.right[..., :wide] = point.wide_controls[:, None, :, :wide]
+        self._turned = np.ascontiguousarray(np.swapaxes(point.w, -1, -2))
         with np.errstate(over="ignore", invalid="ignore"):  # of steps that are far too long
             self._take(step)
         self._mark()
@@ -86,7 +87,8 @@ class Step:
             k = step[on][:, None, None]
             du, dv = self.change_u[:, on], self.change_v[:, on]
             done, here = slice((i + 1) * wide), slice((i + 1) * wide, (i + 2) * wide)
-            moved = _Moved(point, self.left[:, on, :, done], self.right[:, on, :, done])
+            factors = self.left[:, on, :, done], self.right[:, on, :, done]
+            moved = _Moved(point, self._turned, *factors)
             c, dc = moved.forward(du)  # C_k now, and by how much each has moved
             now_v = point.v[:, None] + dv
             response = _lagged(now_v, dc) + _lagged(dv, point.c[:, None])
@@ -146,8 +148,8 @@ class Step:
 class _Moved:
     """Products with W as it has moved within a step, W + left right'."""
 
-    def __init__(self, point: Point, left: Array, right: Array) -> None:
-        self.point, self.left, self.right = point, left, right
+    def __init__(self, point: Point, turned_w: Array, left: Array, right: Array) -> None:
+        self.point, self.turned_w, self.left, self.right = point, turned_w, left, right
 
     def forward(self, change_u: Array) -> tuple[Array, Array]:
         """C_k now and C_k - C_k(start of the step), (s, l, T, p, n)."""
@@ -156,7 +158,7 @@ class _Moved:
         c = [point.c[:, None, 0] + change_u]
         turned = np.swapaxes(self.right, -1, -2)
         for k in range(1, point.steps):
-            moved = _shared(point.w, dc[-1]) + self.left @ (turned @ c[-1])
+            moved = _shared(self.turned_w, dc[-1]) + self.left @ (turned @ c[-1])
             dc.append(moved)
             c.append(point.c[:, None, k] + moved)
         return np.stack(c, axis=-3), np.stack(dc, axis=-3)
@@ -167,10 +169,9 @@ class _Moved:
         n, turned = point.channels, np.swapaxes(self.left, -1, -2)
         pulled = np.swapaxes(readout, -1, -2) @ z
         found = [pulled[..., -n:]]
-        transposed = np.swapaxes(point.w, -1, -2)
         for k in range(point.steps - 2, -1, -1):
             last = found[0]
-            carried = _shared(transposed, last) + self.right @ (turned @ last)
+            carried = _shared(point.w, last) + self.right @ (turned @ last)
             found.insert(0, pulled[..., k * n : (k + 1) * n] + carried)
         return np.concatenate(found, axis=-1)
 
@@ -181,7 +182,10 @@ def _lagged(readout: Array, c: Array) -> Array:
 
 
 def _shared(w: Array, x: Array) -> Array:
-    """w (s, p, p) times x (s, l, p, n), as one product per network."""
+    """w' (s, p, p) times x (s, l, p, n), as one product per network.
+
+    With few rows on the left, BLAS takes a third of the time if w lies as it is multiplied.
+    """
     s, lanes, p, n = x.shape
-    rows = np.swapaxes(x, -1, -2).reshape(s, lanes * n, p) @ np.swapaxes(w, -1, -2)
+    rows = np.swapaxes(x, -1, -2).reshape(s, lanes * n, p) @ w
     return np.swapaxes(rows.reshape(s, lanes, n, p), -1, -2)
