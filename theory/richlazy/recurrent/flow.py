@@ -223,7 +223,7 @@ class _Point:
     @property
     def wide_controls(self) -> Array:
         """[C_0, C_1, ...], (s, p, T n)."""
-        return np.moveaxis(self.c, 1, 2).reshape(self.c.shape[0], self.c.shape[2], -1)
+        return np.swapaxes(self.c, 1, 2).reshape(self.c.shape[0], self.c.shape[2], -1)
 
     @property
     def _wide_reads(self) -> Array:
@@ -337,7 +337,7 @@ class _Point:
         *lanes, _, _ = force_u.shape
         wide_o, wide_c = self._wide_reads[:, None], self.wide_controls[:, None]
         found = (force_v @ wide_c).reshape(*lanes, m, t, n)
-        found += np.moveaxis((wide_o @ force_u).reshape(*lanes, t, m, n), -3, -2)
+        found += np.swapaxes((wide_o @ force_u).reshape(*lanes, t, m, n), -3, -2)
         if t > 1:
             turned = (wide_o @ back) @ (np.swapaxes(past, -1, -2) @ wide_c)
             pair = turned.reshape(*lanes, t, m, t, n)  # (j, :, i, :) belongs to lag i + j + 1

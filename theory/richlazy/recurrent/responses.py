@@ -29,4 +29,4 @@ def reads(recurrent: Array, readout: Array, steps: int) -> Array:
 def driven(readout: Array, c: Array) -> Array:
     """V C_k over (lag, channel), (..., m, T n)."""
     each = readout[..., None, :, :] @ c
-    return np.moveaxis(each, -3, -2).reshape(*each.shape[:-3], each.shape[-2], -1)
+    return np.swapaxes(each, -3, -2).reshape(*each.shape[:-3], each.shape[-2], -1)

@@ -95,7 +95,7 @@ class Step:
             error = point.error[:, None] - point.seen(response)
             z = point.seen(error)
             carried = moved.backward(now_v, z)  # B_0 ... B_(T-1), (s, l, p, T n)
-            wide_c = np.moveaxis(c, -3, -2).reshape(*c.shape[:2], p, t * n)
+            wide_c = np.swapaxes(c, -3, -2).reshape(*c.shape[:2], p, t * n)
             force_u, force_b = rate_u * carried[..., :n], rate_w * carried[..., n:]
             force_v = rate_v * (z @ np.swapaxes(wide_c, -1, -2))
             gain = point.gain(force_u, force_b, wide_c[..., :wide], force_v)
@@ -178,7 +178,7 @@ class _Moved:
 
 def _lagged(readout: Array, c: Array) -> Array:
     """V C_k side by side over (lag, channel): (s, l, m, T n)."""
-    return driven(readout, np.broadcast_to(c, (*readout.shape[:2], *c.shape[2:])))
+    return driven(readout, c)
 
 
 def _shared(w: Array, x: Array) -> Array:
