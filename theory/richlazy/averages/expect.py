@@ -62,9 +62,9 @@ def expect(
         angles. "law" is the participation-ratio law (T15), "typical" the typical task
         (T14): both approximations of O(1/PR) for one output, whose accuracy is stated.
     tasks
-        Number of sampled tasks, by default 200 (with over 100 distinct singular values 50 where
-        the start is far above the task and one needs a long chain, 20 with several outputs; up
-        to 10 000 where one is a set of principal angles).
+        Number of sampled tasks, by default 200 (50 where the start is far above the task and one
+        needs a long chain, 20 with several outputs and over 100 distinct singular values; up to
+        10 000 where one is a set of principal angles).
     rng
         A seed or a numpy.random.Generator, source of the sampled tasks; by default a fixed
         seed, so that numbers repeat.

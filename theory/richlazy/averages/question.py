@@ -77,12 +77,12 @@ class Question:
         if self.given_tasks is not None:
             return self.given_tasks
         s = self.spectrum
-        if s is None or s.values.size <= _COSTLY:
+        if s is None:
             return _TASKS
-        if self.outputs > 1:
+        if self.outputs > 1 and s.values.size > _COSTLY:
             return _FEWER
         order = first_order(float(s.values[0]), self.strength)
-        return _TASKS if order <= _SHORT else _SOME
+        return _SOME if min(order, s.values.size) > _SHORT else _TASKS
 
 
 def asked(
