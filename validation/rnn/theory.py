@@ -1,18 +1,20 @@
 """Does the linear recurrent theory (T16, T18) say how nonlinear recurrent networks learn?
 
-The trained networks are those of `rnn-rank`, `rnn-turn` and `rnn-structure`: their runs are read
-from the folder beside this study's, and made where they are not there. What the theory is asked,
-of the W_h that every network started from:
+The trained networks are those of `rnn-rank`, `rnn-turn`, `rnn-structure` and `rnn-forgetting`, but
+for tasks of neurogym 0.0.2: their runs are read from the folder beside this study's, and made where
+they are not there. What the theory is asked, of the W_h that every network started from:
 
-- random: the mean over draws of input and readout directions and random tasks of 5 steps;
+- random: the mean over draws of input and readout directions and random tasks of 5 steps, of two
+  tasks one after another (T12) where networks learned two;
 - own: the network's W_x, W_o and task, `recurrent.Task.from_data` of its trials to their decision
   and the right choice there, over the channels that the conditions use, the mean output left out,
   at the time that training takes;
 
 each at several times the gain of W_h. A rectified unit passes half of what it gets, so one half is
-what one would guess; "fitted" is the factor whose random tasks order the KA of another task of the
-study best. Beside them what is known without it: E KA of the theory of a first layer (T15), at norm
-1 and at the norm of W_h; participation ratio, stable rank, spectral radius and gain.
+what one would guess; "fitted" is the factor whose random tasks order KA on other tasks of the study
+best, over every other seed: it is held against the seeds left out. Beside them what is known
+without it: E KA of the theory of a first layer (T15), at norm 1 and at the norm of W_h;
+participation ratio, stable rank and spectral radius.
 
 - means: Spearman's rho, over starts, of the means over seeds;
 - seeds: the mean over seeds of rho seed by seed, its interval a bootstrap over seeds;
@@ -30,51 +32,70 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from richlazy import recurrent as rnn
-from richlazy.errors import AssumptionError, ConvergenceError
-from richlazy.recurrent.averages.sampling import learned
-from validation.rnn import PACKAGES, rank, structure, turn
-from validation.rnn.experiment import load_task, made
-from validation.rnn.experiment import simulate as trained
-from validation.rnn.statistics import Interval, bootstrap, mean
-from validation.rnn.summary import grouped
-from validation.rnn.tasks import Task
-from validation.statistics import correlation
+from richlazy import spectrum
+from validation.rnn import PACKAGES, forgetting, rank, structure, turn
+from validation.rnn.agreement import agreement, ceiling
+from validation.rnn.asked import gap, one_task, own, own_task, two_tasks
+from validation.rnn.experiment import LEGACY, load_task, made
+from validation.rnn.statistics import Interval
+from validation.rnn.summary import NAMES, Found, grouped
 from validation.store import finished
 from validation.study import Arrays, Case, Result, Study, grid_of, worst_of
 
-__all__ = ["FULL", "QUICK", "STUDY", "Question", "cases", "own_task", "simulate"]
+__all__ = ["FULL", "QUICK", "STUDY", "Question", "cases", "simulate", "starts_of", "told"]
 
 Array = NDArray[np.float64]
 
-SOURCES = {"rnn-rank": rank.STUDY, "rnn-turn": turn.STUDY, "rnn-structure": structure.STUDY}
-#: Where the runs of `SOURCES` are.
-RUNS = Path("validation-results")
-#: What the networks measure, and what the theory calls it.
-MEASURES = {
+
+class Source(NamedTuple):
+    """A study whose networks are asked about: what they measure, and what the theory calls it."""
+
+    study: Study
+    measures: dict[str, str]
+
+
+_LAZINESS = {
     "kernel_alignment": "kernel_alignment",
     "representation_alignment": "representation_alignment",
     "weight_change": "weight_change_recurrent",
 }
-NAMES = {"kernel_alignment": "KA", "representation_alignment": "RA", "weight_change": "‖ΔW_h‖"}
+SOURCES = {
+    "rnn-rank": Source(rank.STUDY, _LAZINESS),
+    "rnn-turn": Source(turn.STUDY, _LAZINESS),
+    "rnn-structure": Source(structure.STUDY, _LAZINESS),
+    "rnn-forgetting": Source(
+        forgetting.STUDY,
+        {
+            "forgotten": "forgetting",
+            "loss_left": "forgetting",
+            "change_second": "weight_change_recurrent",
+        },
+    ),
+}
+#: Where the runs of `SOURCES` are.
+RUNS = Path("validation-results")
+_NAMES = NAMES | {
+    "forgotten": "accuracy forgotten",
+    "loss_left": "loss of the first task after the second",
+    "change_second": "‖ΔW_h‖ of the second task",
+}
 #: What is known of a start without the recurrent theory, and under what name it is kept.
 _KNOWN = {
-    "participation ratio": "participation_before",
-    "stable rank": "stable_before",
+    "participation ratio": "participation",
+    "stable rank": "stable",
     "spectral radius": "radius",
 }
-_FIRST_LAYER = ("kernel_alignment", "representation_alignment", "weight_change_input")
-_STEPS = 5
-_TRIALS = 4096
-_USED = 1e-6  # of the largest singular value of all conditions: channels that they use
-_RESPONSES = 200  # of a task of its own, beyond which a flow takes minutes
-_SPLITS = 200
+#: What the theory of a first layer calls each measure of laziness.
+_FIRST_LAYER = dict(
+    zip(_LAZINESS, ("kernel_alignment", "representation_alignment", "weight_change_input"),
+        strict=True)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,11 +103,11 @@ class Question:
     """What the theory is asked."""
 
     sources: tuple[str, ...] = tuple(SOURCES)
-    most_seeds: int = 10
+    most_seeds: int = 4
     draws: int = 6  #: of directions and random tasks
     factors: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)  #: times the gain, with random tasks
     own: tuple[float, ...] = (0.5, 1.0)  #: with the task's own
-    own_seeds: int = 4
+    own_seeds: int = 2
 
 
 FULL = Question()
@@ -99,8 +120,8 @@ def cases(quick: bool, seed: int) -> list[Case]:
     return [
         asdict(question) | {"seed": seed, "source": source, "network": dict(network)}
         for source in question.sources
-        for network in SOURCES[source].cases(quick, seed)
-        if network["index"] < question.most_seeds
+        for network in SOURCES[source].study.cases(quick, seed)
+        if network["index"] < question.most_seeds and LEGACY not in network["task"]
     ]
 
 
@@ -117,91 +138,34 @@ def starts_of(case: Case) -> dict[str, int]:
 def simulate(case: Case) -> Arrays:
     """What the networks did, and what the theory says of the same starts."""
     network, places = case["network"], list(starts_of(case).values())
+    source = SOURCES[case["source"]]
     found = finished(RUNS / case["source"], network)
     if found is None:
-        found = trained(network)
+        found = source.study.simulate(network)
     task = load_task(network["task"])
     every = made(network, task)
     begun = [every[place] for place in places]
     recurrent = [params["recurrent"].astype(float) for params in begun]
-    kept = {name: found[name][places] for name in MEASURES}
-    for name in _FIRST_LAYER:
+    kept = {name: found[name][places] for name in source.measures}
+    for name in (_FIRST_LAYER[measure] for measure in source.measures if measure in _FIRST_LAYER):
         kept |= {key: found[key][places] for key in (f"theory_{name}", f"theory_{name}_kept")}
-    kept |= {key: found[key][places] for key in ("participation_before", "stable_before")}
+    values = [np.linalg.svd(w, compute_uv=False) for w in recurrent]
+    for kind in ("participation", "stable"):
+        kept[kind] = np.array([spectrum.effective_rank(s, kind) for s in values])
     kept["radius"] = np.array([np.abs(np.linalg.eigvals(w)).max() for w in recurrent])
-    seed = [case["seed"], network["index"]]
-    kept["random"] = np.array([[_random(f * w, case["draws"], seed) for w in recurrent]
+    seed, measures = [case["seed"], network["index"]], list(source.measures.values())
+    both = "then" in network
+    ask = two_tasks if both else one_task
+    kept["random"] = np.array([[ask(f * w, case["draws"], seed, measures) for w in recurrent]
                                for f in case["factors"]])  # fmt: skip
-    asked = network["index"] < case["own_seeds"]
-    own = own_task(task, np.random.default_rng([*seed, 1])) if asked else None
+    mine = None
+    if network["index"] < case["own_seeds"] and not both:
+        mine = own_task(task, np.random.default_rng([*seed, 1]))
     end = network["steps"] * network["rate"] / (1.0 - network["momentum"])
-    kept["own"] = np.array([[_own(f, params, own, end) for params in begun] for f in case["own"]])
-    one = rnn.Network.random(case["factors"][0] * recurrent[0], rng=np.random.default_rng(seed))
-    kept["gap"] = np.array(_gap(one, rnn.Task.random(_STEPS, rng=np.random.default_rng(seed))))
+    kept["own"] = np.array([[own(f, params, mine, end, measures) for params in begun]
+                            for f in case["own"]])  # fmt: skip
+    kept["gap"] = np.array(gap(case["factors"][0] * recurrent[0], seed, list(_LAZINESS.values())))
     return kept
-
-
-def _random(w: Array, draws: int, seed: Sequence[int]) -> Array:
-    """Means of the measures over draws, the same for every start; NaN without an answer."""
-    nets, tasks = [], []
-    for draw in range(draws):
-        rng = np.random.default_rng([*seed, 2, draw])
-        tasks.append(rnn.Task.random(_STEPS, rng=rng))
-        nets.append(rnn.Network.random(w, rng=rng))
-    try:
-        found, _, _ = learned(nets, tasks, np.inf)
-    except (AssumptionError, ConvergenceError):
-        return np.full(len(MEASURES), np.nan)
-    return np.array([np.mean(getattr(found, name)) for name in MEASURES.values()])
-
-
-def _gap(net: rnn.Network, task: rnn.Task) -> float:
-    """Distance of a draw by the flow of a stack from `solve`, over the measures."""
-    stacked, _, _ = learned([net], [task], np.inf)
-    alone = rnn.solve(net, task, "flow").measures(np.inf)
-    pairs = [(getattr(stacked, name)[0], getattr(alone, name)) for name in MEASURES.values()]
-    return float(max(abs(x - y) / max(abs(y), 1e-3) for x, y in pairs))
-
-
-def own_task(
-    task: Task, rng: np.random.Generator, trials: int = _TRIALS
-) -> tuple[rnn.Task, Array, Array] | None:
-    """The trials of a task as responses; channels used (channels, n), contrasts (m, outputs).
-
-    None if it has too many responses.
-    """
-    steps = task.decision + 1
-    _, sizes, rows = np.linalg.svd(
-        task.inputs[:, :steps].reshape(-1, task.inputs.shape[2]).astype(float), full_matrices=False
-    )
-    used = rows[sizes > _USED * sizes[0]].T
-    whole = np.eye(task.outputs) - 1.0 / task.outputs  # a softmax does not see the mean output
-    contrasts = np.linalg.svd(whole)[0][:, : task.outputs - 1].T
-    if steps * used.shape[1] * len(contrasts) > _RESPONSES:
-        return None
-    drawn = rng.integers(len(task.inputs), size=trials)
-    noise = rng.standard_normal((trials, *task.noise[:steps].shape)) * task.noise[:steps]
-    x = (task.inputs[drawn][:, :steps] + noise) @ used
-    y = np.eye(task.outputs)[task.labels[drawn, task.decision]] @ contrasts.T
-    return rnn.Task.from_data(x, y), used, contrasts
-
-
-def _own(
-    factor: float,
-    params: dict[str, NDArray[Any]],
-    own: tuple[rnn.Task, Array, Array] | None,
-    end: float,
-) -> Array:
-    if own is None:
-        return np.full(len(MEASURES), np.nan)
-    task, used, contrasts = own
-    u, w, v = (params[name].astype(float) for name in ("inputs", "recurrent", "readout"))
-    net = rnn.Network(u @ used, factor * w, contrasts @ v)
-    try:
-        found, _, _ = learned([net], [task], end)
-    except (AssumptionError, ConvergenceError):
-        return np.full(len(MEASURES), np.nan)
-    return np.array([getattr(found, name)[0] for name in MEASURES.values()])
 
 
 class Told(NamedTuple):
@@ -216,10 +180,10 @@ class Told(NamedTuple):
     error: float
 
 
-def told(question: Question, source: str, every: dict[str, dict[str, Array]]) -> list[Told]:
+def told(question: Question, source: str, every: Found) -> list[Told]:
     """Every predictor of every measure on every task of a source."""
-    found = []
-    for (task, mine), (place, measure) in product(every.items(), enumerate(MEASURES)):
+    found, measures = [], list(SOURCES[source].measures)
+    for (task, mine), (place, measure) in product(every.items(), enumerate(measures)):
         known = {
             f"recurrent, random tasks, gain x {f:g}": mine["random"][:, k, :, place]
             for k, f in enumerate(question.factors)
@@ -228,85 +192,50 @@ def told(question: Question, source: str, every: dict[str, dict[str, Array]]) ->
             f"recurrent, its own task, gain x {f:g}": mine["own"][:, k, :, place]
             for k, f in enumerate(question.own)
         }
-        others = [name for name in every if name != task]
-        if others:
-            best = fitted(question, [every[name] for name in others])
-            label = f"recurrent, random tasks, gain fitted on {', '.join(others)}"
-            known[label] = mine["random"][:, best, :, place]
-        first = f"theory_{_FIRST_LAYER[place]}"
-        known |= {
-            "first layer, norm 1": mine[first],
-            "first layer, own norm": mine[f"{first}_kept"],
-        }
+        if measure in _FIRST_LAYER:
+            first = f"theory_{_FIRST_LAYER[measure]}"
+            known |= {"first layer, norm 1": mine[first]}
+            known |= {"first layer, own norm": mine[f"{first}_kept"]}
         known |= {name: mine[kept] for name, kept in _KNOWN.items()}
         values = mine[measure]
         for by, said in known.items():
-            found.append(Told(source, task, measure, by, *_agreement(said, values)))
-        found.append(Told(source, task, measure, "ceiling", *_ceiling(values), np.nan))
+            found.append(Told(source, task, measure, by, *agreement(said, values)))
+        others = [name for name in every if name != task]
+        if others and len(values) > 1:
+            best = fitted([every[name] for name in others], measures[0])
+            by = f"recurrent, random tasks, gain fitted on {', '.join(others)}"
+            score = agreement(mine["random"][1::2, best, :, place], values[1::2])
+            found.append(Told(source, task, measure, by, *score))
+        found.append(Told(source, task, measure, "ceiling", *ceiling(values)))
     return found
 
 
-def fitted(question: Question, others: Sequence[dict[str, Array]]) -> int:
-    """Index of the factor whose random tasks order the mean KA of these tasks best."""
+def fitted(others: Sequence[dict[str, Array]], measure: str) -> int:
+    """Index of the factor whose random tasks order the means of these tasks best.
+
+    Of the seeds 0, 2, ...: the others are left to hold it against.
+    """
     scores = [
-        np.mean([_agreement(x["random"][:, k, :, 0], x["kernel_alignment"])[0] for x in others])
-        for k in range(len(question.factors))
+        np.mean([agreement(x["random"][::2, k, :, 0], x[measure][::2]).means for x in others])
+        for k in range(others[0]["random"].shape[1])
     ]
     return int(np.argmax(np.nan_to_num(scores, nan=-2.0)))
 
 
-def _agreement(said: Array, values: Array) -> tuple[float, Interval, float]:
-    """Rho of the means, rho seed by seed, mean absolute error; of seeds and starts with numbers."""
-    asked = np.any(np.isfinite(said), axis=1)
-    said, values = said[asked], values[asked]
-    good = np.all(np.isfinite(said), axis=0) & np.any(np.isfinite(values), axis=0)
-    if not np.any(asked) or np.sum(good) < 3:
-        return np.nan, mean([]), np.nan
-    said, values = said[:, good], values[:, good]
-    centre, wanted = np.mean(said, axis=0), np.nanmean(values, axis=0)
-    each = [
-        float(correlation(x[there], y[there]))
-        for x, y in zip(said, values, strict=True)
-        if np.sum(there := np.isfinite(y)) > 2
-    ]
-    error = float(np.mean(np.abs(centre - wanted)))
-    return float(correlation(centre, wanted)), bootstrap(np.array(each)), error
-
-
-def _ceiling(values: Array) -> tuple[float, Interval]:
-    """What half of the seeds say of the other half, and all others of one."""
-    good = values[:, np.all(np.isfinite(values), axis=0)]
-    seeds, rng = len(good), np.random.default_rng(0)
-    if seeds < 2 or good.shape[1] < 3:
-        return np.nan, mean([])
-    halves = []
-    for _ in range(_SPLITS):
-        order = rng.permutation(seeds)
-        one, other = order[: seeds // 2], order[seeds // 2 :]
-        halves.append(correlation(np.mean(good[one], axis=0), np.mean(good[other], axis=0)))
-    each = [
-        float(correlation(np.mean(np.delete(good, k, axis=0), axis=0), good[k]))
-        for k in range(seeds)
-    ]
-    return float(np.mean(halves)), bootstrap(np.array(each))
-
-
-def findings(
-    question: Question, all_told: Sequence[Told], every: dict[str, dict[str, dict[str, Array]]]
-) -> list[str]:
+def findings(question: Question, all_told: Sequence[Told], every: dict[str, Found]) -> list[str]:
     """Every predictor's score, and where the theory and the networks have their least change."""
     said = []
     for source, tasks in every.items():
-        for task, measure in product(tasks, MEASURES):
+        for task, measure in product(tasks, SOURCES[source].measures):
             mine = [t for t in all_told if (t.source, t.task, t.measure) == (source, task, measure)]
             parts = [f"{t.by} {t.means:.2f} ({t.seeds})" for t in mine if np.isfinite(t.means)]
             said.append(
-                f"{source}, {task}, order of starts by {NAMES[measure]}, rho of means (seed by "
+                f"{source}, {task}, order of starts by {_NAMES[measure]}, rho of means (seed by "
                 f"seed): {'; '.join(parts)}."
             )
     for task, mine in every.get("rnn-rank", {}).items():
         starts = [name.partition(":")[2] for name in rank.FULL.starts]
-        place, half = list(MEASURES).index("weight_change"), question.factors.index(0.5)
+        place, half = list(_LAZINESS).index("weight_change"), question.factors.index(0.5)
         lines = {
             "networks": np.nanmean(mine["weight_change"], axis=0),
             "random tasks": np.mean(mine["random"][:, half, :, place], axis=0),
@@ -322,30 +251,35 @@ def findings(
     return said
 
 
-def draw(question: Question, every: dict[str, dict[str, dict[str, Array]]]) -> Figure:
+def draw(question: Question, every: dict[str, Found]) -> Figure:
     """Measured against predicted at half the gain, a row for each source."""
     figure = Figure(figsize=(11.0, 3.6 * len(every)), layout="constrained")
-    panels = figure.subplots(len(every), len(MEASURES), squeeze=False)
+    panels = figure.subplots(len(every), len(_LAZINESS), squeeze=False)
     half = question.factors.index(0.5)
     for line, (source, tasks) in zip(panels, every.items(), strict=True):
-        for place, (panel, measure) in enumerate(zip(line, MEASURES, strict=True)):
+        for place, (panel, measure) in enumerate(zip(line, SOURCES[source].measures, strict=True)):
             for task, mine in tasks.items():
                 centre = np.mean(mine["random"][:, half, :, place], axis=0)
                 panel.plot(centre, np.nanmean(mine[measure], axis=0), "o", ms=4, label=task)
-            panel.set_title(f"{source}: {NAMES[measure]}", fontsize=10)
+            panel.set_title(f"{source}: {_NAMES[measure]}", fontsize=10)
             panel.set_xlabel("linear recurrent theory, half the gain, random tasks")
         line[0].set_ylabel("trained networks, mean over seeds")
     panels[0, 0].legend(frameon=False, fontsize=8)
     return figure
 
 
+def _course(network: Case) -> str:
+    """The task, or the two of them."""
+    return " then ".join(network[name] for name in ("task", "then") if name in network)
+
+
 def conclude(cases: Sequence[Case], found: Sequence[Arrays]) -> Result:
     """Compare and draw."""
     question = grid_of(Question, cases[0])
-    every: dict[str, dict[str, dict[str, Array]]] = {}
+    every: dict[str, Found] = {}
     for source in question.sources:
         mine = [(c, x) for c, x in zip(cases, found, strict=True) if c["source"] == source]
-        labels, parts = [c["network"]["task"] for c, _ in mine], [x for _, x in mine]
+        labels, parts = [_course(c["network"]) for c, _ in mine], [x for _, x in mine]
         every[source] = grouped(labels, parts)
     all_told = [t for source, tasks in every.items() for t in told(question, source, tasks)]
     none = np.mean([np.mean(np.isnan(part["random"])) for part in found])
@@ -368,8 +302,8 @@ STUDY = Study(
     name="rnn-theory",
     question=(
         "Does the linear recurrent theory say which starts of nonlinear recurrent networks learn "
-        "lazily, better than a first layer's theory, effective ranks or the spectral radius, and "
-        "how near does it come to what the networks say of themselves?"
+        "lazily and which forget, better than a first layer's theory, effective ranks or the "
+        "spectral radius, and how near does it come to what the networks say of themselves?"
     ),
     cases=cases,
     simulate=simulate,

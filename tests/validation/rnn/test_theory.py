@@ -10,12 +10,14 @@ import pytest
 
 pytest.importorskip("validation.rnn", reason="needs the extra rnn")
 
-from validation.rnn import structure, theory
+from validation.rnn import asked, forgetting, structure, theory
+from validation.rnn.experiment import LEGACY
 from validation.rnn.tasks import Task
-from validation.rnn.theory import MEASURES, Question
+from validation.rnn.theory import SOURCES, Question
 
 QUESTION = Question(sources=("rnn-structure",), factors=(0.25, 0.5), own=(0.5,), most_seeds=4)
 STARTS = 6
+MEASURES = SOURCES["rnn-structure"].measures
 
 
 def trained(seed, order):
@@ -34,9 +36,9 @@ def made_up(said, order):
             part = trained([index, len(task)], order)
             part["random"] = np.repeat(said[..., None], 3, axis=2)
             part["own"] = part["random"][:1]
-            known = {f"theory_{name}{kept}" for name in theory._FIRST_LAYER
+            known = {f"theory_{name}{kept}" for name in theory._FIRST_LAYER.values()
                      for kept in ("", "_kept")}  # fmt: skip
-            known |= {"participation_before", "stable_before", "radius"}
+            known |= {"participation", "stable", "radius"}
             part |= dict.fromkeys(known, order[::-1])
             found.append(part | {"gap": np.array(1e-6)})
     return cases, found
@@ -72,9 +74,18 @@ def test_what_orders_the_starts_is_told_from_what_does_not():
 def test_a_factor_is_fitted_on_the_other_task_alone():
     _, found = made_up(SAID, ORDER)
     arrays = {name: np.stack([part[name] for part in found[:4]]) for name in found[0]}
-    assert theory.fitted(QUESTION, [arrays]) == 1
+    assert theory.fitted([arrays], "kernel_alignment") == 1
     turned = arrays | {"kernel_alignment": arrays["kernel_alignment"][:, ::-1]}
-    assert theory.fitted(QUESTION, [turned]) == 0
+    assert theory.fitted([turned], "kernel_alignment") == 0
+
+
+def test_a_fitted_factor_is_held_against_seeds_that_it_was_not_fitted_on():
+    cases, found = made_up(SAID, ORDER)
+    for part in found[1::2]:  # seeds 1 and 3 of both tasks are the other way round
+        part |= {name: part[name][::-1] for name in MEASURES}
+    row = score(theory.conclude(cases, found), task="2AF", measure="kernel_alignment",
+                by="recurrent, random tasks, gain fitted on DMS")  # fmt: skip
+    assert (row["means"], row["count"]) == (pytest.approx(-1.0), 2)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +128,7 @@ def test_the_task_of_trials_is_what_tells_the_choice():
     noise[:, 0] = 0.1
     labels = np.array([[0, 0, 1], [0, 0, 2]], np.int32)
     task = Task("made up", inputs, noise, labels, scored=(2,), decision=2, outputs=3)
-    own, used, contrasts = theory.own_task(task, np.random.default_rng(0))
+    own, used, contrasts = asked.own_task(task, np.random.default_rng(0))
     assert (own.steps, own.channels, own.outputs) == (3, 2, 2)
     np.testing.assert_allclose(contrasts @ np.ones(3), 0.0, atol=1e-12)
     np.testing.assert_allclose(contrasts @ contrasts.T, np.eye(2), atol=1e-12)
@@ -126,7 +137,7 @@ def test_the_task_of_trials_is_what_tells_the_choice():
     step = response[2, :, 0]
     assert step[1] - step[2] == pytest.approx(1.0, abs=0.05)
     assert np.abs(response[:2, :, 0]).max() < 0.05
-    assert theory.own_task(task, np.random.default_rng(0), trials=10) is not None
+    assert asked.own_task(task, np.random.default_rng(0), trials=10) is not None
 
 
 def test_a_task_with_too_many_responses_is_not_asked():
@@ -134,4 +145,26 @@ def test_a_task_with_too_many_responses_is_not_asked():
     labels = np.zeros((40, 8), np.int32)
     noise = np.zeros((8, 8), np.float32)
     task = Task("large", inputs, noise, labels, scored=(7,), decision=7, outputs=10)
-    assert theory.own_task(task, np.random.default_rng(0)) is None
+    assert asked.own_task(task, np.random.default_rng(0)) is None
+
+
+def test_networks_that_learned_two_tasks_are_asked_about_two():
+    every = [c for c in theory.cases(False, 0) if c["source"] == "rnn-forgetting"]
+    assert {theory._course(c["network"]) for c in every} == {"2AF then DMS", "DMS then 2AF"}
+    assert not any(LEGACY in c["network"]["task"] for c in theory.cases(False, 0))
+    assert set(SOURCES["rnn-forgetting"].measures) <= set(forgetting.MEASURES)
+
+
+def test_what_the_second_task_does_is_what_a_sequence_does():
+    w = 0.3 * np.random.default_rng(1).standard_normal((12, 12)) / np.sqrt(12)
+    low = np.outer(w[:, 0], w[0])  # of rank one: thin factors
+    for start in (w, low):
+        forgotten, moved = asked.two_tasks(
+            start, 2, [0, 1], ["forgetting", "weight_change_recurrent"]
+        )
+        assert forgotten > 0.0
+        assert moved > 0.0
+    one = asked.one_task(w, 2, [0, 1], ["kernel_alignment"])
+    turned = asked.one_task(w, 2, [0, 2], ["kernel_alignment"])
+    assert one != turned
+    assert asked.gap(w, [0, 1], list(MEASURES.values())) < 1e-3
