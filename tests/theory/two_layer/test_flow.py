@@ -13,6 +13,7 @@ from richlazy.integration import march
 from richlazy.start.matrices import forward
 from richlazy.start.network import Network
 from richlazy.start.task import Task
+from richlazy.two_layer import flow
 from richlazy.two_layer.flow import Problem, integrate
 from richlazy.two_layer.solve import solve
 
@@ -390,3 +391,57 @@ def test_products_beyond_the_first_step_use_the_start_as_given():
     assert found.weight_change_readout == pytest.approx(t * speed, rel=1e-7)
     second = 0.5 * np.linalg.norm(start.first @ task.cov_yx.T @ task.cov_yx)
     assert found.weight_change_input == pytest.approx(t**2 * second, rel=1e-6)
+
+
+def least_of_rank(task, rank):
+    """Excess loss of the best map of this rank: what is left of the whitened task's strengths."""
+    strengths = np.linalg.svd(task.whitened, compute_uv=False)
+    return 0.5 * float(np.sum(strengths[rank:] ** 2))
+
+
+def learned_to_the_end(start, task, steps):
+    """The flow to t = infinity, in few steps, with what it conserves (T1) kept."""
+    solution = by_flow(start, task)
+    reached = solution.at(np.inf)
+    first, readout = reached.first(), reached.readout
+    size = np.linalg.norm(first) ** 2 + np.linalg.norm(readout) ** 2
+    kept = readout.T @ readout - first @ first.T - start.conserved
+    assert np.linalg.norm(kept) < 1e-8 * size
+    small = solution._route.reduced.problem
+    points = []
+    zero = [np.zeros_like(small.first), np.zeros_like(small.readout)]
+    known = flow._known(small)
+
+    def point_at(change):
+        points.append(flow._Frozen(small, known, change))
+        return points[-1]
+
+    list(march.march(point_at, zero, np.array([np.inf]), 1e-9))
+    assert len(points) < steps
+    return solution
+
+
+@pytest.mark.parametrize("third", [0.7, 0.79992])
+def test_two_hidden_units_for_three_modes_take_few_steps(third):
+    first, readout = [[0.5, 0.3, 0.1], [0.2, -0.4, 0.6]], [[0.4, 0.1], [0.2, -0.3], [0.3, 0.2]]
+    task = Task(np.diag([1.0, 0.8, third]))
+    solution = learned_to_the_end(Network(first, readout), task, 300)
+    assert float(solution.loss(np.inf)) == pytest.approx(least_of_rank(task, 2), rel=1e-9)
+
+
+def test_one_hidden_unit_and_inputs_far_from_white_take_few_steps():
+    rng = np.random.default_rng(1)
+    turn = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    cov = (turn * np.geomspace(1.0, 1e-6, 6)) @ turn.T
+    start = Network(0.3 * rng.standard_normal((1, 6)), 0.3 * rng.standard_normal((2, 1)))
+    task = Task(rng.standard_normal((2, 6)) @ cov, cov)
+    solution = learned_to_the_end(start, task, 200)
+    assert float(solution.loss(np.inf)) == pytest.approx(least_of_rank(task, 1), rel=1e-9)
+
+
+@pytest.mark.parametrize("scale", [10.0, 1e3])
+def test_what_a_strong_start_is_blind_to_is_learned_in_few_steps(scale):
+    rng = np.random.default_rng(0)
+    start, task = Network(scale * rng.standard_normal((5, 6))), Task(rng.standard_normal((1, 6)))
+    solution = learned_to_the_end(start, task, 300)
+    assert float(solution.loss(np.inf)) < 1e-12 * task.strength**2

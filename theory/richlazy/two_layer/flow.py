@@ -8,7 +8,9 @@ order 8. Its implicit part is the Gauss-Newton part of the Jacobian, -J'J cov_xx
 inverse needs only an eigendecomposition of R = W1'W1 and of B = W2 W2' once per step (the
 tangent kernel is R (x) I + I (x) B): the rates ||W||^2 of a large start cost nothing, and
 steps grow without bound on the way to t = infinity. What the Jacobian leaves out is of
-size E and only affects the error that extrapolation removes.
+size E and only affects the error that extrapolation removes. One network of few weights has the
+whole curvature instead: error that is never learned, and strong weights that turn while weak ones
+grow, then set the length of no step.
 
 Within a step W1 changes by W2(l)' C(l), thin factors over the substeps l, so a step costs
 products with W1 and one eigendecomposition, never a Jacobian of the whole state.
@@ -23,10 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
+from richlazy.integration.curvature import LARGEST, EulerSteps
 from richlazy.integration.march import march, sequences, total_norm
 from richlazy.integration.rest import NOISE, ROUNDING, at_rest, reach
 from richlazy.start import precision
 from richlazy.start.covariance import inverse_root
+from richlazy.two_layer.curvature import whole_steps
 
 __all__ = ["Change", "Problem", "integrate"]
 
@@ -84,7 +88,7 @@ class _Frozen:
         self.inverse, self.cov, self.graded, self.units = known
         self.w1 = problem.first + change[0]
         self.w2 = problem.readout + change[1]
-        product = self._right(self.w2 @ self.w1)
+        product = self.by_covariance(self.w2 @ self.w1)
         self.error = problem.cov_yx - product
         # entry by entry: what rounding makes of a weak input or output is no more than its own
         size = np.abs(self.w2) @ np.abs(self.w1)
@@ -106,7 +110,7 @@ class _Frozen:
             weight = np.sum((self.root @ self.q) ** 2, axis=-2)
         self.rates = np.sum((seen @ self.q) ** 2, axis=-2) + beta * weight
 
-    def _right(self, x: Array) -> Array:
+    def by_covariance(self, x: Array) -> Array:
         """x cov_xx."""
         return x if self.cov is None else x @ self.cov
 
@@ -132,7 +136,7 @@ class _Frozen:
         z = self._solved(x @ self.inverse, h) @ self.root
         if self.units:  # what is rounding beside the largest input is none beside the small ones
             moved = _dot(_dot(z, _t(self.w1)), self.w1) + (self.w2 @ _t(self.w2))[:, None] @ z
-            rest = x - z - self._right(h[:, None, None] * moved)
+            rest = x - z - self.by_covariance(h[:, None, None] * moved)
             z = z + self._solved(rest @ self.inverse, h) @ self.root
         return z
 
@@ -154,8 +158,14 @@ class _Frozen:
         first, readout = np.abs(self.w1), np.abs(self.w2)
         return total_norm([_t(readout) @ self.noise, self.noise @ _t(first)])
 
-    def step(self, lengths: Array, order: int) -> _Step:
-        return _Step(self, lengths, order)
+    def step(self, lengths: Array, order: int) -> _Step | EulerSteps:
+        return whole_steps(self, lengths, order) if self.few else _Step(self, lengths, order)
+
+    @property
+    def few(self) -> bool:
+        """Whether this is one network whose whole curvature is cheap, and its digits are alike."""
+        alike = not (self.graded or self.units)
+        return len(self.w1) == 1 and alike and self.w1.size + self.w2.size <= LARGEST
 
     def size(self, missed: Sequence[Array]) -> Array:
         return total_norm(missed)
@@ -244,13 +254,13 @@ class _Step:
                 self.change2[:, on] = _dot(damped, _t(w1))
             else:
                 moved = _dot(y, w1) + (now @ _t(past2)) @ past1
-                error = point.error[:, None] - point._right(moved)
+                error = point.error[:, None] - point.by_covariance(moved)
                 # the error that implicit Euler leaves, never raw: a raw one, stiff, would drive
                 # weights that it must not; and what the weights moved since the step began adds
                 damped = point.implicit(error, step[on])
                 gain = (damped @ _t(past1)) @ past2
                 added = _dot(gain, w1) + (w2[:, None] @ _t(y)) @ damped
-                damped = k * (damped - point.implicit(k * point._right(added), step[on]))
+                damped = k * (damped - point.implicit(k * point.by_covariance(added), step[on]))
                 self.change2[:, on] = y + _dot(damped, _t(w1)) + (damped @ _t(past1)) @ past2
             self.coefficients[:, on, i] = damped
 

@@ -7,6 +7,7 @@ import pytest
 
 from richlazy import Network, Task, solve, spectrum
 from richlazy.errors import AssumptionError, ConvergenceError
+from richlazy.two_layer import flow
 
 TIMES = np.array([0.0, 1e-4, 0.05, 0.5, 2.0, 10.0, 50.0, np.inf])
 
@@ -150,7 +151,16 @@ def test_small_starts_learn_their_modes_one_after_another(scale):
     assert why in solution.accuracy
 
 
-def test_a_start_too_small_for_its_weights_to_be_known():
+def test_a_few_weights_of_a_start_too_small_are_said_to_be_unknown():
+    turn = np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
+    start, task = Network(1e-40 * np.eye(3), 1e-40 * turn), Task(np.diag([3.0, 2.0, 1.0]))
+    solution = solve(start, task, "riccati")
+    assert solution.weight_change() == pytest.approx(np.sqrt(12.0), rel=1e-9)
+    assert float(solution.accuracy.split("estimated error ")[1].split()[0]) > 0.1
+
+
+def test_a_start_too_small_for_its_weights_to_be_known(monkeypatch):
+    monkeypatch.setattr(flow, "LARGEST", 0)  # as of more weights
     turn = np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
     start, task = Network(1e-40 * np.eye(3), 1e-40 * turn), Task(np.diag([3.0, 2.0, 1.0]))
     solution = solve(start, task, "riccati")
