@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError, real_array
 from richlazy.start import precision
+from richlazy.start.task import Modes
 from richlazy.two_layer.echelon import echelon
 
 __all__ = ["Balanced", "imbalance"]
@@ -97,6 +98,8 @@ class Balanced:
         W1 (h, d), W2 (m, h), input-output covariance (m, d). Inputs are white.
     unit
         Rounding unit of the weights, relative to themselves.
+    modes
+        Singular value decomposition of cov_yx, where it is known.
 
     Attributes
     ----------
@@ -122,7 +125,12 @@ class Balanced:
     """
 
     def __init__(
-        self, first: Array, readout: Array, cov_yx: Array, unit: float = precision.EPS
+        self,
+        first: Array,
+        readout: Array,
+        cov_yx: Array,
+        unit: float = precision.EPS,
+        modes: Modes | None = None,
     ) -> None:
         first, readout = _matrix(first, "first"), _matrix(readout, "readout")
         cov_yx = _matrix(cov_yx, "cov_yx")
@@ -149,12 +157,14 @@ class Balanced:
                 f"weakest direction is {weakest:.1e}; at most {tolerance:.1e} is rounding"
             )
         self.level = level if abs(level) > 4.0 * _EPS * size else 0.0
-        u, s, vt = np.linalg.svd(cov_yx, full_matrices=False)
+        if modes is None:
+            left, found_s, vt = np.linalg.svd(cov_yx, full_matrices=False)
+            modes = Modes(left, found_s, vt.T)
+        u, s, v = modes
         keep = s > s[:1] * max(cov_yx.shape) * _EPS
         if not keep.all():
-            u, s, vt = u[:, keep], s[keep], vt[keep]
-        self.strengths, v = _merged(s), vt.T
-        s = self.strengths
+            u, s, v = u[:, keep], s[keep], v[:, keep]
+        self.strengths = s = _merged(s)
         half = 0.5 * self.level
         kappa = np.hypot(self.strengths, half)
         # eigenvector of +kappa, the form of it that does not cancel

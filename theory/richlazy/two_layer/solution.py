@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,7 +53,6 @@ class Route(Protocol):
         """Measures of the large network at ascending times."""
 
 
-@runtime_checkable
 class UnrotatedRoute(Route, Protocol):
     """A route for which the hidden units are known up to a rotation before the weights are."""
 
@@ -62,6 +61,11 @@ class UnrotatedRoute(Route, Protocol):
 
     def alignments(self, at: Array) -> Alignments:
         """RA, KA and loss of the large network at ascending times."""
+
+
+def _unrotated(route: Route) -> TypeGuard[UnrotatedRoute]:
+    # asked of the class: isinstance of a protocol would evaluate what an instance has yet to find
+    return hasattr(type(route), "alignments")
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +174,7 @@ class Solution(Shared):
 
     def _alignments(self, t: ArrayLike) -> Alignments:
         route = self._route
-        question = route.alignments if isinstance(route, UnrotatedRoute) else route.measures
+        question = route.alignments if _unrotated(route) else route.measures
         return Alignments(*self._answers(t, question)[-3:])
 
     def at(self, t: float) -> State:
@@ -197,7 +201,7 @@ class Solution(Shared):
     def _up_to_rotation(self, t: ArrayLike) -> list[State] | list[_Turned]:
         """Weights at distinct ascending times, whichever way the hidden units are turned."""
         at, _ = distinct(t)
-        if isinstance(self._route, UnrotatedRoute):
+        if _unrotated(self._route):
             return [_Turned(*pair) for pair in zip(*self._route.weights(at), strict=True)]
         return self._states(at)
 

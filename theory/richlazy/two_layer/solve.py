@@ -21,7 +21,7 @@ from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike
 from richlazy.start.network import Network, as_network
 from richlazy.start.precision import graded
-from richlazy.start.task import Task, as_task
+from richlazy.start.task import Modes, Task, as_task
 from richlazy.two_layer.reduction.block_krylov import BlockChain
 from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
 from richlazy.two_layer.reduction.subspace import invariant_subspace
@@ -112,6 +112,12 @@ class _Case:
         """The small network of the directions that can move (T11)."""
         return invariant_subspace(self.start, self.task)
 
+    @property
+    def known_modes(self) -> Modes | None:
+        """Those of the task, where the small network has it as it is."""
+        task = self.task.cov_yx
+        return self.task.modes if np.array_equal(self.invariant.problem.cov_yx[0], task) else None
+
     @cached_property
     def graded(self) -> bool:
         """Whether W1 has units or inputs that a rotation would lose among the others."""
@@ -192,7 +198,7 @@ def _by_riccati(case: _Case) -> Route | str:
     if not seems_balanced(case.start):
         return "the start is not lambda-balanced: W2'W2 - W1 W1' is no multiple of the identity"
     try:
-        return ByRiccati(case.invariant, case.start.precision)
+        return ByRiccati(case.invariant, case.start.precision, case.known_modes)
     except AssumptionError as refusal:
         return str(refusal)
 

@@ -41,32 +41,19 @@ def invariant_subspace(start: Network, task: Task) -> Reduced:
     Task modes that the start is orthogonal to are left out: they never move, and rounding must
     not wake them.
     """
-    thin, root, m = start.factors, task.root, task.outputs
-    whole = thin.values.size == min(thin.shape)
-    rows = thin.left
-    if start.readout is not None:
-        rows = _span(rows, start.readout.T)
-        if rows.shape[1] < start.hidden:  # weak units may be lost among strong ones
-            both = np.concatenate([thin.left * thin.values, start.readout.T], axis=1)
-            if precision.graded(both):
-                rows = matrices.svd(both, start.precision).left
-    columns, small_root = _inputs(thin.right, task)
-    if whole and rows.shape[1] == start.hidden:
-        rows = np.eye(start.hidden)
-    if whole and small_root is None and columns.shape[1] == task.inputs:
-        columns = np.eye(task.inputs)
-    if whole:
-        first = rows.T @ matrices.forward(start.first, columns)
+    root, full = task.root, _full(start)
+    if full is None:
+        rows, columns, small_root, first, readout = _directions(start, task)
     else:
-        first = (rows.T @ thin.left * thin.values) @ (thin.right.T @ columns)
-    readout = np.zeros((m, rows.shape[1])) if start.readout is None else start.readout @ rows
+        rows, columns, small_root = np.eye(start.hidden), np.eye(task.inputs), root
+        first, readout = full, _readout(start, task)
     said: tuple[str, ...] = ()
     if root is None or small_root is None:
         asked = (
             start.first,
             start.readout,
             task,
-            float(np.linalg.norm(thin.values)),
+            float(np.linalg.norm(first)),
             start.precision,
         )
         cov_yx, said = reachable(*asked)
@@ -90,6 +77,43 @@ def invariant_subspace(start: Network, task: Task) -> Reduced:
         out_of_reach=lost,
         said=said,
     )
+
+
+def _full(start: Network) -> Array | None:
+    """W1 if it is square and of full rank: then no unit and no input need be turned."""
+    w = start.first
+    if not isinstance(w, np.ndarray) or w.shape[0] != w.shape[1] or precision.graded(w):
+        return None
+    values = matrices.singular_values(w)
+    return w if values[-1] > precision.cutoff(values, w.shape, start.precision) else None
+
+
+def _directions(start: Network, task: Task) -> tuple[Array, Array, Array | None, Array, Array]:
+    """Bases of the units and inputs that can move, cov_xx^(1/2), W1 and W2 in them."""
+    thin = start.factors
+    whole = thin.values.size == min(thin.shape)
+    rows = thin.left
+    if start.readout is not None:
+        rows = _span(rows, start.readout.T)
+        if rows.shape[1] < start.hidden:  # weak units may be lost among strong ones
+            both = np.concatenate([thin.left * thin.values, start.readout.T], axis=1)
+            if precision.graded(both):
+                rows = matrices.svd(both, start.precision).left
+    columns, small_root = _inputs(thin.right, task)
+    if whole and rows.shape[1] == start.hidden:
+        rows = np.eye(start.hidden)
+    if whole and small_root is None and columns.shape[1] == task.inputs:
+        columns = np.eye(task.inputs)
+    if whole:
+        first = rows.T @ matrices.forward(start.first, columns)
+    else:
+        first = (rows.T @ thin.left * thin.values) @ (thin.right.T @ columns)
+    return rows, columns, small_root, first, _readout(start, task) @ rows
+
+
+def _readout(start: Network, task: Task) -> Array:
+    silent = np.zeros((task.outputs, start.hidden))
+    return silent if start.readout is None else start.readout
 
 
 def _inputs(right: Array, task: Task) -> tuple[Array, Array | None]:
@@ -153,7 +177,10 @@ def reachable(
 def _touched(
     first: MatrixLike, readout: Array | None, task: Task, size: float, unit: float
 ) -> Iterator[tuple[slice, Array, Array]]:
-    """Groups of equal strength; how far combinations of each are touched, over rounding; these."""
+    """Groups of equal strength; how far combinations of each are touched, over rounding; these.
+
+    A mode that shares its strength with no other is left out where it is touched.
+    """
     left, strengths, right = task.modes
     layers = [(first, right, size)]
     if readout is not None:
@@ -167,7 +194,8 @@ def _touched(
     alone = np.linalg.norm(np.concatenate([image / noise for image, noise in touched]), axis=0)
     for among in _apart([image for image, _ in touched], _equal(strengths), task.separate):
         if among.stop - among.start == 1:
-            yield among, alone[among], np.ones((1, 1))
+            if alone[among.start] <= 1.0:
+                yield among, alone[among], np.ones((1, 1))
             continue
         some = np.concatenate([image[:, among] / noise[among].max() for image, noise in touched])
         yield (among, *np.linalg.svd(some, full_matrices=False)[1:])

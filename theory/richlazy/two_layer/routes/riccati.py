@@ -13,6 +13,7 @@ from richlazy.integration.interpolation import in_log_time
 from richlazy.laziness import Alignments, Measures, Traces
 from richlazy.start import matrices, precision
 from richlazy.start.network import Network
+from richlazy.start.task import Modes
 from richlazy.two_layer import flow
 from richlazy.two_layer.flow import Change
 from richlazy.two_layer.reduction.krylov import Reduced
@@ -46,6 +47,8 @@ class ByRiccati:
         The small network, of white inputs.
     unit
         Rounding unit of its weights.
+    modes
+        Singular value decomposition of its task, where it is known.
 
     Raises
     ------
@@ -55,12 +58,14 @@ class ByRiccati:
 
     method = "riccati (T5)"
 
-    def __init__(self, reduced: Reduced, unit: float = precision.EPS) -> None:
+    def __init__(
+        self, reduced: Reduced, unit: float = precision.EPS, modes: Modes | None = None
+    ) -> None:
         self.reduced = reduced
-        problem = reduced.problem
-        self.balanced = Balanced(problem.first[0], problem.readout[0], problem.cov_yx[0], unit)
+        first, readout, cov_yx, _ = reduced.problem
+        self.balanced = Balanced(first[0], readout[0], cov_yx[0], unit, modes)
         found = self.balanced
-        if found.rank < problem.first.shape[1]:
+        if found.rank < first.shape[1]:
             raise AssumptionError(
                 f"hidden directions of {found.dropped:.1e} of the largest weights are rounding "
                 "beside them in the closed form"
