@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from richlazy.start.matrices import Thin
     from richlazy.start.network import Network
     from richlazy.start.task import Task
-    from richlazy.two_layer import descent, riccati
+    from richlazy.two_layer import descent, riccati, stacks
     from richlazy.two_layer.sequences import path_length, sequence
     from richlazy.two_layer.solution import Solution
     from richlazy.two_layer.solve import predict, solve
@@ -72,6 +72,7 @@ _MODULES = {
     "riccati": "two_layer.riccati",
     "several_outputs": "formulas.several_outputs",
     "spectrum": "start.spectrum",
+    "stacks": "two_layer.stacks",
 }
 _NAMES = {
     "Curriculum": "integration.stages",
@@ -130,6 +131,7 @@ __all__ = [
     "sign_similarity",
     "solve",
     "spectrum",
+    "stacks",
     "weight_change",
 ]
 

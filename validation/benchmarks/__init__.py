@@ -37,6 +37,8 @@ BENCHMARKS = {
     "modes": "modes.accuracy",
     "modes-speed": "modes.speed",
     "riccati": "riccati.one_time",
+    "riccati-point": "riccati.one_point",
+    "riccati-stack": "riccati.stack",
     "riccati-times": "riccati.many_times",
     "riccati-inputs": "riccati.scaling",
     "block-krylov": "block_krylov.block_krylov",

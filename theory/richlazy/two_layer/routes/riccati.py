@@ -111,6 +111,11 @@ class ByRiccati:
             f"{self._by}, estimated error {self._weights:.0e} relative"
         )
 
+    @property
+    def error(self) -> float:
+        """Estimated relative error of the alignments handed out so far."""
+        return self._doubt.relative
+
     def weights(self, at: Array) -> tuple[Array, Array]:
         """W1 (n, r, d) and W2 (n, m, r), up to a rotation of the hidden units common to both."""
         first, readout = self.balanced.factors(at)
