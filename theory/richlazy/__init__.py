@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from richlazy.start.network import Network
     from richlazy.start.task import Task
     from richlazy.two_layer import descent, riccati, stacks
+    from richlazy.two_layer.each import predict_each
     from richlazy.two_layer.sequences import path_length, sequence
     from richlazy.two_layer.solution import Solution
     from richlazy.two_layer.solve import predict, solve
@@ -86,6 +87,7 @@ _NAMES = {
     "kernel_alignment": "laziness",
     "path_length": "two_layer.sequences",
     "predict": "two_layer.solve",
+    "predict_each": "two_layer.each",
     "relative_weight_change": "laziness",
     "representation_alignment": "laziness",
     "sequence": "two_layer.sequences",
@@ -120,6 +122,7 @@ __all__ = [
     "modes",
     "path_length",
     "predict",
+    "predict_each",
     "recurrent",
     "recurrent_curves",
     "recurrent_limits",
