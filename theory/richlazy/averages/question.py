@@ -171,7 +171,7 @@ def _understood(
     large = min(matrix.shape) > matrices.DENSE_LIMIT
     if large and not isinstance(matrix, (np.ndarray, matrices.Thin)):
         return None, matrix
-    s = matrices.svd(matrix, unit).values
+    s = matrices.kept_values(matrix, unit)
     if s.size == 0 or s[0] == 0:
         raise ValueError("the matrix is zero: it has no spectrum to predict from")
     return grouped(s, int(matrix.shape[1]), unit), matrix

@@ -255,7 +255,7 @@ def effective_rank(
             raise ValueError(_ZERO)
         return trace / _largest_singular_value(matrix) ** 2
     if kind == "numerical":
-        rank = matrices.svd(matrix, unit).values.size
+        rank = matrices.kept_values(matrix, unit).size
         if rank == 0:
             raise ValueError(_ZERO)
         return float(rank)

@@ -8,9 +8,9 @@ order 8. Its implicit part is the Gauss-Newton part of the Jacobian, -J'J cov_xx
 inverse needs only an eigendecomposition of R = W1'W1 and of B = W2 W2' once per step (the
 tangent kernel is R (x) I + I (x) B): the rates ||W||^2 of a large start cost nothing, and
 steps grow without bound on the way to t = infinity. What the Jacobian leaves out is of
-size E and only affects the error that extrapolation removes. One network of few weights has the
-whole curvature instead: error that is never learned, and strong weights that turn while weak ones
-grow, then set the length of no step.
+size E and only affects the error that extrapolation removes. It holds steps up where error is never
+learned, and where strong weights turn while weak ones grow: there, and where it costs nothing, one
+network of few weights has the whole curvature instead.
 
 Within a step W1 changes by W2(l)' C(l), thin factors over the substeps l, so a step costs
 products with W1 and one eigendecomposition, never a Jacobian of the whole state.
@@ -19,6 +19,7 @@ products with W1 and one eigendecomposition, never a Jacobian of the whole state
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,9 @@ __all__ = ["Change", "Problem", "integrate"]
 Array = NDArray[np.float64]
 
 _LARGE = 1e4
+_FEW = 60  # weights whose whole curvature costs no more than the rest of a step
+_HELD_UP = 60  # steps, of which most flows need fewer
+_STRONG = 1e3  # rates over error, from which weights turn before the slow ones have moved
 _STIFFEST = 1e9  # rates over error; at 1e10 rounding keeps the flow from settling
 _LARGEST = 1e37  # eighth powers
 
@@ -69,23 +73,30 @@ class _Known(NamedTuple):
     cov: Array | None  #: cov_xx
     graded: bool  #: whether units, inputs or outputs are so unequal that each is judged by itself
     units: bool  #: whether inputs are, in their variance
+    alike: bool  #: whether none of them would drown in rounding of what turns them together
 
 
 def _known(problem: Problem) -> _Known:
     root = problem.root
     both = np.concatenate([*problem.first, *(_t(w) for w in problem.readout)], axis=1)
-    graded = precision.graded(both) or precision.graded(np.concatenate(problem.cov_yx))
+    task = np.concatenate(problem.cov_yx)
+    uneven, units = precision.graded(both), root is not None and precision.graded(root)
+    outputs = np.abs(task).max(axis=1, keepdims=True)
+    alike = not (uneven or units or precision.graded(outputs))
+    graded = uneven or precision.graded(task)
     if root is None:
-        return _Known(None, None, graded, False)
-    return _Known(inverse_root(root), root @ root, graded, precision.graded(root))
+        return _Known(None, None, graded, units, alike)
+    return _Known(inverse_root(root), root @ root, graded, units, alike)
 
 
 class _Frozen:
     """One point of the flow with everything a step from it needs."""
 
-    def __init__(self, problem: Problem, known: _Known, change: Sequence[Array]) -> None:
-        self.root = problem.root
-        self.inverse, self.cov, self.graded, self.units = known
+    def __init__(
+        self, problem: Problem, known: _Known, change: Sequence[Array], held_up: bool = False
+    ) -> None:
+        self.root, self.held_up = problem.root, held_up
+        self.inverse, self.cov, self.graded, self.units, self.alike = known
         self.w1 = problem.first + change[0]
         self.w2 = problem.readout + change[1]
         product = self.by_covariance(self.w2 @ self.w1)
@@ -159,13 +170,11 @@ class _Frozen:
         return total_norm([_t(readout) @ self.noise, self.noise @ _t(first)])
 
     def step(self, lengths: Array, order: int) -> _Step | EulerSteps:
-        return whole_steps(self, lengths, order) if self.few else _Step(self, lengths, order)
-
-    @property
-    def few(self) -> bool:
-        """Whether this is one network whose whole curvature is cheap, and its digits are alike."""
-        alike = not (self.graded or self.units)
-        return len(self.w1) == 1 and alike and self.w1.size + self.w2.size <= LARGEST
+        weights = self.w1[0].size + self.w2[0].size
+        pays = weights <= _FEW or (self.held_up and weights <= LARGEST)
+        if pays and self.alike and len(self.w1) == 1:
+            return whole_steps(self, lengths, order)
+        return _Step(self, lengths, order)
 
     def size(self, missed: Sequence[Array]) -> Array:
         return total_norm(missed)
@@ -316,7 +325,11 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
             f"||W||^2 is {stiffness:.1g} times the task: so deep in the lazy limit rounding hides "
             "when the flow settles; ask for a finite time, a smaller norm or the closed form"
         )
-    for index, change, resting in march(
-        lambda change: _Frozen(problem, known, change), zero, times, rtol
-    ):
+    points = count()
+
+    def point_at(change: Sequence[Array]) -> _Frozen:
+        held_up = next(points) > _HELD_UP or stiffness > _STRONG
+        return _Frozen(problem, known, change, held_up)
+
+    for index, change, resting in march(point_at, zero, times, rtol):
         yield index, Change(change[0], change[1], resting)

@@ -84,8 +84,7 @@ def _full(start: Network) -> Array | None:
     w = start.first
     if not isinstance(w, np.ndarray) or w.shape[0] != w.shape[1] or precision.graded(w):
         return None
-    values = matrices.singular_values(w)
-    return w if values[-1] > precision.cutoff(values, w.shape, start.precision) else None
+    return w if matrices.kept_values(w, start.precision).size == len(w) else None
 
 
 def _directions(start: Network, task: Task) -> tuple[Array, Array, Array | None, Array, Array]:
