@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["processes"]
 
+_MOMENT = 0.2  # seconds
+
 
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[Executor | None]:
@@ -22,6 +24,7 @@ def processes(jobs: int) -> Iterator[Executor | None]:
         yield None
         return
     import multiprocessing
+    import time
     from concurrent.futures import ProcessPoolExecutor
 
     # spawn: a fork would take over what BLAS and other threads hold
@@ -31,6 +34,8 @@ def processes(jobs: int) -> Iterator[Executor | None]:
         executor.shutdown()
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
+        # let it drop what was cancelled first: Python 3.11 stumbles over that where workers die
+        time.sleep(_MOMENT)
         for worker in multiprocessing.active_children():
             worker.terminate()
         raise

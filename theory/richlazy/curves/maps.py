@@ -161,7 +161,7 @@ def asked(
         own.add("start")
     known = {VALUES[axis] for axis in axes}
     for name in given:
-        if name in own:
+        if name in own - known:
             raise ValueError(f"{spelled(name)} is said by an axis of this map; leave it out")
         if name not in (*what.parameters, *known):
             raise ValueError(
