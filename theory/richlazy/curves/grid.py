@@ -141,8 +141,10 @@ class Map:
         >>> figure = made.plot("kernel_alignment", points={"mine": (3, 0.5)})
         """
         from richlazy.curves.map_figure import draw_map  # numbers do not import drawings
+        from richlazy.curves.overlays import Shown
 
-        return draw_map(self, measure, points)
+        shown = Shown(self.x_axis, self.y_axis, self.x, self.y, self.columns, self.provenance)
+        return draw_map(shown, self.title, measure, points)
 
 
 def _ends(values: Array) -> str:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from richlazy import names
 from richlazy.curves.axes import AXES, LOGARITHMIC
 from richlazy.curves.figure import COLOURS, LABELS, MARKERS, new_figure, style
-from richlazy.curves.grid import Map
-from richlazy.curves.overlays import Line, lines
+from richlazy.curves.overlays import Line, Shown, lines
 from richlazy.errors import instance, real_array
 
 if TYPE_CHECKING:
@@ -31,7 +30,8 @@ _DASHES = ("-", "--", ":")
 
 
 def draw_map(
-    made: Map,
+    made: Shown,
+    title: str,
     measure: str | Sequence[str] | None = None,
     points: Mapping[str, tuple[float, float]] | None = None,
 ) -> Figure:
@@ -58,11 +58,11 @@ def draw_map(
                     handles.values(), handles.keys(), loc="upper center",
                     bbox_to_anchor=(0.5, -0.2), fontsize=7, ncols=2,
                 )  # fmt: skip
-        figure.suptitle(names.drawn(made.title), fontsize=9)
+        figure.suptitle(names.drawn(title), fontsize=9)
     return figure
 
 
-def _measures(made: Map, asked: str | Sequence[str] | None) -> list[str]:
+def _measures(made: Shown, asked: str | Sequence[str] | None) -> list[str]:
     if asked is None:
         along_time = "time" in (made.x_axis, made.y_axis)
         usual = [m for m in LABELS if m in made.columns and (m != "loss" or along_time)]
@@ -78,7 +78,7 @@ def _measures(made: Map, asked: str | Sequence[str] | None) -> list[str]:
     return wanted
 
 
-def _places(made: Map, points: Any) -> dict[str, tuple[float, float]]:
+def _places(made: Shown, points: Any) -> dict[str, tuple[float, float]]:
     places = {}
     for name, place in instance(points, dict, "points", "write {name: (x, y)}").items():
         at = real_array(place, f"points[{name!r}]")
@@ -95,7 +95,7 @@ def _places(made: Map, points: Any) -> dict[str, tuple[float, float]]:
     return places
 
 
-def _drawable(made: Map) -> Map:
+def _drawable(made: Shown) -> Shown:
     """Ascending, and without what is infinitely far away."""
     (across, x), (up, y) = (
         np.unique(np.where(np.isfinite(along), along, np.nan), return_index=True)
@@ -109,10 +109,10 @@ def _drawable(made: Map) -> Map:
                 f"{along.size}: give more, or draw the curve along the other axis"
             )
     columns = {name: values[np.ix_(y, x)] for name, values in made.columns.items()}
-    return Map(made.x_axis, made.y_axis, made.x[x], made.y[y], columns, made.provenance)
+    return Shown(made.x_axis, made.y_axis, made.x[x], made.y[y], columns, made.provenance)
 
 
-def _panel(axes: Axes, made: Map, measure: str) -> None:
+def _panel(axes: Axes, made: Shown, measure: str) -> None:
     import matplotlib as mpl
     from matplotlib.colors import ListedColormap, LogNorm, Normalize
 

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from richlazy.curves import boundaries as boundary_curves
 from richlazy.curves.flat import PARAMETERS
-from richlazy.curves.grid import Map
 from richlazy.formulas import boundaries
 
-__all__ = ["Line", "lines"]
+__all__ = ["Line", "Shown", "lines"]
 
 Array = NDArray[np.float64]
 
@@ -30,6 +29,17 @@ _TURNS = {
 }
 
 
+class Shown(NamedTuple):
+    """What of a map is drawn; names as in `Map`."""
+
+    x_axis: str
+    y_axis: str
+    x: Array
+    y: Array
+    columns: dict[str, Array]
+    provenance: dict[str, Any]
+
+
 class Line(NamedTuple):
     """Where `level` is zero on a grid; without one, the line itself."""
 
@@ -39,7 +49,7 @@ class Line(NamedTuple):
     level: Array | None = None
 
 
-def lines(made: Map, measures: Collection[str]) -> dict[str, list[Line]]:
+def lines(made: Shown, measures: Collection[str]) -> dict[str, list[Line]]:
     """Boundaries by the measure that they are of, as far as there are any."""
     about = made.provenance
     formula, fixed = about.get("formula"), about.get("parameters", {})
@@ -54,7 +64,7 @@ def lines(made: Map, measures: Collection[str]) -> dict[str, list[Line]]:
     return {}
 
 
-def _turns(made: Map, fixed: Mapping[str, Any]) -> dict[str, list[Line]]:
+def _turns(made: Shown, fixed: Mapping[str, Any]) -> dict[str, list[Line]]:
     """Turning ranks hang on norm / sqrt(strength) alone."""
     across = made.x_axis == "rank"
     axis, at = (made.y_axis, made.y) if across else (made.x_axis, made.x)
@@ -71,7 +81,7 @@ def _turns(made: Map, fixed: Mapping[str, Any]) -> dict[str, list[Line]]:
     return found
 
 
-def _as_lazy_as_full(made: Map, fixed: Mapping[str, Any]) -> dict[str, list[Line]]:
+def _as_lazy_as_full(made: Shown, fixed: Mapping[str, Any]) -> dict[str, list[Line]]:
     x, y = _finer(made.x, 3 * _POINTS), _finer(made.y, 3 * _POINTS)
     at = {**fixed, PARAMETERS[made.x_axis]: x[None, :], PARAMETERS[made.y_axis]: y[:, None]}
     start = {name: at[name] for name in ("rank", "inputs", "norm", "strength")}
