@@ -369,13 +369,16 @@ def test_degenerate_maps_draw_without_warnings(make, measure):
 
 def test_levels_hold_what_is_shown():
     for values, measure in (
-        (np.array([0.2, 0.9]), "kernel_alignment"), (np.array([1e-3, 1.0, 400.0]), "weight_change"),
-        (np.array([0.0, 1e-40, 1.0]), "loss"), (np.array([3.0, 3.0]), "weight_change"),
+        (np.array([0.16, 0.998]), "kernel_alignment"),
+        (np.array([1e-3, 1.0, 400.0]), "weight_change"),
+        (np.array([0.0, 1e-40, 1.0]), "loss"),
+        (np.array([3.0, 3.0]), "weight_change"),
     ):  # fmt: skip
         levels, wide = map_figure._levels(values, measure)
         assert np.all(np.diff(levels) > 0)
         assert levels[-1] >= values.max()
         assert wide == (values.max() > 30 * values.min() and measure != "kernel_alignment")
+        assert levels[-1] <= 1.0 or measure != "kernel_alignment"
     assert levels.size == 2
 
 

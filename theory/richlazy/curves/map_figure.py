@@ -158,13 +158,16 @@ def _levels(values: Array, measure: str) -> tuple[Array, bool]:
         if high > _WIDE * least:
             return _decades(least, high), True
     levels = np.asarray(MaxNLocator(_LEVELS).tick_values(low, high))
-    return levels[levels <= 1.0] if bounded and high <= 1.0 else levels, False
+    if bounded and levels[-1] > 1.0 >= high:
+        levels = np.append(levels[levels < 1.0], 1.0)
+    return levels, False
 
 
 def _decades(low: float, high: float) -> Array:
     first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
-    within = (1.0, 2.0, 5.0) if last - first <= 3 else (1.0,)
-    every = -(-(last - first) // _LEVELS)
+    span = last - first
+    within = (1.0, 2.0, 5.0) if span <= 4 else (1.0, 3.0) if span <= 6 else (1.0,)
+    every = -(-span // _LEVELS)
     levels = [m * 10.0**k for k in range(first, last, every) for m in within] + [10.0**last]
     begin = int(np.searchsorted(levels, low, side="right")) - 1
     end = int(np.searchsorted(levels, high, side="left")) + 1
