@@ -75,6 +75,7 @@ OBJECTS = {
     "Stage": lambda _: rl.sequence(W1, [TASK, OTHER]).stages[1],
     "Descent": lambda _: descent(),
     **{f"Curve, {axis}": lambda _, axis=axis: curve(axis) for axis in rl.curves.MAKERS},
+    "Map": lambda _: rl.curves.map("rank", "scale", inputs=9, norms=[0.5, 1.0]),
     "Connectome": lambda _: rl.connectomes.load("celegans"),
     "Input": make_file,
     "Source, family": lambda _: find("flat:rank=5,norm=2"),

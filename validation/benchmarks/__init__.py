@@ -29,6 +29,7 @@ class Figure:
 #: unit). Some need an extra, so a module is imported only where it measures.
 BENCHMARKS = {
     "rank-curve": "predictions.rank_curve",
+    "map": "predictions.rank_scale_map",
     "thin": "predictions.thin",
     "sparse": "predictions.sparse",
     "sample": "predictions.sample",

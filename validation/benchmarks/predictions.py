@@ -1,4 +1,4 @@
-"""Benchmarks of `richlazy.predict`, `richlazy.expect` and the rank curve."""
+"""Benchmarks of `richlazy.predict`, `richlazy.expect`, the rank curve and a map."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["MEMORY", "krylov", "rank_curve", "sample", "sparse", "stiff", "thin"]
+__all__ = ["MEMORY", "krylov", "rank_curve", "rank_scale_map", "sample", "sparse", "stiff", "thin"]
 
 Row = tuple[str, float, float | None, str]
 
@@ -49,6 +49,15 @@ def rank_curve() -> list[Row]:
             "x",
         ),
     ]
+
+
+def rank_scale_map() -> list[Row]:
+    """KA, RA and weight change over random tasks on 300 x 300 ranks and norms of 100 inputs."""
+    from richlazy import curves
+
+    ranks, norms = np.linspace(1.0, 100.0, 300), np.geomspace(1e-2, 1e2, 300)
+    spent = _best(lambda: curves.map("rank", "scale", inputs=100, ranks=ranks, norms=norms), 3)
+    return [("300 x 300 map of rank and scale", spent, 1.0, "s")]
 
 
 def thin() -> list[Row]:

@@ -18,10 +18,11 @@ def test_the_commands_of_the_readme_work_as_printed(few, folder):
     circuit = np.random.default_rng(0).standard_normal((40, 40))
     (folder / "circuit.csv").write_text(csv_text(circuit))
     lines = [line for line in README.splitlines() if line.startswith("richlazy ")]
-    kinds = [*["predict"] * 3, *["curve"] * 4, *["report"] * 2]
+    kinds = [*["predict"] * 3, *["curve"] * 4, "map", *["report"] * 2]
     assert [line.split()[1] for line in lines] == kinds
     for line in lines:
         succeed(*shlex.split(line, comments=True)[1:])
     assert (folder / "rank.png").exists()
     assert (folder / "depth.png").exists()
+    assert (folder / "map.png").exists()
     assert (folder / "weights-report/summary.md").exists()

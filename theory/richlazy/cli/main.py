@@ -15,6 +15,7 @@ import click
 
 from richlazy import names
 from richlazy.cli.curve import curve
+from richlazy.cli.map import map_
 from richlazy.cli.predict import predict
 from richlazy.cli.report import report
 
@@ -35,8 +36,8 @@ class _Plain(click.Group):
             context = getattr(error, "ctx", None)
             remedy = "" if context is None else f" (see {context.command_path} --help)"
             _fail(error.format_message().rstrip(".") + remedy)
-        except click.Abort:
-            _tell("interrupted")
+        except click.Abort as error:
+            _tell(str(error) or "interrupted")
             sys.exit(130)
         except BrokenPipeError:  # the reader of our output has gone
             _drop_output()
@@ -106,7 +107,7 @@ def _drop_output() -> None:
 
 @click.group(
     cls=_Plain,
-    commands=(predict, curve, report),
+    commands=(predict, curve, map_, report),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -1,4 +1,4 @@
-"""Theory curves: laziness along one named axis, with its provenance (`richlazy.curves`)."""
+"""Theory curves and maps: laziness along one named axis or over two, with its provenance."""
 
 from richlazy.curves.axes import AXES, Axis
 from richlazy.curves.curve import Curve, from_csv, from_json
@@ -13,6 +13,8 @@ from richlazy.curves.flat import (
     strength,
     time,
 )
+from richlazy.curves.grid import Map, map_from_csv, map_from_json
+from richlazy.curves.maps import map
 
 __all__ = [
     "AXES",
@@ -20,11 +22,15 @@ __all__ = [
     "PARAMETERS",
     "Axis",
     "Curve",
+    "Map",
     "alignment",
     "default_ranks",
     "depth",
     "from_csv",
     "from_json",
+    "map",
+    "map_from_csv",
+    "map_from_json",
     "rank",
     "scale",
     "strength",

@@ -1,10 +1,10 @@
-"""What a curve may run along, and in which unit."""
+"""What a curve or a map may run along, and in which unit."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-__all__ = ["AXES", "Axis"]
+__all__ = ["AXES", "LOGARITHMIC", "VALUES", "Axis"]
 
 Axis: TypeAlias = Literal[
     "rank", "alignment", "scale", "strength", "depth", "gain", "steps", "time"
@@ -21,3 +21,16 @@ AXES: dict[str, tuple[str, str]] = {
     "steps": ("steps T of the task", "lags"),
     "time": ("time t", "learning rate x steps"),
 }
+#: What the values along each axis are called.
+VALUES = {
+    "rank": "ranks",
+    "alignment": "alignments",
+    "scale": "norms",
+    "strength": "strengths",
+    "depth": "layers",
+    "gain": "gains",
+    "steps": "lengths",
+    "time": "ts",
+}
+#: Axes that are drawn in the logarithm.
+LOGARITHMIC = ("rank", "scale", "strength", "depth", "time")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy import writing
 from richlazy.curves.axes import AXES, Axis
+from richlazy.curves.record import SPREAD, UNREADABLE, plain, provenance, reason, title, written
 from richlazy.errors import FileError, instance
 from richlazy.summary import summary
 
@@ -20,10 +19,6 @@ __all__ = ["Curve", "from_csv", "from_json", "made"]
 
 Array = NDArray[np.float64]
 _MARK = "# richlazy curve "
-_SPREAD = ("_sd", "_standard_error")
-_COUNTS = ("inputs", "units", "steps", "channels", "outputs", "tasks", "rng")
-#: What a text that is no curve may raise on the way to one.
-_UNREADABLE = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,20 +72,20 @@ class Curve:
         rows = zip(self.x, *self.columns.values(), strict=True)
         lines = [_MARK + head, ",".join([self.axis, *self.columns])]
         lines += [",".join(repr(float(v)) for v in row) for row in rows]
-        return _written("\n".join(lines) + "\n", path, force)
+        return written("\n".join(lines) + "\n", path, force)
 
     def to_json(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> str:
         """The curve as JSON text, infinities as the string "inf"; written to `path` if given."""
         label, unit = AXES[self.axis]
-        return _written(
+        return written(
             json.dumps(
                 {
                     "axis": self.axis,
                     "label": label,
                     "unit": unit,
                     "provenance": self.provenance,
-                    "x": [_plain(v) for v in self.x],
-                    "columns": {k: [_plain(v) for v in c] for k, c in self.columns.items()},
+                    "x": [plain(v) for v in self.x],
+                    "columns": {k: [plain(v) for v in c] for k, c in self.columns.items()},
                 },
                 indent=1,
             )
@@ -100,7 +95,7 @@ class Curve:
         )
 
     def __repr__(self) -> str:
-        measures = [name for name in self.columns if not name.endswith(_SPREAD)]
+        measures = [name for name in self.columns if not name.endswith(SPREAD)]
         ends = f" from {self.x.min():.4g} to {self.x.max():.4g}" if self.x.size else ""
         columns = f"{', '.join(measures)}{' with sd' if len(measures) < len(self.columns) else ''}"
         return summary(
@@ -110,33 +105,13 @@ class Curve:
     @property
     def title(self) -> str:
         """What was held fixed, and the formula."""
-        fixed = self.provenance.get("parameters", {})
-        words = [_in_words(name, value) for name, value in fixed.items()]
-        what = str(self.provenance.get("setting", "flat start")).split(",")[0]
-        return f"{what}, {', '.join(words)} ({self.provenance.get('formula', 'unknown')})"
+        return title(self.provenance)
 
     def plot(self) -> Any:
         """Draw the curve; a matplotlib Figure."""
         from richlazy.curves.figure import draw_curve  # numbers do not import drawings until asked
 
         return draw_curve(self)
-
-
-def _in_words(name: str, value: Any) -> str:
-    if isinstance(value, list):
-        return f"{len(value)} {name.replace('_', ' ')}"
-    words = name.replace("_", " ")
-    return f"{words} {value:g}" if isinstance(value, float) else f"{words} {value}"
-
-
-def _plain(value: float) -> float | str:
-    return float(value) if np.isfinite(value) else str(float(value))
-
-
-def _written(text: str, path: str | os.PathLike[str] | None, force: bool) -> str:
-    if path is not None:
-        writing.write_text(writing.output_file(path, force), text)
-    return text
 
 
 def from_json(text: str) -> Curve:
@@ -152,8 +127,8 @@ def from_json(text: str) -> Curve:
         columns = {str(k): np.array([float(v) for v in c]) for k, c in stored["columns"].items()}
         x = np.array([float(v) for v in stored["x"]])
         return Curve(stored["axis"], x, columns, dict(stored["provenance"]))
-    except _UNREADABLE as error:
-        raise FileError(f"not a curve in JSON: {_reason(error)}") from None
+    except UNREADABLE as error:
+        raise FileError(f"not a curve in JSON: {reason(error)}") from None
 
 
 def from_csv(text: str) -> Curve:
@@ -170,41 +145,21 @@ def from_csv(text: str) -> Curve:
     if len(lines) < 3:
         raise FileError("not a curve in CSV: it holds no values")
     try:
-        provenance = json.loads(lines[0][len(_MARK) :])
+        source = json.loads(lines[0][len(_MARK) :])
         names = lines[1].split(",")
         table = np.array([[float(v) for v in line.split(",")] for line in lines[2:]])
-        axis = provenance.pop("axis")
+        axis = source.pop("axis")
         for key in ("label", "unit"):
-            provenance.pop(key)
+            source.pop(key)
         columns = dict(zip(names[1:], table.T[1:].copy(), strict=True))
-        return Curve(axis, table[:, 0].copy(), columns, provenance)
-    except _UNREADABLE as error:
-        raise FileError(f"not a curve in CSV: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+        return Curve(axis, table[:, 0].copy(), columns, source)
+    except UNREADABLE as error:
+        raise FileError(f"not a curve in CSV: {reason(error)}") from None
 
 
 def made(
     axis: Axis, x: Array, columns: dict[str, Array], formula: str, setting: str, **given: Any
 ) -> Curve:
     """A curve with its provenance: the formula, the setting and the parameters given."""
-    provenance = {
-        "formula": formula,
-        "setting": setting,
-        "parameters": {k: _stated(k, v) for k, v in given.items()},
-        "version": version("richlazy"),
-    }
     filled = {k: np.broadcast_to(v, x.shape).copy() for k, v in columns.items()}
-    return Curve(axis, x, filled, provenance)
-
-
-def _stated(name: str, value: Any) -> Any:
-    if value is None:
-        return "random tasks"
-    if isinstance(value, str):
-        return value
-    if np.ndim(value):
-        return [_plain(v) for v in value]
-    return int(value) if name in _COUNTS else _plain(float(value))
+    return Curve(axis, x, filled, provenance(formula, setting, given))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy import names
-from richlazy.curves.axes import AXES
+from richlazy.curves.axes import AXES, LOGARITHMIC
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,6 @@ _STYLE: Any = {
     "svg.hashsalt": "richlazy",  # the same figure gives the same file
     "savefig.dpi": 160,
 }
-_LOGARITHMIC = ("rank", "scale", "strength", "depth", "time")
 
 
 class Curve(Protocol):
@@ -183,7 +182,7 @@ def panel(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
 
 
 def _label_axis(axes: Axes, curve: Curve) -> None:
-    if curve.axis in _LOGARITHMIC and np.all(curve.x > 0) and curve.x.size > 1:
+    if curve.axis in LOGARITHMIC and np.all(curve.x > 0) and curve.x.size > 1:
         axes.set_xscale("log")
     axes.set_xlabel("{} ({})".format(*AXES[curve.axis]))
 

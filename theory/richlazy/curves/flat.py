@@ -14,19 +14,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from richlazy.curves import values
 from richlazy.curves.axes import Axis
 from richlazy.curves.curve import Curve, made
-from richlazy.errors import integer, positive, real_array, times
+from richlazy.curves.values import default_ranks
+from richlazy.errors import integer, positive, times
 from richlazy.formulas import low_rank
 from richlazy.formulas.depth import state as deep_mode
 from richlazy.laziness import Measures
 
 __all__ = [
+    "BALANCED",
+    "FLAT",
     "MAKERS",
     "PARAMETERS",
     "alignment",
+    "balanced_mode",
     "default_ranks",
     "depth",
+    "flat_starts",
     "rank",
     "scale",
     "strength",
@@ -34,6 +40,9 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+#: What the two closed forms need.
+FLAT = "flat start, silent readout, white inputs, one output"
+BALANCED = "balanced mode, every layer aligned, white inputs"
 #: What the axis is called among the parameters of `low_rank` or `depth`.
 PARAMETERS = {
     "rank": "rank",
@@ -43,15 +52,6 @@ PARAMETERS = {
     "depth": "layers",
     "time": "t",
 }
-_POINTS = 81
-
-
-def default_ranks(most: int) -> Array:
-    """1 ... most; above 1000, 81 of them evenly spaced in the logarithm."""
-    most = integer(most, "most")
-    if most <= 1000:
-        return np.arange(1.0, most + 1)
-    return np.unique(np.rint(np.geomspace(1, most, _POINTS)))
 
 
 def rank(
@@ -75,11 +75,7 @@ def rank(
     (100, 0.2584)
     """
     d = integer(inputs, "inputs")
-    if ranks is None:
-        x = default_ranks(d)
-        x = x[x < d] if alignment is not None and alignment < 1 and d > 1 else x
-    else:
-        x = _vector(ranks, "ranks")
+    x = values.ranks(ranks, d, whole=alignment is None or not alignment < 1)
     given = {"inputs": d, "norm": norm, "strength": strength, "alignment": alignment, "t": t}
     return _along("rank", x, **given)
 
@@ -105,10 +101,7 @@ def alignment(
     True
     """
     d = integer(inputs, "inputs")
-    if alignments is None:
-        x = np.ones(1) if rank == d else np.r_[1e-3, np.linspace(0.0, 1.0, _POINTS)[1:]]
-    else:
-        x = _vector(alignments, "alignments")
+    x = values.alignments(alignments, full=rank == d)
     return _along("alignment", x, rank=rank, inputs=d, norm=norm, strength=strength, t=t)
 
 
@@ -126,7 +119,7 @@ def scale(
     `norms` defaults to 81 values from 0.01 to 100 times the root of the strength.
     """
     d, g = integer(inputs, "inputs"), float(positive(strength, "strength", ndim=0))
-    x = np.geomspace(1e-2, 1e2, _POINTS) * np.sqrt(g) if norms is None else _vector(norms, "norms")
+    x = values.norms(norms, g)
     return _along("scale", x, rank=rank, inputs=d, strength=g, alignment=alignment, t=t)
 
 
@@ -144,9 +137,7 @@ def strength(
     `strengths` defaults to 81 values from 0.01 to 100 times the squared norm.
     """
     d, sigma = integer(inputs, "inputs"), float(positive(norm, "norm", ndim=0))
-    if strengths is None:
-        strengths = np.geomspace(1e-2, 1e2, _POINTS) * (sigma * sigma)
-    x = _vector(strengths, "strengths")
+    x = values.strengths(strengths, sigma)
     return _along("strength", x, rank=rank, inputs=d, norm=sigma, alignment=alignment, t=t)
 
 
@@ -164,7 +155,7 @@ def time(
     `ts` defaults to 81 values from 0.01 to 100 over the strength.
     """
     d, g = integer(inputs, "inputs"), float(positive(strength, "strength", ndim=0))
-    x = np.geomspace(1e-2, 1e2, _POINTS) / g if ts is None else times(ts, "ts")
+    x = values.ts(ts, g)
     return _along("time", x, rank=rank, inputs=d, norm=norm, strength=g, alignment=alignment)
 
 
@@ -183,40 +174,50 @@ def depth(
     >>> curve.columns["relative_kernel_change"].round(6)
     array([  0.,  99., 999.])
     """
-    x = np.geomspace(1.0, 1e2, _POINTS) if layers is None else _vector(layers, "layers")
-    found = deep_mode(
-        positive(start, "start", ndim=0), positive(strength, "strength", ndim=0),
-        times(t, ndim=0), x,
-    )  # fmt: skip
+    x = values.layers(layers)
+    given = {"start": start, "strength": strength, "t": t}
+    for name, value in given.items():
+        _one_number(name, value)
+    return made("depth", x, balanced_mode(**given, layers=x), "T4", BALANCED, **given)
+
+
+def flat_starts(
+    *, alignment: ArrayLike | None = None, **point: ArrayLike
+) -> tuple[str, dict[str, Array]]:
+    """Formula and columns of flat starts; parameters of `low_rank.measures` that broadcast."""
+    if alignment is not None:
+        return "T6", low_rank.measures(**point, alignment=alignment)._asdict()
+    found = low_rank.expected(**point)
+    columns = {}
+    for name, mean, sd in zip(Measures._fields, found.mean, found.sd, strict=True):
+        columns[name], columns[f"{name}_sd"] = mean, sd
+    return "T7", columns
+
+
+def balanced_mode(
+    start: ArrayLike, strength: ArrayLike, t: ArrayLike, layers: ArrayLike
+) -> dict[str, Array]:
+    """Columns of balanced modes (T4); the parameters broadcast."""
+    found = deep_mode(positive(start, "start"), positive(strength, "strength"), times(t), layers)
     columns = {"mode_strength": found.strength}
     for name in ("weight_change", "relative_kernel_change", "loss"):
         columns[name] = getattr(found, name)
-    setting = "balanced mode, every layer aligned, white inputs"
-    given = {"start": start, "strength": strength, "t": t}
-    return made("depth", x, columns, "T4", setting, **given)
-
-
-def _vector(values: ArrayLike, name: str) -> Array:
-    return real_array(values, name, ndim=1)
+    return columns
 
 
 def _along(axis: Axis, x: Array, **given: Any) -> Curve:
     """The flat start whose parameter of that axis is x and whose others are those given."""
     for name, value in given.items():
-        if np.ndim(value):
-            raise ValueError(f"{name} must be one number; its shape is {np.shape(value)}")
+        _one_number(name, value)
     if x.ndim != 1:
         raise ValueError(f"{axis} must be a vector; its shape is {x.shape}")
-    point: dict[str, Any] = {**given, PARAMETERS[axis]: x}
-    setting = "flat start, silent readout, white inputs, one output"
-    if point["alignment"] is None:
-        point.pop("alignment")
-        found = low_rank.expected(**point)
-        columns = {}
-        for name, mean, sd in zip(Measures._fields, found.mean, found.sd, strict=True):
-            columns[name], columns[f"{name}_sd"] = mean, sd
-        return made(axis, x, columns, "T7", setting, **given)
-    return made(axis, x, low_rank.measures(**point)._asdict(), "T6", setting, **given)
+    formula, columns = flat_starts(**{**given, PARAMETERS[axis]: x})
+    return made(axis, x, columns, formula, FLAT, **given)
+
+
+def _one_number(name: str, value: Any) -> None:
+    if np.ndim(value):
+        raise ValueError(f"{name} must be one number; its shape is {np.shape(value)}")
 
 
 #: The curve along each axis.

@@ -10,6 +10,7 @@ participation ratio of a general spectrum in its place.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+
+#: Values of an integrand at a time: half a dozen arrays of them stay in the cache.
+_NODES = 16384
 
 
 def measures(
@@ -138,66 +142,94 @@ def expected(
     r, d, sigma, g, time = np.broadcast_arrays(r, d, sigma, g, times(t))
     shape = r.shape
     r, d, sigma, g, time = (np.ravel(a) for a in (r, d, sigma, g, time))
+    final = np.isinf(time)
     mean, sd = np.empty((6, r.size)), np.empty((6, r.size))
-    for index, c, weight in _beta_rule(r, d):
-        final = np.isinf(time[index])
-        part = index[final]
-        if part.size:
-            _final_moments(mean, sd, part, c[final], weight[final], r, d, sigma, g)
-        part = index[~final]
-        if part.size:
-            columns = [a[part, None] for a in (r, d)]
-            rest = [a[part, None] for a in (sigma, g, time)]
-            values = blocked(_measures, *columns, c[~final], *rest)
-            for k, value in enumerate(values):
-                _moments(mean, sd, k, part, value, weight[~final])
+    # the law of c is that of rank and inputs alone, which many cells of a map share
+    laws, law = np.unique(r + 1j * d, return_inverse=True)
+    for known, c, weight in _beta_rule(laws.real, laws.imag):
+        row = np.full(laws.size, -1)
+        row[known] = np.arange(known.size)
+        row = row[law]
+        for chosen, moments in ((final, _final_moments), (~final, _moments_at)):
+            cells = np.flatnonzero((row >= 0) & chosen)
+            if cells.size:
+                given = (a[cells] for a in (r, d, sigma, g, time))
+                moments(mean, sd, cells, row[cells], c, weight, *given)
     return Expectation(*(Measures(*(v.reshape(shape) for v in a)) for a in (mean, sd)))
 
 
-def _moments(
-    mean: Array, sd: Array, k: int, part: NDArray[np.intp], value: Array, weight: Array
-) -> None:
-    average = np.sum(weight * value, axis=1)
-    mean[k, part] = average
-    sd[k, part] = np.sqrt(np.sum(weight * (value - average[:, None]) ** 2, axis=1))
+def _moments(values: Iterable[Array], weight: Array) -> Iterator[tuple[Array, Array]]:
+    """Mean and standard deviation of every value over the nodes."""
+    for value in values:
+        average = np.vecdot(weight, value)
+        away = value - average[:, None]
+        away *= away
+        yield average, np.sqrt(np.vecdot(weight, away))
 
 
-def _final_moments(
+def _blocks(cells: int, nodes: int) -> Iterator[slice]:
+    """Cells in parts whose integrands stay in the cache."""
+    size = max(_NODES // nodes, 1)
+    return (slice(begin, begin + size) for begin in range(0, cells, size))
+
+
+def _moments_at(
     mean: Array,
     sd: Array,
-    part: NDArray[np.intp],
+    cells: NDArray[np.intp],
+    row: NDArray[np.intp],
     c: Array,
     weight: Array,
     r: Array,
     d: Array,
     sigma: Array,
     g: Array,
+    time: Array,
 ) -> None:
-    rank, size, length = r[part], d[part], g[part]
-    share = rank / size
-    at_mean = _measures(rank, size, share, sigma[part], length, np.full(rank.shape, np.inf))
+    columns = [a[:, None] for a in (r, d, sigma, g, time)]
+    for block in _blocks(cells.size, c.shape[1]):
+        rank, size, *rest = (a[block] for a in columns)
+        values = blocked(_measures, rank, size, c[row[block]], *rest)
+        for k, found in enumerate(_moments(values, weight[row[block]])):
+            mean[k, cells[block]], sd[k, cells[block]] = found
+
+
+def _final_moments(
+    mean: Array,
+    sd: Array,
+    cells: NDArray[np.intp],
+    row: NDArray[np.intp],
+    c: Array,
+    weight: Array,
+    r: Array,
+    d: Array,
+    sigma: Array,
+    g: Array,
+    time: Array,
+) -> None:
+    one, share = np.ones_like(r), r / d
+    at_mean = blocked(_measures, r, d, share, sigma, g, time)
     # slope of RA and KA in c: they differ between c = 0 and c = 1 by the overlap alone
-    spread = np.sqrt(2.0 * rank * (size - rank) / (size**2 * (size + 2.0)))
-    start = sigma[part] / np.sqrt(rank)
-    limit = _measures(
-        rank, size, np.ones_like(share), sigma[part], length, np.full(rank.shape, np.inf)
-    )
-    unit = neuron.trajectory(start**2 / length, np.ones_like(share), np.full(rank.shape, np.inf))
+    spread = np.sqrt(2.0 * r * (d - r) / (d**2 * (d + 2.0)))
+    start = sigma / np.sqrt(r)
+    limit = blocked(_measures, r, d, one, sigma, g, time)
+    unit = neuron.Neuron(*blocked(neuron.trajectory, start**2 / g, one, time))
     for k in (3, 4):
-        top = rank - 1.0 + unit.norm_squared + (unit.readout**2 * rank if k == 4 else 0.0)
-        mean[k, part] = at_mean[k]
-        sd[k, part] = limit[k] * (unit.norm_squared / top) * spread
+        top = r - 1.0 + unit.norm_squared + (unit.readout**2 * r if k == 4 else 0.0)
+        mean[k, cells] = at_mean[k]
+        sd[k, cells] = limit[k] * (unit.norm_squared / top) * spread
+    mean[2, cells], sd[2, cells] = start * unit.readout, 0.0
+    mean[5, cells], sd[5, cells] = 0.0, 0.0
+    # ||dW||^2 = 2 mu (mu - s sqrt(c)), ||dW1||^2 = (mu - s)^2 + 2 mu s (1 - sqrt(c))
     mu = start * np.sqrt(unit.norm_squared)
     gap = start * unit.change_parallel  # mu - s without cancellation
-    root_c = np.sqrt(c)
-    away = (1.0 - c) / (1.0 + root_c)  # 1 - sqrt(c)
-    column = gap[:, None] + start[:, None] * away  # mu - s sqrt(c)
-    change1 = gap[:, None] ** 2 + 2.0 * (mu * start)[:, None] * away
-    total = 2.0 * mu[:, None] * column
-    for k, value in ((0, total), (1, change1)):
-        _moments(mean, sd, k, part, np.sqrt(value), weight)
-    mean[2, part], sd[2, part] = start * unit.readout, 0.0
-    mean[5, part], sd[5, part] = 0.0, 0.0
+    away = (1.0 - c) / (1.0 + np.sqrt(c))
+    rate, aligned = 2.0 * mu * start, (2.0 * mu * gap, gap * gap)
+    for block in _blocks(cells.size, c.shape[1]):
+        rest = rate[block, None] * away[row[block]]
+        values = (np.sqrt(least[block, None] + rest) for least in aligned)
+        for k, found in enumerate(_moments(values, weight[row[block]])):
+            mean[k, cells[block]], sd[k, cells[block]] = found
 
 
 def _beta_rule(r: Array, d: Array) -> list[tuple[NDArray[np.intp], Array, Array]]:
