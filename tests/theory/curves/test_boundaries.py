@@ -205,6 +205,7 @@ def test_a_spectrum_need_not_be_sorted():
         (lambda: boundary_curves.peak(10, norms=[0.0]), "norm"),
         (lambda: boundary_curves.laziest(2, strengths=[1.0, 1.0, 1.0]), "strengths"),
         (lambda: boundary_curves.rich_correction([1.0], [1.5], 3), "shares"),
+        (lambda: boundary_curves.rich_correction([0.0], [0.5], 3), "some singular value above 0"),
     ],
 )
 def test_bad_input_is_named(call, words):
