@@ -7,6 +7,7 @@ import pytest
 
 from richlazy.averages.random_tasks import block_chain, block_tasks, direction_chain, grouped
 from richlazy.two_layer.reduction.krylov import Reduced
+from richlazy.two_layer.reduction.rational import Rational
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,13 @@ def test_blocks_are_chains_where_they_are_long_and_the_start_is_not_too_far_abov
     assert chain(146, 100.0, 1e4)[1] == order  # a task as strong
     assert isinstance(chain(146, 1e5)[0], Reduced)
     assert not isinstance(chain(146, 1e5, 1e4)[0], Reduced)
+
+
+def test_one_output_has_poles_where_chains_would_be_long_without():
+    s = np.arange(1.0, 71.0) ** -1.0
+    for norm, strength, poles in ((1.0, 1.0, False), (100.0, 1.0, True), (100.0, 1e4, False)):
+        spectrum = grouped(norm * s / np.linalg.norm(s), 80)
+        chain, begin = direction_chain(spectrum, strength, 2, np.random.default_rng(0))
+        assert isinstance(chain, Rational) == spectrum.far_above(strength) == poles
+        assert (begin is not None) == poles
+        np.testing.assert_allclose(chain.lengths, strength, rtol=1e-12)
