@@ -139,7 +139,18 @@ def test_the_mean_alignment_and_the_axes_of_time(first):
     assert (descent.get_linestyle(), descent.get_marker()) == ("None", "o")
     assert descent.get_markerfacecolor() == "none"  # the theory is seen through it
     assert not panels[1, 0].axison
-    handles = panels[1, 0].get_legend().legend_handles
+    legend = panels[1, 0].get_legend()
+    handles = legend.legend_handles
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "flat starts (T7), ± sd over tasks",
+        *first.starts,
+        "flat start of rank PR (T6); theory in time",
+        "mean alignment of random tasks",
+        f"gradient descent, step {first.course.step:.2g}",
+    ]
+    unrun = replace(first, course=replace(first.course, step=None, descent=None))
+    texts = figure.draw(alone(unrun)).get_axes()[4].get_legend().get_texts()
+    assert [text.get_text() for text in texts] == [x.get_text() for x in legend.get_texts()][:-1]
     assert [h.get_linestyle() for h in handles[1:6]] == ["None"] * 5
     shown = [to_rgb(h.get_color()) for h in handles[1:6]]
     assert shown == [to_rgb(x.get_color()) for x in panels[0, 1].get_lines()[1:]]
