@@ -399,3 +399,12 @@ def test_the_rank_that_a_precision_leaves_is_said_of_a_matrix():
     assert "rank 20" not in " ".join(expect(full, tasks=3).assumptions)
     singular = expect(spectrum.flat(4), 10, precision="float32").assumptions
     assert not any("has rank" in said for said in singular)
+
+
+def test_what_is_left_out_is_the_default():
+    """One output, strength 1, random tasks at the end of learning, and a fixed seed."""
+    said = {"outputs": 1, "strength": 1.0, "alignment": None, "t": np.inf, "rng": 0}
+    for s in (spectrum.flat(3), [2.0, 1.0]):
+        plain = expect(s, 5, tasks=4)
+        assert plain.to_dict() == expect(s, 5, tasks=4, **said).to_dict()
+        assert "one output" in plain.assumptions or "1 output" in plain.assumptions

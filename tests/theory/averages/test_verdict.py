@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from richlazy import Network, Task, expect, predict, spectrum
-from richlazy.averages.verdict import CLOSE, LAZY, RICH, verdict
+from richlazy import Network, Task, expect, predict, several_outputs, spectrum
+from richlazy.averages.verdict import CLOSE, LAZY, RICH, Verdict, verdict
 
 SIZES = {"hidden": 60, "inputs": 60}
 
@@ -124,3 +124,45 @@ def test_expect_brings_a_start_to_a_norm():
         assert one.kernel_alignment.mean != expect(start, inputs, tasks=5).kernel_alignment.mean
     with pytest.raises(ValueError, match="norm must be > 0"):
         expect(spectrum.flat(3), 5, norm=0.0)
+
+
+@pytest.mark.parametrize("norm", [1.0, 5.4, 5.5, 10.0])
+def test_only_squared_norm_over_strength_decides_what_it_is_compared_with(norm):
+    """A Gaussian start far above the task is all but lazy, and left out."""
+    one = said(spectrum.flat(5, norm))
+    other = said(spectrum.flat(5, 3.0 * norm), strength=9.0, own_norm=3.0 * norm)
+    assert (one.gaussian is None) == (norm > 5.4)
+    if one.gaussian is not None:
+        assert other.gaussian == pytest.approx(one.gaussian, rel=1e-7)
+    else:
+        assert other.gaussian is None
+    assert other.full_rank == pytest.approx(one.full_rank, rel=1e-9)
+    # of a flat start the law is what `expect` says
+    assert other.law_at_own_norm == pytest.approx(one.kernel_alignment, rel=1e-9)
+
+
+def test_a_large_gaussian_reference_is_left_out():
+    found = expect(spectrum.flat(5), 40)
+    for most in (1000, 1001):
+        words = verdict(
+            found, participation_ratio=5.0, hidden=most, inputs=2 * most, norm=0.01, strength=1.0
+        )
+        assert (words.gaussian is None) == (most > 1000)
+        assert words.largest == most
+
+
+def test_several_outputs_are_beside_a_flat_start_at_the_end_of_learning():
+    several = said(spectrum.flat(60), outputs=3, strength=2.0)
+    wanted = several_outputs.expected(60, 60, strengths=np.full(3, 2.0 / np.sqrt(3.0)), norm=1.0)
+    assert several.full_rank == float(wanted.mean.kernel_alignment)
+    assert several.law_at_own_norm is None
+
+
+def test_what_two_standard_errors_hide_is_called_alike():
+    plain = {"regime": "rich", "gaussian": None, "participation_ratio": 1.0, "largest": 1}
+    for error, word in ((0.0, "richer than"), (0.02, "richer than"), (0.03, "as rich as")):
+        one = Verdict(kernel_alignment=0.3, standard_error=error, full_rank=0.35, **plain)
+        assert word in one.sentence
+    for gap, word in ((0.019, "as rich as"), (0.021, "lazier than")):
+        one = Verdict(kernel_alignment=0.3 + gap, standard_error=0.0, full_rank=0.3, **plain)
+        assert word in one.sentence

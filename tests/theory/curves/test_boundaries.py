@@ -10,8 +10,19 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from richlazy import boundaries, boundary_curves, curves, laziest, limits, low_rank
+from richlazy import (
+    Network,
+    Task,
+    boundaries,
+    boundary_curves,
+    curves,
+    laziest,
+    limits,
+    low_rank,
+    solve,
+)
 from richlazy.cli import main
+from richlazy.curves import boundaries as maker
 from richlazy.curves import figure as figures
 
 norms = st.floats(-1.0, 1.5).map(lambda x: 10.0**x)
@@ -194,6 +205,7 @@ def test_a_spectrum_need_not_be_sorted():
         (lambda: boundary_curves.peak(10, norms=[0.0]), "norm"),
         (lambda: boundary_curves.laziest(2, strengths=[1.0, 1.0, 1.0]), "strengths"),
         (lambda: boundary_curves.rich_correction([1.0], [1.5], 3), "shares"),
+        (lambda: boundary_curves.rich_correction([0.0], [0.5], 3), "some singular value above 0"),
     ],
 )
 def test_bad_input_is_named(call, words):
@@ -247,3 +259,54 @@ def test_the_command_takes_or_refuses_any_number_of_inputs(inputs, tmp_path):
         assert found.exit_code == 2
         assert "inputs must be at most" in found.output
         assert "Traceback" not in found.output
+
+
+@pytest.mark.parametrize("make", [boundary_curves.boundary, boundary_curves.slopes])
+@pytest.mark.parametrize("d", [1, 7, 90])
+def test_default_ranks_are_real_ones_from_one_to_all(make, d):
+    x = make(d).x
+    assert (x[0], x[-1]) == (1.0, d)
+    if d > 1:
+        np.testing.assert_allclose(x, np.geomspace(1, d, 161), rtol=1e-12)
+
+
+def test_default_scales_follow_the_root_of_the_strength(monkeypatch):
+    """Of several outputs of the strongest, and then nothing else changes."""
+    monkeypatch.setattr(maker, "solve", lambda *_: Unsolved)  # its end is not looked at here
+    for make in (
+        lambda g: boundary_curves.peak(20, strength=g),
+        lambda g: boundary_curves.laziest(20, strengths=g * np.array([1.0, 0.05])),
+        lambda g: boundary_curves.rich_correction([1, 0.5], [0.2, 0.3], 20, strength=g),
+    ):
+        plain, weak = make(1.0), make(0.04)
+        np.testing.assert_allclose(weak.x, 0.2 * plain.x, rtol=1e-12)
+        for name, values in plain.columns.items():
+            np.testing.assert_allclose(weak.columns[name], values, rtol=1e-6)
+
+
+class Unsolved:
+    """A solution that knows nothing."""
+
+    representation_alignment = kernel_alignment = staticmethod(lambda: 1.0)
+
+
+def test_the_points_of_default_scales_are_as_many_as_is_said():
+    assert [drawn(name).x.size for name in ("peak", "laziest", "rich_correction")] == [121, 121, 41]
+
+
+def test_a_correction_is_that_of_one_network():
+    """Whatever the norm of the values given, and with or without directions outside."""
+    for s, shares, d in (([3.0, 1.0], [0.2, 0.3], 5), ([3.0, 1.0], [0.6, 0.4], 2)):
+        curve = boundary_curves.rich_correction(s, shares, d, strength=2.0, norms=[0.3, 4.0])
+        first = np.zeros((2, d))
+        np.fill_diagonal(first, np.array(s) / np.sqrt(10.0))
+        outside = np.full(d - 2, (1.0 - sum(shares)) / max(d - 2, 1))
+        beta = np.sqrt(np.r_[shares, outside])
+        for k, norm in enumerate(curve.x):
+            exact = solve(Network(norm * first), Task(2.0 * beta))
+            for name in ("representation_alignment", "kernel_alignment"):
+                value = float(getattr(exact, name)())
+                assert curve.columns[name][k] == pytest.approx(value, rel=1e-7)
+        assert curve.provenance["parameters"]["singular_values"] == pytest.approx(
+            [3 / 10**0.5, 1 / 10**0.5]
+        )

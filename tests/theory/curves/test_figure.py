@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse
 from matplotlib.colors import to_rgb
 
-from richlazy import curves, names
+from richlazy import boundary_curves, curves, names
 from richlazy.curves import AXES, Curve
 from richlazy.curves import figure as figures
 from richlazy.report import figure as report_figure
@@ -138,6 +138,110 @@ def test_drawing_leaves_no_trace():
 def test_colours_and_markers_tell_every_start_apart():
     assert len(set(figures.COLOURS)) == len(figures.COLOURS)
     assert len(set(figures.MARKERS)) == len(figures.MARKERS) >= 5
+
+
+# ---------------------------------------------------------------- how it looks
+
+
+def parts_of_the_weight_change():
+    """A curve of a recurrent start, as far as its panel of weight changes needs it."""
+    x = np.linspace(0.1, 1.2, 12)
+    names_ = ("", "_recurrent", "_inputs", "_readout")
+    columns = {f"weight_change{name}": k - 0.3 * x for k, name in enumerate(names_, 1)}
+    return Curve("gain", x, columns)
+
+
+def test_the_legend_of_several_lines_lies_above_them():
+    figure = parts_of_the_weight_change().plot()
+    (panel,) = figure.get_axes()
+    figure.draw_without_rendering()
+    highest = max(panel.transData.transform(x.get_xydata())[:, 1].max() for x in panel.get_lines())
+    assert panel.get_legend().get_window_extent().y0 > highest
+    box = panel.get_window_extent()
+    lowest = min(panel.transData.transform(x.get_xydata())[:, 1].min() for x in panel.get_lines())
+    assert highest - lowest > 2.0 / 3.0 * box.height  # and leaves them most of the panel
+
+
+def test_lines_of_one_panel_are_told_apart_and_named():
+    (panel,) = parts_of_the_weight_change().plot().get_axes()
+    lines = panel.get_lines()
+    looks = {(to_rgb(x.get_color()), x.get_linestyle()) for x in lines}
+    assert len(looks) == len({to_rgb(x.get_color()) for x in lines}) == 4
+    assert [x.get_label() for x in lines] == ["all", *figures._PARTS.values()]
+    # that of the readout often lies over that of the inputs
+    assert [x.get_linestyle() for x in lines] == ["-", "--", "--", ":"]
+    assert lines[0].get_linewidth() > max(x.get_linewidth() for x in lines[1:])
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        curves.rank(12),
+        curves.depth(0.1),
+        boundary_curves.slopes(30),
+        boundary_curves.peak(13, norms=[0.5, 1.0, 2.0]),
+        parts_of_the_weight_change(),
+    ],
+)
+def test_panels_are_nearly_square_and_the_title_fits(curve):
+    figure = curve.plot()
+    figure.draw_without_rendering()
+    for panel in figure.get_axes():
+        box = panel.get_window_extent()
+        assert 0.8 < box.width / box.height < (2.2 if len(figure.get_axes()) == 1 else 1.6)
+        assert not panel.spines["top"].get_visible()
+        assert not panel.spines["right"].get_visible()
+        assert all(x.get_visible() for x in panel.get_xgridlines())
+        assert panel.get_legend() is None or not panel.get_legend().get_frame_on()
+    title = figure._suptitle.get_window_extent()
+    assert figure.bbox.x0 < title.x0 < title.x1 < figure.bbox.x1
+
+
+def test_an_alignment_has_the_whole_of_its_range_in_view():
+    for panel in curves.rank(12).plot().get_axes()[:2]:
+        low, high = panel.get_ylim()
+        assert -0.1 < low < 0.0
+        assert 1.0 < high < 1.1
+    low, high = boundary_curves.boundary(30).plot().get_axes()[0].get_ylim()
+    assert low < 0.0 < 1.0 < high < 1.5
+
+
+@pytest.mark.parametrize(
+    ("curve", "scale"),
+    [
+        (curves.rank(12), "log"),
+        (curves.rank(1), "linear"),
+        (curves.rank(12, ranks=[3.0]), "linear"),
+        (curves.time(3, 12, ts=[0.0, 1.0]), "linear"),
+        (curves.time(3, 12, ts=[0.1, 1.0]), "log"),
+        (curves.alignment(3, 12), "linear"),
+        (curves.strength(3, 12), "log"),
+        (boundary_curves.slopes(30, ranks=[2.0, 4.0]), "log"),
+        (boundary_curves.slopes(30, ranks=[2.0]), "linear"),
+    ],
+)
+def test_what_spans_orders_of_magnitude_runs_along_a_logarithm(curve, scale):
+    assert {panel.get_xscale() for panel in curve.plot().get_axes()} == {scale}
+
+
+def test_a_single_point_is_marked_and_a_band_has_the_colour_of_its_line():
+    one, two = (boundary_curves.slopes(30, ranks=at) for at in ([2.0], [2.0, 4.0]))
+    for curve, marked in ((one, True), (two, False)):
+        (panel,) = curve.plot().get_axes()
+        markers = [x.get_marker() for x in panel.get_lines() if x.get_label()[0] != "_"]
+        assert len(markers) == 2
+        assert (len(set(markers) - {"None"}) == 2) == marked
+    panel = curves.rank(12).plot().get_axes()[0]
+    (band,) = panel.collections
+    assert to_rgb(band.get_facecolor()[0]) == to_rgb(panel.get_lines()[0].get_color())
+    assert 0.1 < band.get_alpha() < 0.5  # the line and the grid are seen through it
+
+
+def test_a_loss_is_drawn_along_time_alone():
+    label = figures.LABELS["loss"]
+    for make, shown in ((curves.time, True), (curves.scale, False)):
+        panels = make(3, 12).plot().get_axes()
+        assert (label in [panel.get_ylabel() for panel in panels]) == shown
 
 
 # ---------------------------------------------------------------- the report

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import richlazy
-from richlazy import curves, depth, limits, low_rank, recurrent_curves
+from richlazy import boundary_curves, curves, depth, limits, low_rank, recurrent_curves
 from richlazy.curves import AXES, MAKERS, PARAMETERS, Curve
 from richlazy.errors import FileError
 from richlazy.laziness import Measures
@@ -388,3 +388,21 @@ def test_the_norm_along_strength_is_1():
     wanted = low_rank.expected(5, 100, norm=1.0, strength=1.0).mean.kernel_alignment
     np.testing.assert_allclose(found, wanted, rtol=1e-14)
     assert found[0] == pytest.approx(0.2584, abs=5e-5)
+
+
+@pytest.mark.parametrize("make", [*MAKERS.values(), *boundary_curves.MAKERS.values()])
+def test_norms_and_strengths_are_one_where_nothing_is_said(make):
+    """And tasks are random and learned to the end, as the provenance says."""
+    first = {
+        "alignment": (3, 9),
+        "scale": (3, 9),
+        "strength": (3, 9),
+        "time": (3, 9),
+        "depth": (0.1,),
+    }
+    curve = make(*first.get(make.__name__, (9,)))
+    stated = curve.provenance["parameters"]
+    wanted = {"norm": 1.0, "strength": 1.0, "t": "inf", "alignment": "random tasks"}
+    left_out = {name: wanted[name] for name in stated if name in wanted}
+    assert {name: stated[name] for name in left_out} == left_out
+    assert left_out

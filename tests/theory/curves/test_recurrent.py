@@ -10,6 +10,7 @@ import pytest
 from richlazy import curves, recurrent, recurrent_curves, spectrum
 from richlazy.curves import AXES
 from richlazy.curves import figure as figures
+from richlazy.curves import recurrent as makers
 from richlazy.recurrent.measures import Measures
 from richlazy.start.matrices import Thin
 
@@ -186,3 +187,75 @@ def test_weights_as_a_matrix_are_sampled_unless_told_otherwise():
 def test_bad_input_is_named(call, words):
     with pytest.raises((ValueError, TypeError), match=words):
         call()
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What `expect` is asked at every point; its answer is that of one cheap point."""
+    answer = recurrent.expect(np.ones(2), 1, units=2, tasks=2)
+    seen = []
+
+    def record(**keywords):
+        seen.append(keywords)
+        return answer
+
+    monkeypatch.setattr(makers, "expect", record)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("make", "x", "options"),
+    [
+        (recurrent_curves.gain, np.linspace(0.1, 1.2, 12), {}),
+        (recurrent_curves.steps, np.arange(1, 9), {}),
+        (recurrent_curves.strength, np.geomspace(0.1, 10.0, 13), {}),
+        (recurrent_curves.time, np.geomspace(0.01, 100.0, 13), {}),
+        (recurrent_curves.time, np.geomspace(0.01, 100.0, 13) / 4.0, {"strength": 4.0}),
+    ],
+)
+def test_default_points(asked, make, x, options):
+    args = () if make is recurrent_curves.steps else (3,)
+    curve = make(FULL, *args, units=UNITS, **options)
+    np.testing.assert_allclose(curve.x, x, rtol=1e-12)
+    assert len(asked) == x.size
+
+
+@pytest.mark.parametrize("units", [1, 5, 700])
+def test_default_ranks_are_a_dozen_whole_ones_up_to_all(asked, units):
+    x = recurrent_curves.rank(units, 3).x
+    assert (x[0], x[-1]) == (1, units)
+    assert np.all(x == np.rint(x))
+    assert np.all(np.diff(x) > 0)
+    assert x.size == (12 if units == 700 else units)
+    if units == 700:
+        np.testing.assert_allclose(np.log(x[6:]), np.log(700) * np.arange(6, 12) / 11, atol=0.02)
+
+
+def test_what_is_asked_where_nothing_is_said(asked):
+    recurrent_curves.rank(16, 3, ranks=[4])
+    recurrent_curves.gain(FULL, 3, units=UNITS, gains=[0.5])
+    recurrent_curves.time(MATRIX, 3, ts=[1.0])
+    of_rank, of_gain, of_time = asked
+    defaults = {
+        "channels": 1, "outputs": 1, "strength": 1.0, "input_norm": 1.0, "readout_norm": 1.0,
+        "tasks": 50,
+    }  # fmt: skip
+    for one in asked:
+        assert {name: one[name] for name in defaults} == defaults
+    assert (of_rank["method"], of_gain["method"]) == ("sample", None)
+    assert (of_gain["t"], of_time["t"]) == (np.inf, 1.0)
+    assert (of_rank["units"], of_time["units"]) == (16, None)
+    assert np.linalg.norm(of_rank["start"]) == pytest.approx(0.6 * 4.0)
+    assert np.linalg.norm(of_gain["start"]) == pytest.approx(0.5 * np.sqrt(UNITS))
+    seed = np.random.default_rng(0).bit_generator.state
+    assert {one["rng"].bit_generator.state["state"]["state"] for one in asked} == {
+        seed["state"]["state"]
+    }
+
+
+@pytest.mark.parametrize("norm", [1.0, 3.0])
+def test_a_matrix_is_brought_to_every_gain(asked, norm):
+    recurrent_curves.gain(norm * MATRIX, 3, gains=[0.3, 0.9])
+    for one, gain in zip(asked, (0.3, 0.9), strict=True):
+        wanted = MATRIX * gain * np.sqrt(UNITS) / np.linalg.norm(MATRIX)
+        np.testing.assert_allclose(one["start"], wanted, rtol=1e-12)

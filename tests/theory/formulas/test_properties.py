@@ -7,7 +7,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from richlazy import features, limits, low_rank, riccati, spectrum
+from richlazy import (
+    boundaries,
+    features,
+    laziest,
+    limits,
+    low_rank,
+    modes,
+    recurrent_limits,
+    riccati,
+    several_outputs,
+    spectrum,
+)
 from richlazy.laziness import Measures
 
 NAMES = Measures._fields
@@ -212,3 +223,55 @@ def test_the_law_between_the_ranks_it_lies_between(pr, extra, x, t):
         mean = float(getattr(law.mean, name))
         assert getattr(other.mean, name) == pytest.approx(unit * mean, rel=1e-9, abs=1e-13)
         assert getattr(other.sd, name) >= 0.0
+
+
+# What is left out
+
+
+RECURRENT = {"input_norm": 1.0, "readout_norm": 1.0}
+SIZES = {"norm": 1.0, "strength": 1.0}
+SEVERAL = {"norm": 1.0, "strengths": 1.0}
+DEFAULTS = [
+    (boundaries.alignment, (5.0, 20), {}, SIZES),
+    (boundaries.slope, (5.0, 20), {}, SIZES),
+    (boundaries.turning_ranks, (300,), {}, SIZES),
+    (boundaries.peak_rank, (300,), {}, SIZES),
+    (laziest.rank, (20,), {}, SEVERAL),
+    (limits.rich_correction, ([1.0, 0.5], [0.1, 0.2], 10), {}, {"strength": 1.0}),
+    (limits.law, (3.0, 20), {}, {**SIZES, "t": np.inf}),
+    (low_rank.measures, (3.0, 20), {"alignment": 0.3}, {**SIZES, "t": np.inf}),
+    (low_rank.expected, (3.0, 20), {}, {**SIZES, "t": np.inf}),
+    (low_rank.quantile, ([0.2, 0.7], 3.0, 20), {}, {**SIZES, "t": np.inf}),
+    (modes.trajectory, (0.1, 0.2, 2.0, [0.5, 3.0]), {}, {"q": 1.0}),
+    (modes.state, (0.1, 0.2, 2.0, [0.5, 3.0]), {}, {"q": 1.0}),
+    (recurrent_limits.lazy, ([0.2, 0.1],), {"gain": 0.6}, RECURRENT),
+    (recurrent_limits.lazy_mean, (3,), {"gain": 0.6}, {**RECURRENT, "strength": 1.0}),
+    (recurrent_limits.second, ([0.2, 0.1],), {"gain": 0.6, "concentration": 2.0}, RECURRENT),
+    (
+        recurrent_limits.second_mean, (3,), {"gain": 0.6, "concentration": 2.0},
+        {**RECURRENT, "strength": 1.0},
+    ),
+    (recurrent_limits.turn_strength, (200,), {"gain": 0.6}, RECURRENT),
+    (several_outputs.alignments, (3, 20), {"alignment": [[0.3, 0.1]]}, SEVERAL),
+    (several_outputs.measures, (3, 20), {"alignment": [[0.3, 0.1]]}, SEVERAL),
+    (several_outputs.expected, (3, 20), {}, SEVERAL),
+]  # fmt: skip
+
+
+def numbers(found):
+    """Every number of a result, however its records are nested."""
+    if isinstance(found, low_rank.Expectation):
+        found = (found.mean, found.sd)
+    if isinstance(found, tuple):
+        return np.concatenate([np.empty(0), *map(numbers, found)])
+    return np.empty(0) if found is None else np.ravel(np.asarray(found, dtype=np.float64))
+
+
+@pytest.mark.parametrize(("call", "args", "given_", "left_out"), DEFAULTS)
+def test_norms_and_strengths_are_one_where_nothing_is_said(call, args, given_, left_out):
+    """And time has no end; each of them matters: another default would be another number."""
+    plain = numbers(call(*args, **given_))
+    np.testing.assert_array_equal(plain, numbers(call(*args, **given_, **left_out)))
+    for name in left_out:
+        other = numbers(call(*args, **given_, **{name: 1.5}))
+        assert not np.array_equal(plain, other, equal_nan=True), name

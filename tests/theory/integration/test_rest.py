@@ -77,3 +77,48 @@ def test_what_cannot_move_is_not_moved_by_rounding():
     curved = Curvature(np.diag([1e3, 0.0, 1.0]) + 0.0, np.array([1.0, 0.0, 1.0]), 1.0)
     moved = curved.damped(np.ones((1, 1, 1)), [np.array([[[1.0, 0.0, 1.0]]])])
     assert moved[0][0, 0, 1] == 0.0
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e3])
+def test_a_network_waits_where_all_within_reach_is_as_good_as_learned(size):
+    """The step to go is sqrt(modes / rates), and a ten-thousandth of the change is little."""
+    weights = np.array([1e3 * size])
+
+    def waits(*modes):
+        found = reach(np.array([modes]), np.array([[1.0, 0.0]]), np.array([1e-12]), weights)
+        return bool(found.waiting(np.array([size]))[0])
+
+    little, much = ((k * 1e-4 * size) ** 2 for k in (0.9, 1.1))
+    assert waits(little, 1.0)
+    assert not waits(much, 1.0)
+    assert not waits(little, 0.0)  # nothing is out of reach: it is learned, not waiting
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+def test_what_is_asked_for_is_a_share_of_the_change(size):
+    for k, rest, close in ((0.9, True, True), (1.1, False, True), (0.9e4, False, True)):
+        modes = [(k * 1e-10 * size) ** 2, 1.0]
+        assert asked(modes, [1.0, 0.0], minimum=True, size=size)[1:] == (rest, close)
+    assert asked([(1.1e-6 * size) ** 2, 1.0], [1.0, 0.0], minimum=True, size=size)[1:] == (
+        False, False,
+    )  # fmt: skip
+    # with nothing out of reach no minimum is asked for
+    for k, rest in ((0.9, True), (1.1, False)):
+        assert asked([(k * 1e-10 * size) ** 2, 0.0], [1.0, 0.0], size=size)[1:] == (rest, False)
+
+
+@pytest.mark.parametrize("rounding", [1e-12, 1.0])
+def test_what_is_out_of_reach_may_still_pull(rounding):
+    """Force over the largest curvature: sqrt(error^2 rate), of what exceeds rounding."""
+    error, rate = 2.0, 1e-8
+    found = reach(
+        np.array([[error**2, 0.0]]), np.array([[rate, 5.0]]), np.array([rounding]), np.array([1.0])
+    )
+    assert found.far.tolist() == [[True, False]]
+    assert found.drift[0] == pytest.approx((error - rounding) * np.sqrt(rate) / 5.0, rel=1e-9)
+    assert found.left[0] == 0.0
+    drifting = asked([error**2, 0.0], [rate, 5.0], minimum=True, rtol=1e-6)
+    assert drifting[1:] == (False, True)  # what is asked for is less than it drifts
+    assert asked([error**2, 0.0], [rate, 5.0], minimum=True, rtol=1e-4)[1:] == (True, True)
+    nothing = reach(np.zeros((1, 2)), np.zeros((1, 2)), np.array([0.0]), np.array([0.0]))
+    assert (nothing.drift[0], nothing.left[0], nothing.stuck[0]) == (0.0, 0.0, False)

@@ -107,3 +107,15 @@ def test_a_zero_start_has_a_typical_one():
 def test_a_zero_start_has_no_law():
     with pytest.raises(AssumptionError, match="non-zero start"):
         expect(np.zeros((4, 4)), 2, method="law")
+
+
+@pytest.mark.parametrize(("start", "method"), [(FLAT, "typical"), (FLAT[:3], "sample")])
+def test_what_is_left_out_is_the_default(start, method):
+    """One channel and output, all norms 1, trained to the end, a fixed seed; 20 draws."""
+    few = {"tasks": 3} if method == "typical" else {}
+    plain = expect(start, 2, units=60, **few)
+    said = expect(
+        start, 2, 1, 1, units=60, strength=1.0, input_norm=1.0, readout_norm=1.0, t=np.inf,
+        method=method, rng=0, **{"tasks": 20, **few},
+    )  # fmt: skip
+    assert plain.to_dict() == said.to_dict()

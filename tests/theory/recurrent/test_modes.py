@@ -166,6 +166,17 @@ def test_small_starts_leave_the_saddle_at_the_time_of_their_logarithm(size):
     np.testing.assert_allclose(found.inputs, found.readout, rtol=1e-9)
 
 
+@pytest.mark.parametrize("strength", [1e-3, 50.0])
+@pytest.mark.parametrize("size", [0.1, 1e-16])
+def test_a_geometric_task_of_any_strength_is_learned_in_the_end(strength, size):
+    """However late a small start leaves its saddle."""
+    at = size * np.sqrt(strength)
+    found = modes.geometric(at, 0.2, at, strength=strength, decay=0.5, t=np.inf)
+    np.testing.assert_allclose(found.inputs * found.readout, strength, rtol=1e-6)
+    np.testing.assert_allclose(found.recurrent, 0.5, rtol=1e-6)
+    assert found.loss < 1e-12 * strength**2
+
+
 def test_a_mode_at_its_saddle_stays():
     found = modes.geometric(0.0, 0.2, 0.0, strength=1.0, decay=0.5, t=np.inf)
     assert (found.inputs, found.recurrent, found.readout) == (0.0, 0.2, 0.0)
@@ -230,3 +241,18 @@ def test_units_beside_the_modes_grow_at_the_rate_that_is_said():
     sizes = [np.linalg.norm(q[:, 1:].T @ solve(moved, task, "flow").at(t).inputs) for t in at]
     assert sizes[-1] < 1e-3  # still where it is linear
     np.testing.assert_allclose(rate, np.log(sizes[1] / sizes[0]) / 3.0, rtol=0.01)
+
+
+def test_rounding_has_grown_by_its_rate_from_the_beginning_on():
+    """Weights that do not move have one rate, and the logarithm grows by it and by the time."""
+    _, net, task = plateau()
+    route = solve(net, task, "modes")._route
+    problem = route.reduced.problem
+    still = tuple(np.zeros_like(x) for x in problem[:3])
+    for at in (np.array([0.5]), np.array([0.5, 2.0, 7.0])):
+        grown, rate = growth(net, problem, route.basis, at, [still] * at.size)
+        assert rate > 0.1
+        # the direction that grows fastest is found from one time to the next
+        assert grown == pytest.approx(rate * at[-1], rel=0.05)
+    whole = np.eye(net.units)
+    assert growth(net, problem, whole, np.array([1.0]), [still]) == (0.0, 0.0)

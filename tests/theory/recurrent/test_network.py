@@ -86,3 +86,11 @@ def test_bad_weights_are_refused(wrong, words):
 def test_bad_random_networks_are_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
         Network.random(W, **{"rng": 0, **wrong})
+
+
+def test_a_random_network_has_one_channel_and_output_of_norm_one_and_no_leak_unless_told():
+    net = Network.random(0.5 * np.eye(6), rng=0)
+    assert (net.channels, net.outputs, net.leak) == (1, 1, 1.0)
+    assert np.linalg.norm(net.inputs) == pytest.approx(1.0, rel=1e-14)
+    assert np.linalg.norm(net.readout) == pytest.approx(1.0, rel=1e-14)
+    assert Network(net.inputs, net.recurrent, net.readout).leak == 1.0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from richlazy import recurrent, spectrum
+from richlazy.recurrent.averages import sampling, stack
 from richlazy.recurrent.averages.question import asked
 from richlazy.recurrent.averages.sampling import drawn
 from richlazy.recurrent.measures import Measures
@@ -56,3 +57,47 @@ def test_large_networks_of_high_rank_are_reduced():
     directions = int(found.method.split("reduced (T18), ")[1].split()[0])
     assert directions < 60
     assert "by what leaks and comes back" in found.accuracy
+
+
+def test_the_accuracy_of_large_networks_is_that_of_the_worst(monkeypatch):
+    known = iter([3e-6, 1e-5, None, 2e-6])
+
+    class Solved:
+        method = "followed alone"
+
+        def __init__(self, net, task, **_):
+            self.net, self.task, self.error = net, task, next(known)
+            self.accuracy = f"to {self.error}"
+
+        def measures(self, t):
+            return recurrent.solve(self.net, self.task).measures(t)
+
+    monkeypatch.setattr(sampling, "_SMALL", 0)
+    monkeypatch.setattr(sampling, "solve", Solved)
+    nets, tasks = zip(*draws(np.array([0.5, 0.4]), 5, count=4, steps=2), strict=True)
+    found, how, accuracy = sampling.learned(nets, tasks, 2.0)
+    assert (how, accuracy) == ("followed alone", "the worst: to 1e-05")
+    for k, (net, task) in enumerate(zip(nets, tasks, strict=True)):
+        one = recurrent.solve(net, task).measures(2.0)
+        for name in Measures._fields:
+            np.testing.assert_array_equal(getattr(found, name)[k], getattr(one, name))
+
+
+def test_a_sample_in_stacks_is_the_sample_at_once(monkeypatch):
+    options = {"units": 8, "t": 1.0, "method": "sample", "tasks": 7}
+    whole = recurrent.expect(spectrum.flat(8, 2.0), 2, **options)
+    monkeypatch.setattr(stack, "_STACK", 3 * 8 * 64)
+    seen = []
+
+    def counted(some, *rest):
+        seen.append(len(some.target))
+        return integrate(some, *rest)
+
+    integrate = stack.integrate
+    monkeypatch.setattr(stack, "integrate", counted)
+    some = recurrent.expect(spectrum.flat(8, 2.0), 2, **options)
+    assert seen == [3, 3, 1, 3, 1]  # and the pilot, of four
+    for name in Measures._fields:
+        one, other = getattr(whole, name), getattr(some, name)
+        assert other.mean == pytest.approx(one.mean, rel=1e-4)
+        assert other.sd == pytest.approx(one.sd, rel=1e-3, abs=1e-6)

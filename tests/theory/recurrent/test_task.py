@@ -122,3 +122,9 @@ def test_what_the_loss_sees_is_in_order_of_lag_and_channel():
     assert seen.shape == (4, 2, 15)
     for lag in range(3):
         np.testing.assert_array_equal(seen[..., 5 * lag : 5 * lag + 5], response[:, lag])
+
+
+def test_a_random_task_has_one_channel_and_output_of_strength_one_unless_told():
+    task = Task.random(4, rng=0)
+    assert task.response.shape == (4, 1, 1)
+    assert task.strength == pytest.approx(1.0, rel=1e-14)

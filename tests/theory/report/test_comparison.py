@@ -72,3 +72,33 @@ def test_pairs_that_are_undefined_are_left_out():
     assert (ra.p, ra.differs) == (1.0, False)
     assert np.isnan(ra.difference)
     assert compared(MINE, {}) == ()
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e6])
+def test_the_unit_of_a_measure_does_not_matter(unit):
+    plain = compared(MINE, THEIRS)
+    other = compared(
+        {k: unit * v for k, v in MINE.items()},
+        {name: {k: unit * v for k, v in theirs.items()} for name, theirs in THEIRS.items()},
+    )
+    for one, two in zip(plain, other, strict=True):
+        assert (two.effect, two.p) == (pytest.approx(one.effect), pytest.approx(one.p))
+        assert two.difference == pytest.approx(unit * one.difference)
+
+
+@pytest.mark.parametrize(("gap", "differs"), [(0.9e-9, False), (1.1e-9, True), (-1.1e-9, True)])
+def test_differences_of_rounding_are_of_the_largest_value(gap, differs):
+    largest = MINE["KA"].max()
+    one = compared({"KA": MINE["KA"]}, {"b": {"KA": MINE["KA"] - gap * largest}})[0]
+    assert one.differs == differs
+    assert one.effect == (0.0 if not differs else pytest.approx(np.sign(gap) * 1.1, rel=0.1))
+    spread = np.where(np.arange(20) < 10, gap, -gap) * largest  # of no mean, but from pair to pair
+    assert (compared({"KA": MINE["KA"]}, {"b": {"KA": MINE["KA"] - spread}})[0].p < 1.0) == differs
+
+
+def test_one_pair_is_no_comparison_and_two_are():
+    for count in (1, 2):
+        few = {"KA": np.where(np.arange(20) < count, MINE["KA"], np.nan)}
+        one = compared(few, {"far": {"KA": THEIRS["far"]["KA"]}})[0]
+        assert np.isnan(one.difference) == np.isnan(one.mine) == np.isnan(one.theirs) == (count < 2)
+        assert (one.p == 1.0) == (one.effect == 0.0) == (count < 2)

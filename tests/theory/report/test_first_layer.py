@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import numpy as np
@@ -333,3 +334,46 @@ def test_weights_too_large_for_their_singular_values(few, monkeypatch):
 )
 def test_how_a_mean_and_its_spread_are_shown(measure, value, sd, wanted):
     assert report.shown(measure, value, sd) == wanted
+
+
+def test_the_verdict_tells_of_the_own_norm_where_it_is_another(small):
+    found = small[0]
+    assert found.verdict.own_norm == found.given_norm != found.norm
+    for given, told in ((found.norm * (1 + 1e-7), False), (found.norm * (1 + 1e-5), True)):
+        other = dataclasses.replace(found, given_norm=given).verdict
+        assert other.own_norm == (given if told else None)
+    verdict = found.verdict
+    assert verdict.kernel_alignment == found.entries[0].mean("kernel_alignment")
+    assert (verdict.participation_ratio, verdict.largest) == (found.ratio, 6)
+
+
+def test_the_largest_matrix_with_singular_values_has_controls_too(few, monkeypatch):
+    monkeypatch.setattr(matrices, "DENSE_LIMIT", 6)
+    found = of(sparse_weights((6, 9)))
+    assert found.starts[2:] == CONTROLS
+    assert found.singular_values.size == 6
+
+
+def test_descent_is_run_as_long_as_its_multiplications_allow(few, monkeypatch):
+    """Two products forward and two back for every weight and step."""
+    monkeypatch.setattr(report, "_rearranged", lambda source, notes: {})  # not looked at here
+    weights = sparse_weights((4, 5))
+    course = of(weights).course
+    steps = np.rint(course.descent_times / course.step)
+    assert (course.descent_times[0], steps.size) == (0.0, 41)
+    assert np.ptp(np.diff(steps)) <= 1
+    work = 4.0 * 4 * 5 * steps[-1]
+    for limit, run in ((work, True), (work - 1.0, False)):
+        monkeypatch.setattr(report, "_DESCENT_WORK", limit)
+        assert (of(weights).course.descent is not None) == run
+
+
+@pytest.mark.parametrize("largest", [0.5, 30.0])
+def test_the_step_of_descent_is_a_fifth_of_the_shortest_time_and_never_long(
+    few, monkeypatch, largest
+):
+    monkeypatch.setattr(report, "_rearranged", lambda source, notes: {})
+    course = of(np.diag([largest, 0.1 * largest]), norm=largest * np.sqrt(1.01)).course
+    assert course.step == pytest.approx(min(0.01, 0.2 / largest**2), rel=1e-9)
+    spectrum_ = of(np.array([largest, 0.1 * largest]), norm=largest * np.sqrt(1.01)).course
+    assert spectrum_.step == pytest.approx(course.step, rel=1e-9)

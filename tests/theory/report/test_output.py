@@ -12,8 +12,12 @@ import pytest
 import scipy.sparse
 
 from richlazy import curves
+from richlazy.report import contents
 from richlazy.report import first_layer as report
 from richlazy.report import output as report_output
+from richlazy.report.comparison import Comparison
+from richlazy.report.recurrent import MEASURES as RECURRENT
+from richlazy.report.recurrent import Recurrent, Setting, Start
 from richlazy.sources import source as sources
 from richlazy.sources.source import Source
 from richlazy.start import matrices
@@ -173,3 +177,89 @@ def test_a_report_without_all_ranks_or_descent_is_valid_json(few, tmp_path, monk
     assert (rows[0]["start"], rows[0]["entropy_rank"]) == ('a"b,c', "")
     course = (tmp_path / "time_course.csv").read_text().splitlines()
     assert {line.split(",")[0] for line in course} == {"source", "theory"}
+
+
+def test_the_names_of_a_report_of_several_inputs_are_numbered(tmp_path):
+    for name in ("2_report.png", "12_starts.csv", "0_report.png", "2_mine.csv", "2_2_report.png"):
+        (tmp_path / name).touch()
+    plain = set(report_output.FILES)
+    assert report_output.names_in(tmp_path) == plain | {"2_report.png", "12_starts.csv"}
+    nowhere = tmp_path / "nowhere"
+    assert report_output.names_in(nowhere) == report_output.names_in(nowhere, 1) == plain
+    assert report_output.names_in(nowhere, 2) == plain | {f"{k}_{n}" for k in (1, 2) for n in plain}
+
+
+@pytest.fixture(scope="module")
+def circuit():
+    """A recurrent reading whose last draw and last comparison are undefined."""
+    draws = {m: np.array([0.1, 0.25, np.nan]) for m in RECURRENT}
+    starts = (
+        Start("w", draws, 3.0, 0.6, 0.5, "solved", "exact"),
+        Start("=b", {m: v + 0.1 for m, v in draws.items()}, 2.5, 0.7, None, "seen", "so so"),
+    )
+    comparisons = (
+        Comparison("=b", "kernel_alignment", 0.1, 0.2, -0.1, -3.0, 0.01, 0.04),
+        Comparison("=b", "weight_change_recurrent", np.nan, np.nan, np.nan, 0.0, 1.0, 1.0),
+    )
+    source = Source("w", np.eye(4), (), "Whoever (2000).")
+    return Recurrent(source, Setting(4, 2, 1), 1.5, None, starts, comparisons, ("a note",))
+
+
+def test_draws_and_comparisons_come_back_and_what_is_undefined_is_empty(circuit):
+    files = report_output._files(contents.Report(circuit.source, circuit, None))
+    assert set(files) == {
+        "report.png", "report.svg", "recurrent_draws.csv", "recurrent_comparisons.csv",
+    }  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(files["recurrent_draws.csv"].decode())))
+    assert [(row["start"], row["draw"]) for row in rows] == [
+        (name, str(k)) for name in ("w", "'=b") for k in range(3)
+    ]
+    for row, start in zip(rows[::3], circuit.starts, strict=True):
+        for name in RECURRENT:
+            assert float(row[name]) == start.draws[name][0]
+    assert {row[name] for row in rows[2::3] for name in RECURRENT} == {""}
+    rows = list(csv.DictReader(io.StringIO(files["recurrent_comparisons.csv"].decode())))
+    parts = ("mine", "theirs", "difference", "effect", "p", "adjusted")
+    for row, one in zip(rows, circuit.comparisons, strict=True):
+        assert (row["control"], row["measure"]) == ("'=b", one.measure)
+        for part in parts:
+            value = getattr(one, part)
+            assert row[part] == ("" if np.isnan(value) else repr(float(value)))
+
+
+def test_the_json_of_a_circuit_holds_what_the_tables_hold(circuit):
+    stored = report_output._json(contents.Report(circuit.source, circuit, None, ("not so",)))
+    json.dumps(stored, allow_nan=False)
+    assert (stored["not_read"], stored["citation"]) == (["not so"], "Whoever (2000).")
+    assert "hidden" not in stored
+    mine = stored["recurrent"]
+    assert {k: mine[k] for k in ("neurons", "steps", "channels", "outputs", "given_gain")} == {
+        "neurons": 4, "steps": 4, "channels": 2, "outputs": 1, "given_gain": 1.5,
+    }  # fmt: skip
+    assert (mine["gain"], mine["notes"]) == (pytest.approx(1.0), ["a note"])
+    for found, start in zip(mine["starts"], circuit.starts, strict=True):
+        assert (found["participation_ratio"], found["gain"], found["spectral_radius"]) == (
+            start.participation_ratio, start.gain, start.radius,
+        )  # fmt: skip
+        assert (found["method"], found["accuracy"]) == (start.method, start.accuracy)
+        for name in RECURRENT:
+            assert found[name] == {"mean": start.mean(name), "sd": start.spread(name)}
+    first, second = mine["comparisons"]
+    assert (first["difference"], first["p"], first["p_adjusted"]) == (-0.1, 0.01, 0.04)
+    assert (first["mine"], first["theirs"], first["effect"]) == (0.1, 0.2, -3.0)
+    assert (second["mine"], second["difference"], second["p"]) == (None, None, 1.0)
+
+
+def test_several_reports_are_numbered_beside_what_they_share(circuit, tmp_path, monkeypatch):
+    monkeypatch.setattr(report_output, "render", lambda *_: b"")
+    one = contents.Report(circuit.source, circuit, None)
+    paths = report_output.write([one, one], tmp_path)
+    assert sorted(path.name for path in paths) == sorted(os.listdir(tmp_path))
+    tables = {"report.png", "report.svg", "recurrent_draws.csv", "recurrent_comparisons.csv"}
+    shared = {"report.png", "report.svg", "report.json", "summary.md"}
+    assert {path.name for path in paths} == shared | {f"{k}_{n}" for k in (1, 2) for n in tables}
+    assert set(os.listdir(tmp_path)) <= report_output.names_in(tmp_path / "nowhere", 2)
+    assert len(json.loads((tmp_path / "report.json").read_text())) == 2
+    report_output.write([one], tmp_path)  # and a report of one input leaves none of them
+    assert set(os.listdir(tmp_path)) == tables | shared
+    assert isinstance(json.loads((tmp_path / "report.json").read_text()), dict)

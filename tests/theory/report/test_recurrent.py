@@ -195,3 +195,31 @@ def test_how_an_input_is_read(start, wanted, both):
     asked = contents.asked(start, wanted)
     assert (asked.recurrent is not None, asked.first_layer is not None) == both
     assert asked.given is start
+
+
+def test_the_largest_circuit_with_controls(monkeypatch):
+    monkeypatch.setattr(reading, "DRAWS", 2)
+    monkeypatch.setattr(reading, "CONTROLS", dict(list(reading.CONTROLS.items())[:1]))
+    monkeypatch.setattr(matrices, "DENSE_LIMIT", 12)
+    found = made(weights())
+    assert [start.name for start in found.starts] == ["w", "Gaussian"]
+    assert reading.steps_of(found.source) == 2
+    monkeypatch.setattr(matrices, "DENSE_LIMIT", 11)
+    assert reading.steps_of(found.source) == 1
+
+
+@pytest.mark.parametrize(("radius", "said"), [(0.71, False), (0.73, True), (None, False)])
+def test_an_outlier_is_a_fifth_beyond_the_gain(radius, said):
+    start = reading.Start("w", {}, 3.0, 0.6, radius, "", "")
+    assert bool(reading._outlier(np.ones((2, 2)), start)) == said
+    assert bool(reading._outlier(np.array([[1.0, 0.0], [2.0, 1.0]]), start)) == said
+    assert reading._outlier(np.array([[1.0, -1.0], [2.0, 1.0]]), start) == []
+
+
+def test_means_and_spreads_are_of_the_draws_that_are_defined():
+    draws = {"a": np.array([1.0, np.nan, 4.0]), "b": np.array([2.0, np.nan, np.nan])}
+    draws["c"] = np.full(3, np.nan)
+    start = reading.Start("w", draws, 3.0, 0.6, 0.5, "", "")
+    assert (start.mean("a"), start.spread("a")) == (2.5, pytest.approx(3.0 / np.sqrt(2.0)))
+    assert start.mean("b") == 2.0
+    assert np.isnan([start.spread("b"), start.mean("c"), start.spread("c")]).all()

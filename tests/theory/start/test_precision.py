@@ -245,3 +245,30 @@ def test_fractional_alignments_where_dimensions_are_tight():
     np.testing.assert_allclose(start.alignment(task), wanted, rtol=1e-12)
     np.testing.assert_allclose(spectrum.of(start.first)[:3], spectrum.flat(3), rtol=1e-12)
     np.testing.assert_allclose(start.factors.right.T @ start.factors.right, np.eye(3), atol=1e-13)
+
+
+def test_rows_and_columns_are_brought_to_one_size_by_powers_of_two():
+    rng = np.random.default_rng(0)
+    rows, columns = 2.0 ** rng.integers(-300, 300, 6), 2.0 ** rng.integers(-300, 300, 5)
+    matrix = rng.uniform(0.5, 1.0, (6, 5)) * rng.choice([-1.0, 1.0], (6, 5))
+    matrix[2] = matrix[:, 3] = 0.0
+    scaled = precision.equilibrated(rows[:, None] * matrix * columns)
+    known = matrix != 0.0
+    np.testing.assert_array_equal(scaled == 0.0, ~known)
+    factor = np.log2(scaled[known] / matrix[known])
+    np.testing.assert_array_equal(factor, np.rint(factor))
+    for axis in (0, 1):
+        size = np.abs(scaled).max(axis=axis)
+        assert np.all((size == 0.0) | ((size >= 0.25) & (size <= 1.0)))
+    assert precision.equilibrated(np.zeros((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_graded_is_what_differs_by_a_millionfold_from_row_to_row(axis):
+    sizes = np.array([1.0, 1.1e-6, 0.0])
+    for small, found in ((1.1e-6, False), (0.9e-6, True)):
+        sizes[1] = small
+        matrix = np.multiply.outer(sizes, [1.0, -0.5])
+        for unit in (1e-200, 1.0, 1e200):
+            assert precision.graded(unit * (matrix if axis else matrix.T)) == found
+    assert not precision.graded(np.zeros((2, 3)))

@@ -208,3 +208,9 @@ REFUSED = [
 def test_what_is_refused(message, build, arguments, keywords):
     with pytest.raises(ValueError, match=re.escape(message)):
         build(*arguments, **keywords)
+
+
+def test_a_random_task_has_one_output_of_strength_one_unless_told():
+    task = Task.random(7, rng=0)
+    assert task.cov_yx.shape == (1, 7)
+    assert np.linalg.norm(task.cov_yx) == pytest.approx(1.0, rel=1e-14)

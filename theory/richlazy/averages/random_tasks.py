@@ -93,7 +93,7 @@ def grouped(s: Array, inputs: int, unit: float = precision.EPS) -> GroupedSpectr
     Weights known to `unit` give each of them to at most unit ||W||.
     """
     apart = max(_FLAT * s[0], unit * float(np.linalg.norm(s)) if unit > precision.EPS else 0.0)
-    gap, own = -np.diff(s), np.maximum(_SPREAD * s[:-1], 0.0)
+    gap, own = -np.diff(s), _SPREAD * s[:-1]
     first = np.r_[True, (gap > apart) | (gap > own)]
     counts = np.diff(np.r_[np.flatnonzero(first), s.size]).astype(np.float64)
     values = s[first]

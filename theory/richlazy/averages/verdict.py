@@ -134,12 +134,11 @@ def verdict(
     >>> said.regime, round(said.full_rank, 3), said.gaussian < said.full_rank
     ('rich', 0.995, True)
     """
-    statistic = found.kernel_alignment
     if isinstance(found, Expected):
         value: float | None = found.kernel_alignment.mean
         error = found.kernel_alignment.standard_error or 0.0
     else:
-        value, error = (None if statistic is None else float(found.kernel_alignment or 0.0)), 0.0
+        value, error = found.kernel_alignment, 0.0
     most, t = min(hidden, inputs), found.time
     gaussian = None
     if most <= _LARGE and outputs == 1 and norm * norm <= _STIFF * strength:
@@ -160,7 +159,7 @@ def verdict(
         regime = "rich"
     flat = _full_rank(most, inputs, outputs, norm, strength, t)
     ratio = participation_ratio
-    return Verdict(regime, value, float(error), flat, gaussian, ratio, most, own_norm, by_law)
+    return Verdict(regime, value, error, flat, gaussian, ratio, most, own_norm, by_law)
 
 
 def _full_rank(
