@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 _STEPS = 5
 _TRIALS = 4096
 _USED = 1e-6  # of the largest singular value of all conditions: channels that they use
-_RESPONSES = 200  # of a task of its own, beyond which a flow takes minutes
+_RESPONSES = 64  # of a task of its own, beyond which a flow takes minutes
 
 
 def _drawn(w: Array, seed: Sequence[int], draw: int) -> tuple[rnn.Network, np.random.Generator]:
@@ -116,7 +116,7 @@ def own(
         return np.full(len(measures), np.nan)
     task, used, contrasts = asked
     u, w, v = (params[name].astype(float) for name in ("inputs", "recurrent", "readout"))
-    net = rnn.Network(u @ used, factor * w, contrasts @ v)
+    net = rnn.Network(u @ used, _thin(factor * w), contrasts @ v)
     try:
         found, _, _ = learned([net], [task], end)
     except (AssumptionError, ConvergenceError):

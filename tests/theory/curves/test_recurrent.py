@@ -244,7 +244,7 @@ def test_what_is_asked_where_nothing_is_said(asked):
         assert {name: one[name] for name in defaults} == defaults
     assert (of_rank["method"], of_gain["method"]) == ("sample", None)
     assert (of_gain["t"], of_time["t"]) == (np.inf, 1.0)
-    assert (of_rank["units"], of_time["units"]) == (16, None)
+    assert (of_rank["units"], of_time["units"]) == (16, len(MATRIX))
     assert np.linalg.norm(of_rank["start"]) == pytest.approx(0.6 * 4.0)
     assert np.linalg.norm(of_gain["start"]) == pytest.approx(0.5 * np.sqrt(UNITS))
     seed = np.random.default_rng(0).bit_generator.state

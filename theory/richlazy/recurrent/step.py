@@ -43,6 +43,9 @@ class Point(Protocol):
     def seen(self, response: Array) -> Array:
         """Responses as the loss sees them."""
 
+    def carried_back(self, z: Array) -> Array:
+        """B_k for lanes of errors z as the loss sees them, (s, l, p, T n)."""
+
     def implicit(self, x: Array, h: Array) -> Array:
         """(1 + h K)^-1 x for lanes x (s, l, m, T n), h (l,)."""
 
@@ -87,15 +90,18 @@ class Step:
             k = step[on][:, None, None]
             du, dv = self.change_u[:, on], self.change_v[:, on]
             done, here = slice((i + 1) * wide), slice((i + 1) * wide, (i + 2) * wide)
-            factors = self.left[:, on, :, done], self.right[:, on, :, done]
-            moved = _Moved(point, self._turned, *factors)
-            c, dc = moved.forward(du)  # C_k now, and by how much each has moved
-            now_v = point.v[:, None] + dv
-            response = _lagged(now_v, dc) + _lagged(dv, point.c[:, None])
-            error = point.error[:, None] - point.seen(response)
-            z = point.seen(error)
-            carried = moved.backward(now_v, z)  # B_0 ... B_(T-1), (s, l, p, T n)
-            wide_c = np.swapaxes(c, -3, -2).reshape(*c.shape[:2], p, t * n)
+            if i == 0:  # every sequence begins at the point itself: one lane is all of them
+                z = point.seen(point.error)[:, None]
+                carried, wide_c = point.carried_back(z), point.wide_controls[:, None]
+            else:
+                factors = self.left[:, on, :, done], self.right[:, on, :, done]
+                moved = _Moved(point, self._turned, *factors)
+                c, dc = moved.forward(du)  # C_k now, and by how much each has moved
+                now_v = point.v[:, None] + dv
+                response = _lagged(now_v, dc) + _lagged(dv, point.c[:, None])
+                z = point.seen(point.error[:, None] - point.seen(response))
+                carried = moved.backward(now_v, z)  # B_0 ... B_(T-1), (s, l, p, T n)
+                wide_c = np.swapaxes(c, -3, -2).reshape(*c.shape[:2], p, t * n)
             force_u, force_b = rate_u * carried[..., :n], rate_w * carried[..., n:]
             force_v = rate_v * (z @ np.swapaxes(wide_c, -1, -2))
             gain = point.gain(force_u, force_b, wide_c[..., :wide], force_v)
