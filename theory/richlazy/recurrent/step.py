@@ -59,7 +59,8 @@ class Point(Protocol):
 class Step:
     """All Euler sequences from one point over one or several lengths, before extrapolation.
 
-    W has moved by left right', (T - 1) n columns for every substep and for the implicit part.
+    W has moved by left right': (T - 1) n columns for the first substep and the implicit part, which
+    share the C_0 ... C_(T-2) that the step began from, and as many for each later substep.
     """
 
     def __init__(self, point: Point, lengths: Array, order: int) -> None:
@@ -71,9 +72,8 @@ class Step:
         step = np.tile(lengths, order) / np.repeat(sequences(order), self.lanes)
         self.change_u = np.zeros((s, total, p, n))
         self.change_v = np.zeros((s, total, m, p))
-        # first the implicit part, against the C_0 ... C_(T-2) from which the step began
-        self.left = np.zeros((s, total, p, (order + 1) * wide))
-        self.right = np.zeros((s, total, p, (order + 1) * wide))
+        self.left = np.zeros((s, total, p, order * wide))
+        self.right = np.zeros((s, total, p, order * wide))
         self.right[..., :wide] = point.wide_controls[:, None, :, :wide]
         self._turned = np.ascontiguousarray(np.swapaxes(point.w, -1, -2))
         with np.errstate(over="ignore", invalid="ignore"):  # of steps that are far too long
@@ -89,7 +89,7 @@ class Step:
             on = slice(i * self.lanes, total)  # sequences with more than i substeps
             k = step[on][:, None, None]
             du, dv = self.change_u[:, on], self.change_v[:, on]
-            done, here = slice((i + 1) * wide), slice((i + 1) * wide, (i + 2) * wide)
+            done, here = slice(i * wide), slice(i * wide, (i + 1) * wide)
             if i == 0:  # every sequence begins at the point itself: one lane is all of them
                 z = point.seen(point.error)[:, None]
                 carried, wide_c = point.carried_back(z), point.wide_controls[:, None]
@@ -134,19 +134,20 @@ class Step:
             return np.asarray(np.sum(split * each, axis=1))
 
         left, right = self._factors
-        w = (left * np.repeat(weights, sequences(self.order) * wide)) @ np.swapaxes(right, -1, -2)
+        later = np.repeat(weights, (sequences(self.order) - 1) * wide)
+        w = (left * later) @ np.swapaxes(right, -1, -2)
         began = np.swapaxes(self.point.wide_controls[..., :wide], -1, -2)
         w += summed(self.left[..., :wide]) @ began[:, None]
         return summed(self.change_u), w, summed(self.change_v)
 
     @cached_property
     def _factors(self) -> tuple[Array, Array]:
-        """What the substeps moved W by, side by side: a sequence has as many as it has substeps."""
+        """What all substeps but the first moved W by, side by side."""
         wide = (self.point.steps - 1) * self.point.channels
         found = []
         for x in (self.left, self.right):
             split = x.reshape(len(x), self.order, self.lanes, *x.shape[2:])
-            taken = [split[:, q, ..., wide : (q + 2) * wide] for q in range(self.order)]
+            taken = [split[:, q, ..., wide : (q + 1) * wide] for q in range(self.order)]
             found.append(np.concatenate(taken, axis=-1))
         return found[0], found[1]
 
