@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from richlazy.cli.options import with_reading, with_starts
 from richlazy.cli.tables import MEASURES, number, print_line, print_table
 
 if TYPE_CHECKING:
@@ -42,24 +43,8 @@ _SHOWN = {  # of a curve, as far as it has them
 
 @click.command()
 @click.argument("kind", type=click.Choice((*_KINDS, "gain", "steps", *_BEYOND)))
-@click.option(
-    "--as",
-    "reading_as",
-    type=click.Choice(("recurrent", "first-layer")),
-    help="What learns.  [gain, steps: recurrent; else first-layer]",
-)
-@click.option("--inputs", type=int, help="Number of inputs d (all curves but depth).")
-@click.option("--rank", type=float, help="Rank of the start (alignment, scale, strength, time).")
-@click.option("--norm", type=float, help="Frobenius norm of W1(0).  [1.0]")
-@click.option("--start", type=float, help="Strength of the mode at time 0 (depth only).")
-@click.option("--strength", type=float, help="Length of the task vector, or task mode.  [1.0]")
-@click.option("--alignment", type=float, help="Fixed task alignment; default: random tasks.")
-@click.option("--time", "t", type=float, help="Learning rate x steps.  [inf]")
-@click.option("--units", type=int, help="Neurons N of recurrent networks.")
-@click.option("--gain", type=float, help="||W||_F / sqrt(N) of recurrent weights.  [0.625]")
-@click.option("--steps", type=int, help="Steps T that a recurrent task spans.  [5]")
-@click.option("--channels", type=int, help="Input channels of recurrent networks.  [1]")
-@click.option("--outputs", type=int, help="Outputs of recurrent networks.  [1]")
+@with_reading
+@with_starts
 @click.option("--out", help="File to write: .png .svg .pdf .csv .json; default: print a table.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.pass_context

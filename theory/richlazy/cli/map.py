@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from richlazy.cli.options import with_reading, with_starts
 from richlazy.cli.tables import number, print_line, print_table
 
 if TYPE_CHECKING:
@@ -27,26 +28,10 @@ _SHOWN = (12, 24)  # columns and lines of a printed map
 @click.command("map")
 @click.argument("x_axis", metavar="AXIS", type=click.Choice(_AXES))
 @click.argument("y_axis", metavar="AXIS", type=click.Choice(_AXES))
-@click.option(
-    "--as",
-    "reading_as",
-    type=click.Choice(("recurrent", "first-layer")),
-    help="What learns.  [gain, steps: recurrent; else first-layer]",
-)
+@with_reading
 @click.option("--x", "x_values", metavar="VALUES", help="Values along the first AXIS.")
 @click.option("--y", "y_values", metavar="VALUES", help="Values along the second AXIS.")
-@click.option("--inputs", type=int, help="Number of inputs d (all maps but of depth).")
-@click.option("--rank", type=float, help="Rank of the start.")
-@click.option("--norm", type=float, help="Frobenius norm of W1(0).  [1.0]")
-@click.option("--start", type=float, help="Strength of the mode at time 0 (depth only).")
-@click.option("--strength", type=float, help="Length of the task vector, or task mode.  [1.0]")
-@click.option("--alignment", type=float, help="Fixed task alignment; default: random tasks.")
-@click.option("--time", "t", type=float, help="Learning rate x steps.  [inf]")
-@click.option("--units", type=int, help="Neurons N of recurrent networks.")
-@click.option("--gain", type=float, help="||W||_F / sqrt(N) of recurrent weights.  [0.625]")
-@click.option("--steps", type=int, help="Steps T that a recurrent task spans.  [5]")
-@click.option("--channels", type=int, help="Input channels of recurrent networks.  [1]")
-@click.option("--outputs", type=int, help="Outputs of recurrent networks.  [1]")
+@with_starts
 @click.option("--tasks", type=int, help="Random tasks of recurrent networks.  [50]")
 @click.option("--seed", type=int, help="Of their draws.  [0]")
 @click.option("--measure", multiple=True, help="Column to draw or print; may be repeated.")

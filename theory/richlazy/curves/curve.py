@@ -11,8 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.curves.axes import AXES, Axis
-from richlazy.curves.record import SPREAD, UNREADABLE, plain, provenance, reason, title, written
-from richlazy.errors import FileError, instance
+from richlazy.curves.record import (
+    SPREAD,
+    UNREADABLE,
+    check,
+    csv_lines,
+    plain,
+    provenance,
+    reason,
+    title,
+    written,
+)
+from richlazy.errors import FileError
 from richlazy.summary import summary
 
 __all__ = ["Curve", "from_csv", "from_json", "made"]
@@ -46,15 +56,7 @@ class Curve:
     def __post_init__(self) -> None:
         if self.axis not in AXES:
             raise ValueError(f"axis must be one of {', '.join(AXES)}; it is {self.axis!r}")
-        instance(self.columns, dict, "columns", "write {measure: values}")
-        for name, values in (("x", self.x), *self.columns.items()):
-            instance(values, np.ndarray, name, "write numpy.asarray(values)")
-        instance(self.provenance, dict, "provenance", "write {} where nothing is known")
-        parameters = self.provenance.get("parameters", {})
-        instance(parameters, dict, "parameters in provenance", "write {name: value}")
-        for name in self.columns:
-            if not name.isidentifier():  # tables and pictures are headed by it
-                raise ValueError(f"a column must be named as a variable is; it is {name!r}")
+        check({"x": self.x}, self.columns, self.provenance)
         if self.x.ndim != 1 or any(c.shape != self.x.shape for c in self.columns.values()):
             shapes = [c.shape for c in self.columns.values()]
             raise ValueError(
@@ -139,11 +141,7 @@ def from_csv(text: str) -> Curve:
     FileError
         If the text is not a curve.
     """
-    lines = instance(text, str, "text", "write path.read_text()").splitlines()
-    if not lines or not lines[0].startswith(_MARK):
-        raise FileError(f"not a curve in CSV: its first line must start with {_MARK.strip()!r}")
-    if len(lines) < 3:
-        raise FileError("not a curve in CSV: it holds no values")
+    lines = csv_lines(text, _MARK, "curve")
     try:
         source = json.loads(lines[0][len(_MARK) :])
         names = lines[1].split(",")

@@ -12,8 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.curves.axes import AXES
-from richlazy.curves.record import SPREAD, UNREADABLE, plain, reason, title, written
-from richlazy.errors import FileError, instance
+from richlazy.curves.record import (
+    SPREAD,
+    UNREADABLE,
+    check,
+    csv_lines,
+    plain,
+    reason,
+    title,
+    written,
+)
+from richlazy.errors import FileError
 from richlazy.summary import summary
 
 __all__ = ["Map", "map_from_csv", "map_from_json"]
@@ -53,15 +62,7 @@ class Map:
                 raise ValueError(f"{name} must be one of {', '.join(AXES)}; it is {axis!r}")
         if self.x_axis == self.y_axis:
             raise ValueError(f"y_axis must be another axis than x_axis; both are {self.x_axis}")
-        instance(self.columns, dict, "columns", "write {measure: values}")
-        for name, values in (("x", self.x), ("y", self.y), *self.columns.items()):
-            instance(values, np.ndarray, name, "write numpy.asarray(values)")
-        instance(self.provenance, dict, "provenance", "write {} where nothing is known")
-        parameters = self.provenance.get("parameters", {})
-        instance(parameters, dict, "parameters in provenance", "write {name: value}")
-        for name in self.columns:
-            if not name.isidentifier():
-                raise ValueError(f"a column must be named as a variable is; it is {name!r}")
+        check({"x": self.x, "y": self.y}, self.columns, self.provenance)
         shapes = [values.shape for values in self.columns.values()]
         if (self.x.ndim, self.y.ndim) != (1, 1) or any(
             shape != (self.y.size, self.x.size) for shape in shapes
@@ -179,11 +180,7 @@ def map_from_csv(text: str) -> Map:
     FileError
         If the text is not a map.
     """
-    lines = instance(text, str, "text", "write path.read_text()").splitlines()
-    if not lines or not lines[0].startswith(_MARK):
-        raise FileError(f"not a map in CSV: its first line must start with {_MARK.strip()!r}")
-    if len(lines) < 3:
-        raise FileError("not a map in CSV: it holds no values")
+    lines = csv_lines(text, _MARK, "map")
     try:
         provenance = json.loads(lines[0][len(_MARK) :])
         axes, (width, height) = _axes(provenance), provenance["sizes"]
