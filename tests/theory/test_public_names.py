@@ -40,6 +40,7 @@ PUBLIC = [
     "modes",
     "path_length",
     "predict",
+    "predict_each",
     "recurrent",
     "recurrent_curves",
     "recurrent_limits",
@@ -51,6 +52,7 @@ PUBLIC = [
     "sign_similarity",
     "solve",
     "spectrum",
+    "stacks",
     "weight_change",
 ]
 EVERYWHERE = list(pkgutil.walk_packages(richlazy.__path__, "richlazy."))
