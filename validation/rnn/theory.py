@@ -239,7 +239,7 @@ def findings(question: Question, all_told: Sequence[Told], every: dict[str, Foun
         lines = {
             "networks": np.nanmean(mine["weight_change"], axis=0),
             "random tasks": np.mean(mine["random"][:, half, :, place], axis=0),
-            "its own task": np.nanmean(mine["own"][: question.own_seeds, 0, :, place], axis=0),
+            "its own task": np.mean(mine["own"][: question.own_seeds, 0, :, place], axis=0),
         }
         parts = [
             f"{name} at rank {starts[int(np.argmin(line))]}, from there to full rank "
