@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from validation.rnn.statistics import Interval, bootstrap, mean
 from validation.statistics import correlation
 
-__all__ = ["Score", "agreement", "ceiling"]
+__all__ = ["Score", "agreement", "ceiling", "told_apart"]
 
 Array = NDArray[np.float64]
 
 _SPLITS = 200
+_DIGITS = 9  # of what is said: starts that differ beyond them are as good as equal
 
 
 class Score(NamedTuple):
@@ -35,7 +36,7 @@ def agreement(said: Array, values: Array) -> Score:
     good = np.all(np.isfinite(said), axis=0) & np.any(np.isfinite(values), axis=0)
     if not np.any(asked) or np.sum(good) < 3:
         return Score(np.nan, mean([]), np.nan)
-    said, values = said[:, good], values[:, good]
+    said, values = told_apart(said[:, good]), values[:, good]
     centre, wanted = np.mean(said, axis=0), np.nanmean(values, axis=0)
     each = [
         float(correlation(x[there], y[there]))
@@ -44,6 +45,12 @@ def agreement(said: Array, values: Array) -> Score:
     ]
     error = float(np.mean(np.abs(centre - wanted)))
     return Score(float(correlation(centre, wanted)), bootstrap(np.array(each)), error)
+
+
+def told_apart(said: Array) -> Array:
+    """Without the digits that are rounding: what is one for all starts has no order."""
+    scale = float(np.abs(said).max(initial=0.0)) or 1.0
+    return np.asarray(np.round(said / scale, _DIGITS) * scale)
 
 
 def ceiling(values: Array) -> Score:

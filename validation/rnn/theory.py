@@ -5,7 +5,9 @@ for tasks of neurogym 0.0.2: their runs are read from the folder beside this stu
 they are not there. What the theory is asked, of the W_h that every network started from:
 
 - random: the mean over draws of input and readout directions and random tasks of 5 steps, of two
-  tasks one after another (T12) where networks learned two;
+  tasks one after another (T12) where networks learned two. Once a linear network has learned all
+  responses of the second, its loss on the first is that of the second's responses: no start
+  forgets more than another;
 - own: the network's W_x, W_o and task, `recurrent.Task.from_data` of its trials to their decision
   and the right choice there, over the channels that the conditions use, the mean output left out,
   at the time that training takes;
@@ -40,7 +42,7 @@ from numpy.typing import NDArray
 
 from richlazy import spectrum
 from validation.rnn import PACKAGES, forgetting, rank, structure, turn
-from validation.rnn.agreement import agreement, ceiling
+from validation.rnn.agreement import agreement, ceiling, told_apart
 from validation.rnn.asked import gap, one_task, own, own_task, two_tasks
 from validation.rnn.experiment import LEGACY, load_task, made
 from validation.rnn.statistics import Interval
@@ -259,12 +261,12 @@ def draw(question: Question, every: dict[str, Found]) -> Figure:
     for line, (source, tasks) in zip(panels, every.items(), strict=True):
         for place, (panel, measure) in enumerate(zip(line, SOURCES[source].measures, strict=True)):
             for task, mine in tasks.items():
-                centre = np.mean(mine["random"][:, half, :, place], axis=0)
+                centre = told_apart(np.mean(mine["random"][:, half, :, place], axis=0))
                 panel.plot(centre, np.nanmean(mine[measure], axis=0), "o", ms=4, label=task)
             panel.set_title(f"{source}: {_NAMES[measure]}", fontsize=10)
-            panel.set_xlabel("linear recurrent theory, half the gain, random tasks")
         line[0].set_ylabel("trained networks, mean over seeds")
     panels[0, 0].legend(frameon=False, fontsize=8)
+    figure.supxlabel("linear recurrent theory, half the gain, random tasks", fontsize=10)
     return figure
 
 

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("validation.rnn", reason="needs the extra rnn")
 
 from validation.rnn import asked, forgetting, structure, theory
+from validation.rnn.agreement import agreement
 from validation.rnn.experiment import LEGACY
 from validation.rnn.tasks import Task
 from validation.rnn.theory import SOURCES, Question
@@ -168,3 +169,13 @@ def test_what_the_second_task_does_is_what_a_sequence_does():
     turned = asked.one_task(w, 2, [0, 2], ["kernel_alignment"])
     assert one != turned
     assert asked.gap(w, [0, 1], list(MEASURES.values())) < 1e-3
+
+
+def test_what_is_the_same_for_all_starts_but_for_rounding_has_no_order():
+    values = np.tile(np.arange(5.0), (3, 1))
+    same = 0.7 + 1e-13 * values
+    assert agreement(same, values).means == 0.0
+    assert agreement(same + 1e-6 * values, values).means == pytest.approx(1.0)
+    w = np.random.default_rng(4).standard_normal((10, 10)) / np.sqrt(10)
+    found = [asked.two_tasks(f * w, 2, [0, 1], ["forgetting"])[0] for f in (0.2, 0.8)]
+    assert found[0] == pytest.approx(found[1], rel=1e-8)
