@@ -37,10 +37,14 @@ class Map:
 
     Attributes
     ----------
-    x_axis, y_axis
-        Keys of `AXES`.
-    x, y
-        Values along them, (n,) and (k,).
+    x_axis
+        Key of `AXES`.
+    y_axis
+        Another.
+    x
+        Values along the first, (n,).
+    y
+        Values along the second, (k,).
     columns
         Measures by name, (k, n) each: entry [j, i] is that at x[i] and y[j]. `<measure>_sd` and
         `<measure>_standard_error` beside it as in a `Curve`.
