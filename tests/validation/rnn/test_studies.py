@@ -86,7 +86,8 @@ def test_every_case_is_plain_data_with_known_tasks_and_starts(name, quick):
 def test_the_full_grids_ask_what_was_to_be_asked():
     for name in RECURRENT:
         every = [case.get("network", case) for case in load(name).cases(False, 0)]
-        assert len({case["index"] for case in every}) >= 10
+        # the theory is asked of the first few seeds of the others
+        assert len({case["index"] for case in every}) >= (4 if name == "rnn-theory" else 10)
     assert {task.partition(" ")[0] for task in rank.FULL.tasks} == set(TASKS)
     assert {1, 30, 100, 300} <= set(ranks_of(rank.FULL))
     assert (rank.FULL.units, rank.FULL.steps, rank.FULL.batch) == (300, 10_000, 32)
