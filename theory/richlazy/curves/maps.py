@@ -67,7 +67,9 @@ def map(
     folder: str | os.PathLike[str] | None = None,
     **given: Any,
 ) -> Map:
-    """Laziness over two axes at once (T4, T6, T7, T20).
+    """Laziness over two axes at once.
+
+    By the statements of the curves along these axes, T4, T6, T7 and T20.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ inverse needs only an eigendecomposition of R = W1'W1 and of B = W2 W2' once per
 tangent kernel is R (x) I + I (x) B): the rates ||W||^2 of a large start cost nothing, and
 steps grow without bound on the way to t = infinity. What the Jacobian leaves out is of
 size E and only affects the error that extrapolation removes. It holds steps up where error is never
-learned, and where strong weights turn while weak ones grow: there, and where it costs nothing, one
-network of few weights has the whole curvature instead.
+learned, and where strong weights turn while weak ones grow: there one network of few weights has
+the whole curvature instead.
 
 Within a step W1 changes by W2(l)' C(l), thin factors over the substeps l, so a step costs
 products with W1 and one eigendecomposition, never a Jacobian of the whole state.
@@ -38,7 +38,6 @@ __all__ = ["Change", "Problem", "integrate"]
 Array = NDArray[np.float64]
 
 _LARGE = 1e4
-_FEW = 60  # weights whose whole curvature costs no more than the rest of a step
 _HELD_UP = 60  # steps, of which most flows need fewer
 _STRONG = 1e3  # rates over error, from which weights turn before the slow ones have moved
 _STIFFEST = 1e9  # rates over error; at 1e10 rounding keeps the flow from settling
@@ -171,8 +170,7 @@ class _Frozen:
 
     def step(self, lengths: Array, order: int) -> _Step | EulerSteps:
         weights = self.w1[0].size + self.w2[0].size
-        pays = weights <= _FEW or (self.held_up and weights <= LARGEST)
-        if pays and self.alike and len(self.w1) == 1:
+        if self.held_up and weights <= LARGEST and self.alike and len(self.w1) == 1:
             return whole_steps(self, lengths, order)
         return _Step(self, lengths, order)
 

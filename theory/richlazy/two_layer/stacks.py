@@ -49,9 +49,9 @@ class Stacked(NamedTuple):
 def alignments(
     first: ArrayLike, readout: ArrayLike | None, cov_yx: ArrayLike, t: ArrayLike = np.inf
 ) -> Stacked:
-    """RA, KA and excess loss of a stack of lambda-balanced networks on white inputs (T5).
+    """RA, KA and excess loss of a stack of lambda-balanced networks on white inputs.
 
-    Gradient flow keeps W2'W2 - W1 W1' = lambda I, and its Q Q' is closed: see `richlazy.riccati`
+    Gradient flow keeps W2'W2 - W1 W1' = lambda I, and its Q Q' is closed: T5, `richlazy.riccati`
     (Fukumizu 1998; Braun et al. 2022; Domine et al. 2025).
 
     Parameters
