@@ -34,7 +34,7 @@ _CLOSE = 1e-12  # of the largest strength: modes as close as that, likewise
 _SMALL = 1e-150  # weights and times whose squares leave the range
 _TINY = 1e-290
 _MODERATE = 300.0
-_CHUNK = 300000  # entries of a part of the stack: its factors stay in cache
+_CHUNK = 300_000  # entries of a part of the stack: its factors stay in cache
 
 
 class Stacked(NamedTuple):
