@@ -85,6 +85,24 @@ def real_array(value: ArrayLike, name: str, *, ndim: int | tuple[int, ...] | Non
     return array
 
 
+def stacked_array(value: ArrayLike, name: str) -> Array:
+    """A finite float64 array of matrices: two dimensions or more, none of them empty."""
+    array = real_array(value, name)
+    if array.ndim < 2:
+        raise ValueError(f"{name} must have 2 dimensions or more; its shape is {array.shape}")
+    return array
+
+
+def common_shape(**arrays: tuple[Array, int]) -> tuple[int, ...]:
+    """Leading axes that arrays share by broadcasting, each given with its number of own axes."""
+    leads = {name: x.shape[: x.ndim - own] for name, (x, own) in arrays.items()}
+    try:
+        return np.broadcast_shapes(*leads.values())
+    except ValueError:
+        said = " and ".join(f"{name} {lead}" for name, lead in leads.items())
+        raise ValueError(f"leading axes must agree: {said}") from None
+
+
 def times(value: ArrayLike, name: str = "t", *, ndim: int | None = None) -> Array:
     """Return times (learning rate x steps) as float64; infinity is allowed, negative is not."""
     array = _numeric(value, name)

@@ -38,6 +38,7 @@ __all__ = [
     "from_traces",
     "kernel_alignment",
     "or_none",
+    "plain",
     "relative_weight_change",
     "representation_alignment",
     "sign_similarity",
@@ -76,7 +77,8 @@ class Alignments(NamedTuple):
 class Laziness:
     """The measures of one start between time 0 and `time`, and how they were found.
 
-    None marks what is undefined (0/0) or was not measured.
+    None marks what is undefined (0/0) or was not measured. Of a stack of starts each measure is
+    an array of its shape, NaN where it is undefined.
     """
 
     weight_change: float
@@ -95,7 +97,7 @@ class Laziness:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON (an infinite time is the string "inf")."""
-        values = asdict(self)
+        values = {name: plain(value) for name, value in asdict(self).items()}
         values["assumptions"] = list(self.assumptions)
         values["time"] = "inf" if np.isinf(self.time) else self.time
         return values
@@ -105,6 +107,17 @@ class Laziness:
         if self.sign_similarity is not None:
             measured["sign_similarity"] = self.sign_similarity
         return summary(self, method=self.method, time=self.time, **measured)
+
+
+def plain(value: Any) -> Any:
+    """A value of a record ready for JSON: arrays as lists, None for the NaN of what is undefined.
+
+    >>> plain(np.array([0.5, np.nan]))
+    [0.5, None]
+    """
+    if isinstance(value, np.ndarray):
+        return np.where(np.isnan(value), None, value).tolist()  # type: ignore[call-overload]
+    return value
 
 
 class Traces(NamedTuple):

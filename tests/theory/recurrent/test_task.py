@@ -57,7 +57,7 @@ def test_random_tasks_have_their_strength_and_chance():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"response": np.ones((2, 2))}, "^response must have 1 or 3 dimensions"),
+        ({"response": np.ones((2, 2))}, "^response must have 1, 3 or more dimensions"),
         ({"response": []}, "^response must not be empty"),
         ({"response": [np.nan]}, "^response must be finite"),
         ({"response": [0.0, 0.0]}, "^the task is zero"),

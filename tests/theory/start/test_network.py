@@ -203,10 +203,10 @@ REFUSED = {
     "W2 (outputs, hidden) must have 2 columns, the rows of W1; its shape is (1, 3)": (
         lambda: Network(np.eye(2), np.ones((1, 3)))
     ),
-    "W2 must have 2 dimensions; its shape is (2,)": lambda: Network(np.eye(2), np.ones(2)),
+    "W2 must have 2 dimensions or more; its shape is (2,)": lambda: Network(np.eye(2), np.ones(2)),
     "W2 must be finite; it has 1 of 2": lambda: Network(np.eye(2), [[np.inf, 0.0]]),
     "W1 must be finite; it has 1 of 2": lambda: Network([[np.nan, 0.0]]),
-    "W1 must have 2 dimensions; its shape is (2,)": lambda: Network([1.0, 2.0]),
+    "W1 must have 2 dimensions or more; its shape is (2,)": lambda: Network([1.0, 2.0]),
     "W1 has entries up to 1e+80, whose fourth powers leave": lambda: Network([[1e80, 0.0]]),
     "left (h, r) and right (d, r) must share r; they are (2, 2) and (3, 3)": (
         lambda: Network.from_factors(np.eye(2), np.eye(3))

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
 from richlazy.laziness import alignment
+from richlazy.recurrent.choice import check_fit, training
 from richlazy.recurrent.kernel import tangent_kernel
 from richlazy.recurrent.network import Network
 from richlazy.recurrent.reduction import Training
-from richlazy.recurrent.solve import check_fit, solve, training
+from richlazy.recurrent.solve import solve
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike

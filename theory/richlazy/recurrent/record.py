@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from richlazy.averages.record import Statistic
+from richlazy.laziness import plain
 from richlazy.recurrent.measures import Measures
 from richlazy.summary import number, summary
 
@@ -18,7 +19,10 @@ _PARTS = ("mean", "sd", "standard_error")
 
 @dataclass(frozen=True)
 class Laziness:
-    """The measures of one recurrent network between time 0 and `time`; None is undefined (0/0)."""
+    """The measures of one recurrent network between time 0 and `time`; None is undefined (0/0).
+
+    Of a stack of networks each measure is an array of its shape, NaN where it is undefined.
+    """
 
     weight_change: float
     weight_change_inputs: float
@@ -37,7 +41,7 @@ class Laziness:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON (an infinite time is the string "inf")."""
-        values = asdict(self)
+        values = {name: plain(value) for name, value in asdict(self).items()}
         values["assumptions"] = list(self.assumptions)
         values["time"] = _plain(self.time)
         return values

@@ -20,16 +20,18 @@ from richlazy.errors import instance
 from richlazy.errors import times as checked_times
 from richlazy.integration import path, stages
 from richlazy.integration.stages import Curriculum, asked, said
+from richlazy.recurrent.choice import training
 from richlazy.recurrent.flow import start_rates
 from richlazy.recurrent.kernel import Kernel, tangent_kernel
 from richlazy.recurrent.measures import alignments
-from richlazy.recurrent.network import Network
+from richlazy.recurrent.network import Network, as_network
 from richlazy.recurrent.record import Laziness
 from richlazy.recurrent.solution import Solution, State
-from richlazy.recurrent.solve import solve, training
-from richlazy.recurrent.task import Task
+from richlazy.recurrent.solve import solve
+from richlazy.recurrent.task import Task, as_task
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike, Thin
+from richlazy.start.stack import alone
 
 __all__ = ["Stage", "path_length", "sequence"]
 
@@ -89,8 +91,8 @@ def sequence(
     >>> run.forgetting[-1].round(6) + 0.0
     array([1., 0.])
     """
-    start = instance(net, Network, "net", "write Network(inputs=U, recurrent=W, readout=V)")
-    given, until = asked(tasks, times, _is_task, ("channels", "outputs"))
+    start = as_network(net)
+    given, until = asked(tasks, times, as_task, ("channels", "outputs"))
     first = matrices.second_moments_trace(start.recurrent)
     network, square = start, first
     found: list[Stage] = []
@@ -123,10 +125,6 @@ def sequence(
             )
         )
     return Curriculum(start, given, tuple(found), _losses(start, given))
-
-
-def _is_task(value: object, name: str) -> None:
-    instance(value, Task, name, "write Task(response) of richlazy.recurrent")
 
 
 def _change(moved: Sequence[State]) -> tuple[Array, Array]:
@@ -274,6 +272,7 @@ def path_length(solution: Solution, t: float = np.inf) -> float:
     True
     """
     solution = instance(solution, Solution, "solution", "write recurrent.solve(net, task)")
+    alone(solution.start, "solution.start")
     route, leak, end = solution._route, solution.start.leak, float(checked_times(t, ndim=0))
     problem = route.found(np.array([end])).reduced.problem
 

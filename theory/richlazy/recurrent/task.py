@@ -17,16 +17,17 @@ from richlazy.errors import (
     positive,
     real_array,
 )
+from richlazy.start.stack import Stack, alone
 from richlazy.summary import summary
 
-__all__ = ["Task", "as_task"]
+__all__ = ["Task", "as_task", "as_tasks"]
 
 Array = NDArray[np.float64]
 
 _ROUNDING = 1e-12  # relative; covariances from trials carry sums of many roundings
 
 
-class Task:
+class Task(Stack):
     """The response S_k wanted to an input k steps before the end, k = 0 ... T - 1.
 
     The excess loss of a network with responses F_k = V W^k U is
@@ -35,13 +36,19 @@ class Task:
     Parameters
     ----------
     response
-        S, (steps, outputs, channels); a vector (steps,) is one output and one channel.
+        S, (steps, outputs, channels); a vector (steps,) is one output and one channel, an array
+        (..., steps, outputs, channels) a stack of tasks, with weights or cov in common.
     weights
         w_k >= 0, (steps,): how often lag k counts, such as the number of scored steps after it.
         None is 1 each.
     cov
         Covariance of the inputs over (lag, channel), lag first, (steps * channels,) squared.
         None means inputs that are white over steps and channels. It excludes `weights`.
+
+    Attributes
+    ----------
+    shape : tuple
+        Leading axes of a stack, of which `task[i]` is one; () for one task.
 
     Raises
     ------
@@ -60,8 +67,11 @@ class Task:
         weights: ArrayLike | None = None,
         cov: ArrayLike | None = None,
     ) -> None:
-        s = real_array(response, "response", ndim=(1, 3))
+        s = real_array(response, "response")
+        if s.ndim in (0, 2):
+            raise ValueError(f"response must have 1, 3 or more dimensions; its shape is {s.shape}")
         self.response = s[:, None, None] if s.ndim == 1 else s
+        self.shape = self.response.shape[:-3]
         self.weights = None if weights is None else nonnegative(weights, "weights", ndim=1)
         if self.weights is not None:
             if self.weights.shape != (self.steps,):
@@ -74,16 +84,29 @@ class Task:
         if cov is not None and weights is not None:
             raise ValueError("weights and cov exclude each other: scale the lags of cov instead")
         self.cov = None if cov is None else _covariance(cov, self.steps * self.channels)
-        largest = float(np.abs(self.seen).max())
-        if largest == 0.0:
-            raise ValueError(
-                "the task is zero: there is nothing to learn; give a non-zero response"
-            )
-        if not 1e-75 < largest < 1e75:
-            raise ValueError(
-                f"response, as the loss sees it, has entries up to {largest:g}, whose fourth "
-                "powers leave the range of float64; rescale it"
-            )
+        every = np.abs(self.seen).max(axis=(-2, -1))
+        for place in np.ndindex(self.shape):
+            largest, which = every[place], f"task {place}" if place else "the task"
+            if largest == 0.0:
+                raise ValueError(
+                    f"{which} is zero: there is nothing to learn; give a non-zero response"
+                )
+            if not 1e-75 < largest < 1e75:
+                raise ValueError(
+                    f"response, as the loss sees it, has entries up to {largest:g}, whose fourth "
+                    "powers leave the range of float64; rescale it"
+                )
+
+    def __getitem__(self, place: int | tuple[int, ...]) -> Task:
+        """One task of a stack, or a stack of what further axes hold."""
+        return Task(self.response[self._place(place)], self.weights, self.cov)
+
+    def spread(self, shape: tuple[int, ...]) -> Task:
+        """The same in a larger stack, broadcast."""
+        if shape == self.shape:
+            return self
+        response = np.broadcast_to(self.response, (*shape, *self.response.shape[-3:]))
+        return Task(response, self.weights, self.cov)
 
     @classmethod
     def from_data(cls, x: ArrayLike, y: ArrayLike) -> Task:
@@ -149,17 +172,17 @@ class Task:
     @property
     def steps(self) -> int:
         """Number of steps, T."""
-        return int(self.response.shape[0])
+        return int(self.response.shape[-3])
 
     @property
     def outputs(self) -> int:
         """Number of outputs, m."""
-        return int(self.response.shape[1])
+        return int(self.response.shape[-2])
 
     @property
     def channels(self) -> int:
         """Number of input channels, n."""
-        return int(self.response.shape[2])
+        return int(self.response.shape[-1])
 
     @cached_property
     def root(self) -> Array | None:
@@ -179,23 +202,30 @@ class Task:
 
     @property
     def seen(self) -> Array:
-        """The wanted responses as the loss sees them, (m, T n)."""
+        """The wanted responses as the loss sees them, (..., m, T n)."""
         return self.see(self.response)
 
     @cached_property
     def strength(self) -> float:
         """Norm of the wanted responses as the loss sees them; ||S|| for white inputs."""
-        return float(np.linalg.norm(self.seen))
+        return float(np.linalg.norm(alone(self, "the task").seen))
 
     def __repr__(self) -> str:
         sizes = {"steps": self.steps, "channels": self.channels, "outputs": self.outputs}
         weights = {} if self.weights is None else {"weights": self.weights}
         cov = {} if self.cov is None else {"cov": self.cov}
+        if self.shape:
+            return summary(self, shape=self.shape, **sizes, **weights, **cov)
         return summary(self, **sizes, strength=self.strength, **weights, **cov)
 
 
 def as_task(value: Task, name: str = "task") -> Task:
-    """Return a Task; a KindError for an array, which might be responses or data."""
+    """Return one Task; a KindError for an array, which might be responses or data."""
+    return alone(as_tasks(value, name), name)
+
+
+def as_tasks(value: Task, name: str = "task") -> Task:
+    """The same, where a stack is as welcome."""
     remedy = "write recurrent.Task(response), or recurrent.Task.from_data(x, y)"
     return instance(value, Task, name, remedy)
 

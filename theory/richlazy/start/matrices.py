@@ -13,7 +13,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import ConvergenceError, Rng, generator, positive, real_array
+from richlazy.errors import (
+    ConvergenceError,
+    Rng,
+    generator,
+    positive,
+    real_array,
+    stacked_array,
+)
 from richlazy.start import precision
 from richlazy.summary import summary
 
@@ -143,8 +150,11 @@ def is_matrix(value: Any) -> bool:
     return isinstance(value, Thin) or _is_operator(value)
 
 
-def as_matrix(matrix: MatrixLike, name: str) -> MatrixLike:
-    """Check a first layer (hidden x inputs) and return it in float64, its kind unchanged."""
+def as_matrix(matrix: MatrixLike, name: str, *, leading: bool = False) -> MatrixLike:
+    """Check a first layer (hidden x inputs) and return it in float64, its kind unchanged.
+
+    `leading` lets an array have leading axes: a stack of them.
+    """
     if isinstance(matrix, Thin):
         return matrix
     if _is_sparse(matrix):
@@ -170,8 +180,9 @@ def as_matrix(matrix: MatrixLike, name: str) -> MatrixLike:
                 f"{name} has no product with its transpose; give the LinearOperator a rmatvec"
             ) from None
         return matrix
-    dense = real_array(matrix, name, ndim=2)
-    _check_scale(dense, name)
+    dense = stacked_array(matrix, name) if leading else real_array(matrix, name, ndim=2)
+    for one in dense.reshape(-1, *dense.shape[-2:]):
+        _check_scale(one, name)
     return dense
 
 

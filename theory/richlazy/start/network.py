@@ -7,29 +7,40 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import Rng, afford, generator, instance, integer, real_array, unit_interval
+from richlazy.errors import (
+    Rng,
+    afford,
+    common_shape,
+    generator,
+    instance,
+    integer,
+    stacked_array,
+    unit_interval,
+)
 from richlazy.start import matrices, spectrum
 from richlazy.start import precision as rounding
 from richlazy.start.matrices import MatrixLike, Thin
 from richlazy.start.precision import PrecisionLike
+from richlazy.start.stack import Stack, alone
 from richlazy.start.task import Modes, Task, as_task, random_directions
 from richlazy.summary import summary
 
-__all__ = ["Network", "as_network"]
+__all__ = ["Network", "as_network", "as_networks"]
 
 Array = NDArray[np.float64]
 
 
-class Network:
-    """Initial weights.
+class Network(Stack):
+    """Initial weights, of one network or of a stack of them.
 
     Parameters
     ----------
     first
         W1, hidden x inputs: an array, a scipy.sparse matrix, a `Thin` factorisation or a
-        scipy.sparse.linalg.LinearOperator.
+        scipy.sparse.linalg.LinearOperator. An array (..., hidden, inputs) is a stack.
     readout
-        W2, outputs x hidden. None is a silent readout, W2(0) = 0, for any number of outputs.
+        W2, (..., outputs, hidden). None is a silent readout, W2(0) = 0, for any number of outputs.
+        Leading axes of both are broadcast.
     precision
         What the weights are known to, each relative to itself: a dtype or a number, for arrays
         whose own dtype does not tell, such as float64 made of a text of few digits. Rank, row
@@ -37,6 +48,8 @@ class Network:
 
     Attributes
     ----------
+    shape : tuple
+        Leading axes of a stack, of which `network[i]` is one; () for one network.
     precision : float
         Rounding unit of the weights, the coarser one of both layers.
 
@@ -47,6 +60,8 @@ class Network:
     >>> half = np.outer([1.0, 0.3], [0.7, 0.1]).astype(np.float16)
     >>> Network(half).factors.values.size, Network(half.astype(float)).factors.values.size
     (1, 2)
+    >>> Network(np.ones((3, 2, 4)))[0]
+    Network(inputs=4, hidden=2, norm=2.828, readout=silent)
     """
 
     def __init__(
@@ -57,15 +72,20 @@ class Network:
         precision: PrecisionLike = None,
     ) -> None:
         self.precision = max(rounding.of(first, precision), rounding.of(readout, precision))
-        self.first = matrices.as_matrix(first, "W1")
+        self.first = matrices.as_matrix(first, "W1", leading=True)
         self.readout = None
+        self.shape = tuple(self.first.shape[:-2])
         if readout is not None:
-            w2 = real_array(readout, "W2", ndim=2)
-            if w2.shape[1] != self.hidden:
+            w2 = stacked_array(readout, "W2")
+            if w2.shape[-1] != self.hidden:
                 raise ValueError(
                     f"W2 (outputs, hidden) must have {self.hidden} columns, the rows of W1; "
                     f"its shape is {w2.shape}"
                 )
+            if self.shape or w2.ndim > 2:
+                self.shape = common_shape(W1=(self.first, 2), W2=(w2, 2))
+                self.first = np.broadcast_to(self.first, (*self.shape, *self.first.shape[-2:]))
+                w2 = np.broadcast_to(w2, (*self.shape, *w2.shape[-2:]))
             self.readout = w2 if np.any(w2) else None
 
     @classmethod
@@ -135,12 +155,32 @@ class Network:
     @property
     def hidden(self) -> int:
         """Number of hidden units, h."""
-        return int(self.first.shape[0])
+        return int(self.first.shape[-2])
 
     @property
     def inputs(self) -> int:
         """Number of inputs, d."""
-        return int(self.first.shape[1])
+        return int(self.first.shape[-1])
+
+    def __getitem__(self, place: int | tuple[int, ...]) -> Network:
+        """One network of a stack, or a stack of what further axes hold."""
+        at = self._place(place)
+        w2 = None if self.readout is None else self.readout[at]
+        return Network(self.first[at], w2, precision=self.precision)
+
+    def spread(self, shape: tuple[int, ...]) -> Network:
+        """The same in a larger stack, broadcast; entries of W1 are needed."""
+        if shape == self.shape:
+            return self
+        first = self.first
+        if not isinstance(first, np.ndarray):
+            raise ValueError("W1 must be an array for a stack of tasks; use predict_each")
+        w2 = self.readout
+        return Network(
+            np.broadcast_to(first, (*shape, *first.shape[-2:])),
+            None if w2 is None else np.broadcast_to(w2, (*shape, *w2.shape[-2:])),
+            precision=self.precision,
+        )
 
     @property
     def silent(self) -> bool:
@@ -150,11 +190,12 @@ class Network:
     @cached_property
     def factors(self) -> Thin:
         """Thin singular value decomposition of W1, without what is rounding at its precision."""
-        return matrices.svd(self.first, self.precision)
+        return matrices.svd(alone(self, "the network").first, self.precision)
 
     @cached_property
     def said(self) -> tuple[str, ...]:
         """What the precision of the weights decides, in words, if anything."""
+        alone(self, "the network")
         rank = None
         if self.precision > rounding.EPS and matrices.has_factors(self.first):
             rank = self.factors.values.size
@@ -179,10 +220,16 @@ class Network:
     @cached_property
     def conserved(self) -> Array:
         """D = W2'W2 - W1 W1' (hidden x hidden), which gradient flow keeps (T1)."""
+        alone(self, "the network")
         wide = matrices.forward(self.first, matrices.adjoint(self.first, np.eye(self.hidden)))
         return -wide if self.readout is None else self.readout.T @ self.readout - wide
 
     def __repr__(self) -> str:
+        if self.shape:
+            readout = "silent" if self.readout is None else f"{self.readout.shape[-2]} outputs"
+            return summary(
+                self, shape=self.shape, inputs=self.inputs, hidden=self.hidden, readout=readout
+            )
         w2, readout, sizes = self.readout, "silent", {"norm": "not measured"}
         if matrices.has_entries(self.first):
             sizes["norm"] = f"{np.sqrt(matrices.second_moments_trace(self.first)):.4g}"
@@ -192,12 +239,17 @@ class Network:
 
 
 def as_network(value: Network | MatrixLike, name: str = "start") -> Network:
-    """A Network as it is, and a matrix as the first layer of one with a silent readout.
+    """One Network as it is, and a matrix as the first layer of one with a silent readout.
 
     A matrix is a 2-D array, scipy.sparse, a `Thin` or a LinearOperator. Lists are refused: they
     might be layers.
     """
-    if matrices.is_matrix(value):
+    return alone(as_networks(value, name), name)
+
+
+def as_networks(value: Network | MatrixLike, name: str = "start") -> Network:
+    """The same, where a stack is as welcome: an array of first layers (..., hidden, inputs)."""
+    if matrices.is_matrix(value) or (isinstance(value, np.ndarray) and value.ndim > 2):
         return Network(value)
     remedy = "write Network(W1) or Network(W1, W2), of singular values Network.from_spectrum(...)"
     return instance(value, Network, name, remedy)

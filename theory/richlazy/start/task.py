@@ -12,11 +12,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import Rng, afford, generator, instance, integer, positive, real_array
+from richlazy.errors import (
+    Rng,
+    afford,
+    common_shape,
+    generator,
+    instance,
+    integer,
+    positive,
+    real_array,
+)
 from richlazy.start import covariance, matrices
+from richlazy.start.stack import Stack, alone
 from richlazy.summary import summary
 
-__all__ = ["Modes", "Task", "as_task", "random_directions"]
+__all__ = ["Modes", "Task", "as_task", "as_tasks", "random_directions"]
 
 Array = NDArray[np.float64]
 
@@ -32,16 +42,22 @@ class Modes(NamedTuple):
     right: Array
 
 
-class Task:
-    """Covariances of a linear task.
+class Task(Stack):
+    """Covariances of a linear task, or of a stack of them.
 
     Parameters
     ----------
     cov_yx
-        Input-output covariance E[y x'], (m, d); a vector (d,) is one output.
+        Input-output covariance E[y x'], (m, d); a vector (d,) is one output, an array (..., m, d)
+        a stack of tasks.
     cov_xx
-        Input covariance E[x x'], (d, d), symmetric and positive semidefinite. None means
-        white inputs (the identity), which every closed form needs.
+        Input covariance E[x x'], (d, d) or (..., d, d), symmetric and positive semidefinite. None
+        means white inputs (the identity), which every closed form needs.
+
+    Attributes
+    ----------
+    shape : tuple
+        Leading axes of a stack, of which `task[i]` is one; () for one task.
 
     Raises
     ------
@@ -51,7 +67,13 @@ class Task:
     """
 
     def __init__(self, cov_yx: ArrayLike, cov_xx: ArrayLike | None = None) -> None:
-        self.cov_yx = np.atleast_2d(real_array(cov_yx, "cov_yx", ndim=(1, 2)))
+        given = real_array(cov_yx, "cov_yx")
+        if not given.ndim:
+            raise ValueError("cov_yx must have 1 dimension or more; it is one number")
+        self.cov_yx = np.atleast_2d(given)
+        if given.ndim > 2 or np.ndim(cov_xx) > 2:  # type: ignore[arg-type]
+            self._stack(cov_xx)
+            return
         if not np.any(self.cov_yx):
             raise ValueError("cov_yx is zero: there is nothing to learn; give a non-zero task")
         largest = float(np.abs(self.cov_yx).max())
@@ -72,6 +94,41 @@ class Task:
                     "that both come from the same inputs, and that none is nearly a combination of "
                     "the others (subtract the mean of one that hardly varies, such as a clock)"
                 )
+
+    def _stack(self, cov_xx: ArrayLike | None) -> None:
+        """Every task of a stack checked as one is."""
+        cov = None if cov_xx is None else real_array(cov_xx, "cov_xx")
+        self.shape = self.cov_yx.shape[:-2]
+        if cov is not None:
+            if cov.ndim < 2:
+                raise ValueError(f"cov_xx must have 2 dimensions or more; its shape is {cov.shape}")
+            self.shape = common_shape(cov_yx=(self.cov_yx, 2), cov_xx=(cov, 2))
+            cov = np.broadcast_to(cov, (*self.shape, *cov.shape[-2:]))
+        self.cov_yx = np.broadcast_to(self.cov_yx, (*self.shape, *self.cov_yx.shape[-2:]))
+        self.cov_xx = cov
+        white = True
+        for place in np.ndindex(self.shape):
+            try:
+                white &= self[place].cov_xx is None
+            except ValueError as error:
+                raise type(error)(f"task {place} of the stack: {error}") from None
+        if white:
+            self.cov_xx = None
+
+    def __getitem__(self, place: int | tuple[int, ...]) -> Task:
+        """One task of a stack, or a stack of what further axes hold."""
+        at = self._place(place)
+        return Task(self.cov_yx[at], None if self.cov_xx is None else self.cov_xx[at])
+
+    def spread(self, shape: tuple[int, ...]) -> Task:
+        """The same in a larger stack, broadcast."""
+        if shape == self.shape:
+            return self
+        cov_yx, cov = self.cov_yx, self.cov_xx
+        return Task(
+            np.broadcast_to(cov_yx, (*shape, *cov_yx.shape[-2:])),
+            None if cov is None else np.broadcast_to(cov, (*shape, *cov.shape[-2:])),
+        )
 
     @classmethod
     def teacher(cls, weights: ArrayLike, cov_xx: ArrayLike | None = None) -> Task:
@@ -133,12 +190,12 @@ class Task:
     @property
     def inputs(self) -> int:
         """Number of inputs, d."""
-        return int(self.cov_yx.shape[1])
+        return int(self.cov_yx.shape[-1])
 
     @property
     def outputs(self) -> int:
         """Number of outputs, m."""
-        return int(self.cov_yx.shape[0])
+        return int(self.cov_yx.shape[-2])
 
     @property
     def white(self) -> bool:
@@ -148,11 +205,12 @@ class Task:
     @cached_property
     def strength(self) -> float:
         """||cov_yx||_F, the length of the task vector of one output."""
-        return float(np.linalg.norm(self.cov_yx))
+        return float(np.linalg.norm(alone(self, "the task").cov_yx))
 
     @cached_property
     def modes(self) -> Modes:
         """Singular value decomposition of cov_yx, the modes the network learns one by one."""
+        alone(self, "the task")
         if self.separate:  # each row is a mode, known to its own digits
             size = np.abs(self.cov_yx).max(axis=1, keepdims=True)
             rows = self.cov_yx / np.where(size > 0, size, 1.0)
@@ -167,6 +225,7 @@ class Task:
     @cached_property
     def separate(self) -> bool:
         """Whether no two outputs depend on the same input (one output: always)."""
+        alone(self, "the task")
         return bool(np.all(np.count_nonzero(self.cov_yx, axis=0) <= 1))
 
     def alignment(self, basis: ArrayLike) -> Array:
@@ -189,6 +248,7 @@ class Task:
 
     @cached_property
     def _root(self) -> Array:
+        alone(self, "the task")
         assert self.cov_xx is not None
         return covariance.root(self.cov_xx)
 
@@ -204,9 +264,15 @@ class Task:
     @property
     def whitened(self) -> Array:
         """W* cov_xx^(1/2) (m, d): the least-squares map seen by whitened inputs."""
+        alone(self, "the task")
         return self.cov_yx if self.cov_xx is None else self.cov_yx @ self._whitener
 
     def __repr__(self) -> str:
+        if self.shape:
+            white = "white" if self.cov_xx is None else self.cov_xx
+            return summary(
+                self, shape=self.shape, inputs=self.inputs, outputs=self.outputs, cov_xx=white
+            )
         return summary(
             self,
             inputs=self.inputs,
@@ -217,7 +283,12 @@ class Task:
 
 
 def as_task(value: Task, name: str = "task") -> Task:
-    """Return a Task; a KindError for an array, which might be cov_yx, weights or data."""
+    """Return one Task; a KindError for an array, which might be cov_yx, weights or data."""
+    return alone(as_tasks(value, name), name)
+
+
+def as_tasks(value: Task, name: str = "task") -> Task:
+    """The same, where a stack is as welcome."""
     return instance(value, Task, name, "write Task(cov_yx), or Task.teacher(weights)")
 
 

@@ -23,6 +23,7 @@ from richlazy.laziness import Laziness, Traces
 from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike, Thin
 from richlazy.start.network import Network, as_network
+from richlazy.start.stack import alone
 from richlazy.start.task import Task, as_task
 from richlazy.two_layer.solution import Solution, State
 from richlazy.two_layer.solve import solve
@@ -200,7 +201,9 @@ def path_length(solution: Solution, t: float = np.inf) -> float:
     >>> round(path_length(solution), 6), round(float(solution.weight_change()), 6)
     (1.411177, 1.386411)
     """
-    route = instance(solution, Solution, "solution", "write solve(start, task)")._route
+    solution = instance(solution, Solution, "solution", "write solve(start, task)")
+    alone(solution.start, "solution.start")
+    route = solution._route
     end = float(checked_times(t, ndim=0))
 
     def positions(at: Array) -> Array:

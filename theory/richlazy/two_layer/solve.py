@@ -1,43 +1,18 @@
-"""One start, one task: the exact route where there is one, and a Solution that says which.
-
-Order of preference: closed modes (T2, T3: the start shares its modes with the task), the closed
-form of T6 (one output and a Krylov chain complete at k = 1: every flat start), the matrix
-Riccati solution (T5: lambda-balanced, white inputs), the Krylov reduction (T15: white inputs)
-and the flow (T11: everything).
-"""
+"""One start, one task, or stacks of them: the exact route where there is one, and a Solution."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
-from typing import Literal, TypeAlias, get_args
-
 import numpy as np
-from numpy.typing import NDArray
 
-from richlazy.errors import AssumptionError
 from richlazy.laziness import Laziness
-from richlazy.start import matrices
 from richlazy.start.matrices import MatrixLike
-from richlazy.start.network import Network, as_network
-from richlazy.start.precision import graded
-from richlazy.start.task import Modes, Task, as_task
-from richlazy.two_layer.reduction.block_krylov import BlockChain
-from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
-from richlazy.two_layer.reduction.subspace import invariant_subspace
-from richlazy.two_layer.routes.flow import ByFlow
-from richlazy.two_layer.routes.krylov import ByKrylov, beyond
-from richlazy.two_layer.routes.modes import closed_modes
-from richlazy.two_layer.routes.neuron import ByNeuron
-from richlazy.two_layer.routes.riccati import ByRiccati, seems_balanced
-from richlazy.two_layer.solution import Route, Solution
+from richlazy.start.network import Network, as_networks
+from richlazy.start.task import Task, as_tasks
+from richlazy.two_layer.choice import Case, Method, checked, route
+from richlazy.two_layer.solution import Solution
+from richlazy.two_layer.stacked import Solutions
 
 __all__ = ["Method", "predict", "solve"]
-
-Array = NDArray[np.float64]
-_SMALL = 128**2  # entries of W1 up to which the flow needs no reduction
-
-Method: TypeAlias = Literal["modes", "closed form", "riccati", "krylov", "flow"]
 
 
 def solve(start: Network | MatrixLike, task: Task, method: Method | None = None) -> Solution:
@@ -48,7 +23,9 @@ def solve(start: Network | MatrixLike, task: Task, method: Method | None = None)
     start, task
         Must have the same number of inputs, and of outputs unless the readout is silent. A
         matrix for `start` is a first layer with a silent readout, as in `expect`; an array for
-        `task` is refused, since it may be cov_yx, weights or data.
+        `task` is refused, since it may be cov_yx, weights or data. Stacks (leading axes) are
+        broadcast against each other, and answered for at once: every measure then has the shape
+        of the stack, then that of t.
     method
         Force "modes", "closed form", "riccati", "krylov" or "flow"; AssumptionError, saying
         which number stands against it, if it does not apply. None takes the first that does.
@@ -63,24 +40,21 @@ def solve(start: Network | MatrixLike, task: Task, method: Method | None = None)
     >>> sol = solve(start, task)
     >>> sol.method, round(float(sol.kernel_alignment(np.inf)), 6)
     ('closed form (T6)', 0.271628)
+    >>> stack = Network(np.stack([0.1 * np.eye(2), np.eye(2)]))
+    >>> solve(stack, Task.teacher([1.0, 0.0])).kernel_alignment(np.inf).round(4)
+    array([0.9493, 0.9874])
     """
-    start, task = as_network(start), as_task(task)
+    start, task = as_networks(start), as_tasks(task)
     if start.inputs != task.inputs:
         raise ValueError(f"the network has {start.inputs} inputs, the task {task.inputs}")
-    if start.readout is not None and start.readout.shape[0] != task.outputs:
+    if start.readout is not None and start.readout.shape[-2] != task.outputs:
         raise ValueError(
-            f"W2 has {start.readout.shape[0]} outputs, the task {task.outputs}: they must agree"
+            f"W2 has {start.readout.shape[-2]} outputs, the task {task.outputs}: they must agree"
         )
-    if method not in (None, *get_args(Method)):
-        raise ValueError(f"method must be one of {', '.join(get_args(Method))}; it is {method!r}")
-    case = _Case(start, task)
-    if method is None:
-        found = (attempt(case) for attempt in _PREFERRED)
-        return Solution(start, task, next(route for route in found if not isinstance(route, str)))
-    route = _ROUTES[method](case)
-    if isinstance(route, str):
-        raise AssumptionError(f"{method} does not apply: {route}")
-    return Solution(start, task, route)
+    method = checked(method)
+    if start.shape or task.shape:
+        return Solutions(start, task, method)
+    return Solution(start, task, route(Case(start, task), method))
 
 
 def predict(
@@ -89,7 +63,8 @@ def predict(
     """Laziness of one start on one task between time 0 and t (learning rate x steps).
 
     By the first route of `richlazy.solve` that holds, from what `solve` takes; the record's
-    `method`, `assumptions` and `accuracy` say which and how good.
+    `method`, `assumptions` and `accuracy` say which and how good. Of stacks every measure is an
+    array of their shape, NaN where it is 0/0.
 
     Examples
     --------
@@ -99,144 +74,3 @@ def predict(
     'krylov (T15), k=6'
     """
     return solve(start, task, method).laziness(t)
-
-
-class _Case:
-    """A start and a task, and what several routes need of them."""
-
-    def __init__(self, start: Network, task: Task) -> None:
-        self.start, self.task = start, task
-
-    @cached_property
-    def invariant(self) -> Reduced:
-        """The small network of the directions that can move (T11)."""
-        return invariant_subspace(self.start, self.task)
-
-    @property
-    def known_modes(self) -> Modes | None:
-        """Those of the task, where the small network has it as it is."""
-        task = self.task.cov_yx
-        return self.task.modes if np.array_equal(self.invariant.problem.cov_yx[0], task) else None
-
-    @cached_property
-    def graded(self) -> bool:
-        """Whether W1 has units or inputs that a rotation would lose among the others."""
-        return isinstance(self.start.first, np.ndarray) and graded(self.start.first)
-
-    @cached_property
-    def colour(self) -> str | None:
-        """What stands against white inputs."""
-        if self.task.cov_xx is None:
-            return None
-        gap = np.abs(self.task.cov_xx - np.eye(self.task.inputs)).max()
-        return f"it needs white inputs; cov_xx differs from the identity by {gap:g}"
-
-    @cached_property
-    def single(self) -> str | None:
-        """What stands against one output learned through a silent readout."""
-        if self.task.outputs != 1:
-            return f"it needs one output; the task has {self.task.outputs}"
-        if self.start.readout is not None:
-            size = np.linalg.norm(self.start.readout)
-            return f"it needs a silent readout; ||W2(0)|| = {size:g}"
-        return self.colour
-
-    @cached_property
-    def chain(self) -> Bidiagonal:
-        """Krylov chain of one output, one step long."""
-        moments = matrices.second_moments(self.start.first)
-        unit = self.start.precision
-        chain = Bidiagonal(self.start.first, self.task.cov_yx, moments, unit=unit)
-        chain.grow(1)
-        return chain
-
-    @cached_property
-    def chain_words(self) -> tuple[str, ...]:
-        """What the single chain needed."""
-        words: tuple[str, ...] = ("one output", "silent readout", "white inputs")
-        words += _estimated(self.chain.moments)
-        if self.chain.alpha[0][0] == 0.0:
-            lost = self.chain.left_out
-            known = f" to rounding ({lost:.0e} of W1)" if lost else ""
-            rests = "it rests at a saddle and never learns"
-            words += (f"the start is orthogonal to the task{known}: {rests}",)
-        return words
-
-
-def _estimated(moments: matrices.Moments) -> tuple[str, ...]:
-    if moments.exact:
-        return ()
-    return tuple(
-        f"{name} is a stochastic estimate, standard error "
-        f"{moment.standard_error / moment.value:.1e} relative"
-        for name, moment in (("tr R_0", moments.trace), ("tr R_0^2", moments.trace_square))
-        if moment.standard_error > 0
-    )
-
-
-def _by_neuron(case: _Case) -> Route | str:
-    if case.single is not None:
-        return case.single
-    if not case.chain.complete:
-        return "the Krylov chain goes on past k = 1: the start is not flat as the task sees it"
-    try:
-        words = (
-            *case.chain_words,
-            "the Krylov space of W1(0) and the task is one neuron",
-            *beyond(case.chain),
-        )
-        return ByNeuron(case.chain.reduced(), words, case.chain.blur)
-    except AssumptionError as refusal:
-        return str(refusal)
-
-
-def _by_riccati(case: _Case) -> Route | str:
-    if case.colour is not None:
-        return case.colour
-    if not matrices.has_factors(case.start.first):
-        return f"W1 of shape {case.start.first.shape} is too large for its singular vectors"
-    if not seems_balanced(case.start):
-        return "the start is not lambda-balanced: W2'W2 - W1 W1' is no multiple of the identity"
-    try:
-        return ByRiccati(case.invariant, case.start.precision, case.known_modes)
-    except AssumptionError as refusal:
-        return str(refusal)
-
-
-def _by_krylov(case: _Case) -> Route | str:
-    if case.single is None:
-        return ByKrylov(case.chain, case.chain_words, case.graded)
-    chain = BlockChain(case.start, case.task)
-    white = ("white inputs",) if case.task.white else ()
-    return ByKrylov(chain, (*white, *_estimated(chain.moments)), case.graded)
-
-
-def _by_krylov_where_it_pays(case: _Case) -> Route | str:
-    """With inputs that are not white the chain is soon all there is (see `block_krylov`).
-
-    The flow on units and inputs as they are keeps those that a rotation would lose.
-    """
-    first = case.start.first
-    if case.colour is not None and matrices.has_factors(first):
-        return case.colour
-    if case.graded and first.shape[0] * first.shape[1] <= _SMALL:
-        return "weak units or inputs of W1 would drown in rounding of the strong ones"
-    return _by_krylov(case)
-
-
-def _by_modes(case: _Case) -> Route | str:
-    return closed_modes(case.start, case.task)
-
-
-def _by_flow(case: _Case) -> Route | str:
-    return ByFlow(case.invariant)
-
-
-_ROUTES: dict[str, Callable[[_Case], Route | str]] = {
-    "modes": _by_modes,
-    "closed form": _by_neuron,
-    "riccati": _by_riccati,
-    "krylov": _by_krylov,
-    "flow": _by_flow,
-}
-_PREFERRED = (_by_modes, _by_neuron, _by_riccati, _by_krylov_where_it_pays, _by_flow)

@@ -21,7 +21,7 @@ from richlazy.start.task import Task
 from richlazy.two_layer.reduction.subspace import invariant_subspace
 from richlazy.two_layer.routes.riccati import ByRiccati
 
-__all__ = ["Stacked", "alignments"]
+__all__ = ["Stacked", "alignments", "balanced"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -111,6 +111,12 @@ def alignments(
         part = slice(i, i + lanes)
         found[:, part] = _some([x[part] for x in layers], at[part], i, shape)
     return Stacked(*(x.reshape(shape) for x in found))
+
+
+def balanced(first: Array, readout: Array | None, cov_yx: Array) -> Flags:
+    """Which networks of a stack (n, h, d) are lambda-balanced, clearly, with all modes apart."""
+    w2 = np.zeros((len(first), cov_yx.shape[1], first.shape[1])) if readout is None else readout
+    return _understood(first, w2, cov_yx).plain
 
 
 def _some(layers: list[Array], at: Array, begun: int, shape: tuple[int, ...]) -> Array:

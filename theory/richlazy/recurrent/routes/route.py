@@ -15,7 +15,7 @@ from richlazy.recurrent.solution import Found
 from richlazy.recurrent.task import Task
 from richlazy.start.precision import EPS
 
-__all__ = ["ByFlow", "ByModes", "ByReduction", "certified"]
+__all__ = ["ByFlow", "ByModes", "ByReduction", "certified", "left_over"]
 
 Array = NDArray[np.float64]
 
@@ -48,15 +48,16 @@ def _agree(gap: float) -> str:
 
 
 def _left(reduced: Reduced, at: Array, changes: list[Change], found: Measures) -> tuple[str, ...]:
+    return left_over(reduced, changes[-1], float(found.loss[-1, 0])) if np.isinf(at[-1]) else ()
+
+
+def left_over(reduced: Reduced, change: Change, loss: float) -> tuple[str, ...]:
     """What to say of a flow that comes to rest with loss left."""
-    if not np.isinf(at[-1]):
-        return ()
-    loss = float(found.loss[-1, 0])
     if loss <= _LEARNED * float(loss_scale(reduced.problem)[0]):
         return ()
     return (
         f"the flow comes to rest with excess loss {loss:.3g}: "
-        f"{resting_place(reduced.problem, changes[-1])}",
+        f"{resting_place(reduced.problem, change)}",
     )
 
 

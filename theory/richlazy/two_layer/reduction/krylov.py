@@ -72,13 +72,13 @@ class Reduced:
 
     problem: Problem
     inputs: float
-    trace: float
-    trace_square: float
+    trace: float | Array
+    trace_square: float | Array
     coupling: Array
     left: Array | None
     right: Array | None
     complete: bool
-    out_of_reach: float = 0.0
+    out_of_reach: float | Array = 0.0
     square: Array | None = None
     said: tuple[str, ...] = ()
     trace_error: float = 0.0
@@ -126,7 +126,7 @@ class Reduced:
         return np.asarray(np.sum(coupling * grown, axis=(-2, -1)))
 
 
-def _beyond(whole: float, inside: Array) -> Array:
+def _beyond(whole: float | Array, inside: Array) -> Array:
     """What the whole has beyond the inside: nothing, if the difference is rounding."""
     rest = whole - inside
     return np.where(rest > 1e-14 * whole, rest, 0.0)

@@ -107,9 +107,10 @@ def _unmixed(basis: Array | None) -> bool:
     return basis is not None and bool(np.all(np.count_nonzero(basis, axis=0) <= 1))
 
 
-def norm_error(trace: float, standard_error: float) -> float:
+def norm_error(trace: float | Array, standard_error: float) -> float:
     """Relative error of ||W1||, and of changes relative to it, from that of tr R_0."""
-    return 0.5 * standard_error / trace if trace > 0 else 0.0
+    least = float(np.min(trace))
+    return 0.5 * standard_error / least if least > 0 else 0.0
 
 
 def with_other_traces(reduced: Reduced) -> Reduced | None:

@@ -24,7 +24,7 @@ class ByFlow:
     def __init__(self, reduced: Reduced) -> None:
         self.reduced = reduced
         self._rest: tuple[str, ...] = ()
-        self._doubt = Doubt()
+        self.doubt = Doubt()
         self._latest: tuple[bytes, list[Change], Measures] | None = None
 
     @property
@@ -37,7 +37,7 @@ class ByFlow:
     @property
     def accuracy(self) -> str:
         """Agreement of the runs made so far."""
-        return f"two tolerances agree to {self._doubt}"
+        return f"two tolerances agree to {self.doubt}"
 
     def changes(self, at: Array) -> list[Change]:
         """Weight changes of the small network at ascending times."""
@@ -51,7 +51,7 @@ class ByFlow:
         key = at.tobytes()
         if self._latest is None or self._latest[0] != key:
             found, doubt, changes = certified(self.reduced, at)
-            self._doubt.include(doubt)
+            self.doubt.include(doubt)
             if np.isinf(at[-1]):
                 self._rest = self._rest or left_unlearned(self.reduced, float(found.loss[-1, 0]))
             self._latest = key, changes, found

@@ -48,7 +48,7 @@ class ByKrylov:
         self._begin = first_guess(chain)  # for every question: none depends on those before
         self._assumptions = assumptions
         self._rest: tuple[str, ...] = ()
-        self._doubt = Doubt()
+        self.doubt = Doubt()
 
     @property
     def method(self) -> str:
@@ -66,8 +66,8 @@ class ByKrylov:
     def accuracy(self) -> str:
         """Agreement of the runs made so far."""
         orders = "" if self._largest.complete else "two Krylov orders and "
-        said = f"{orders}two tolerances agree to {self._doubt}"
-        known = np.isfinite(self._doubt.relative)
+        said = f"{orders}two tolerances agree to {self.doubt}"
+        known = np.isfinite(self.doubt.relative)
         return said if known else f"unknown, since what lies beyond may have grown; {said}"
 
     def changes(self, at: Array) -> list[Change]:
@@ -80,7 +80,7 @@ class ByKrylov:
         chain = copy(self.chain)  # an interrupt leaves the route as it was
         found, self.reduced, doubt = spread_over_orders(chain, at, begin=self._begin)
         self.chain, self._largest = chain, max(self._largest, self.reduced, key=_hidden)
-        self._doubt.include(doubt)
+        self.doubt.include(doubt)
         if self._graded and chain.left_out:
             self._take_beyond(at, single(found))
         if np.isinf(at[-1]):
@@ -107,9 +107,9 @@ class ByKrylov:
         beyond = np.where(beyond > weights + found.weight_change, np.inf, beyond)
         moved = beyond > 0
         beyond, change, loss = beyond[moved], found.weight_change[moved], found.loss[moved]
-        self._doubt.relative = max(self._doubt.relative, np.max(beyond / change, initial=0.0))
+        self.doubt.relative = max(self.doubt.relative, np.max(beyond / change, initial=0.0))
         error = np.sqrt(2.0 * np.maximum(loss, _LEAST))
-        self._doubt.take_loss(loss, 2.0 * spread * (weights + change) * beyond / error)
+        self.doubt.take_loss(loss, 2.0 * spread * (weights + change) * beyond / error)
 
     def _losses(self, at: Array) -> Array:
         return single(measured(self.reduced, integrated(self.reduced, at))).loss

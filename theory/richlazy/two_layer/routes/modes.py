@@ -51,7 +51,7 @@ class ClosedModes:
         self._first = _rest_of_first(start, task, found)
         self.reduced = self._small(task)
         self.assumptions = _said(start, task, found, self._first.square_error > 0)
-        self._doubt = Doubt(_ROUNDED_MAP * float(np.sum(found.strengths**2)))
+        self.doubt = Doubt(_ROUNDED_MAP * float(np.sum(found.strengths**2)))
         self._turning = _turning(found)
 
     @property
@@ -59,7 +59,7 @@ class ClosedModes:
         """What rounding of each mode's own numbers does to the measures given so far."""
         gap = max(self.modes.gap, 1e-16)
         return (
-            f"closed form, to {self._doubt}; the modes decouple to {gap:.0e} of the norms"
+            f"closed form, to {self.doubt}; the modes decouple to {gap:.0e} of the norms"
             f"{self._turning}"
         )
 
@@ -111,14 +111,14 @@ class ClosedModes:
     def measures(self, at: Array) -> Measures:
         """Measures of the large network: sums over modes, and traces of what stays."""
         found, first = self._measures(at, self.modes, self._first), self._first
-        self._doubt.add(found, self._measures(at, _moved(self.modes), first))
+        self.doubt.add(found, self._measures(at, _moved(self.modes), first))
         if first.trace_error or first.square_error:  # apart, or they might make up for each other
             other = first._replace(
                 seen=first.seen + first.trace_error, square=first.square - first.square_error
             )
-            self._doubt.add(found, self._measures(at, self.modes, other))
+            self.doubt.add(found, self._measures(at, self.modes, other))
             norm = norm_error(self.reduced.trace, first.trace_error)
-            self._doubt.relative = max(self._doubt.relative, norm)
+            self.doubt.relative = max(self.doubt.relative, norm)
         return found
 
     def _measures(self, at: Array, found: SharedModes, rest: _Rest) -> Measures:

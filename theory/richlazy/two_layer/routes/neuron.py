@@ -35,7 +35,7 @@ class ByNeuron:
         self.strength = float(reduced.problem.cov_yx[0, 0, 0])
         self._share = float(first[0] / self.size) if self.size > 0 else 0.0
         self._blur = blur
-        self._doubt = Doubt(1e-30 * self.strength**2)
+        self.doubt = Doubt(1e-30 * self.strength**2)
         self.scale = self.size * self.size / self.strength if self.size > 0 else 1.0
         low, high = neuron.SCALE_RANGE
         if not low < self.scale < high:
@@ -46,7 +46,7 @@ class ByNeuron:
     @property
     def accuracy(self) -> str:
         """What the formula leaves, and what rounding of the overlap with the task does to it."""
-        doubt = self._doubt
+        doubt = self.doubt
         return f"closed form, relative error below {max(doubt.relative, _FORMULA):.0e}, " + (
             f"of the loss {max(doubt.loss, _FORMULA):.0e} or {doubt.floor:.0e} absolute"
         )
@@ -72,11 +72,11 @@ class ByNeuron:
         changes = self.changes(at)
         found = measured(self.reduced, changes)
         blurred = self._changes(at, min(self._share * (1.0 + self._blur), 1.0))
-        self._doubt.add(found, measured(self.reduced, blurred))
-        self._doubt.round_loss(found.loss, self.strength)
+        self.doubt.add(found, measured(self.reduced, blurred))
+        self.doubt.round_loss(found.loss, self.strength)
         other = with_other_traces(self.reduced)
         if other is not None:
             norm = norm_error(self.reduced.trace, self.reduced.trace_error)
-            self._doubt.relative = max(self._doubt.relative, norm)
-            self._doubt.add(found, measured(other, changes))
+            self.doubt.relative = max(self.doubt.relative, norm)
+            self.doubt.add(found, measured(other, changes))
         return single(found)

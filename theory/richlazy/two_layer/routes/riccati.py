@@ -112,6 +112,13 @@ class ByRiccati:
         )
 
     @property
+    def doubt(self) -> Doubt:
+        """The largest errors of what was handed out so far, weights among it."""
+        found = Doubt(self._doubt.floor).include(self._doubt)
+        found.relative = max(found.relative, self._weights)
+        return found
+
+    @property
     def error(self) -> float:
         """Estimated relative error of the alignments handed out so far."""
         return self._doubt.relative
