@@ -145,7 +145,7 @@ REFUSED = [
     refused("cov_yx has entries up to 1e+80, whose fourth powers leave", Task, [1e80, 0.0]),
     refused("cov_yx has entries up to 1e-80, whose fourth powers leave", Task, [1e-80, 0.0]),
     refused("cov_yx must have 1 dimension or more; it is one number", Task, 1.0),
-    refused("task (1,) of the stack: cov_yx is zero", Task, [[[1.0, 2.0]], [[0.0, 0.0]]]),
+    refused("cov_yx[1] is zero: there is nothing to learn", Task, [[[1.0, 2.0]], [[0.0, 0.0]]]),
     refused(
         "leading axes must agree: cov_yx (2,) and cov_xx (3,)",
         Task,

@@ -74,14 +74,7 @@ class Task(Stack):
         if given.ndim > 2 or np.ndim(cov_xx) > 2:  # type: ignore[arg-type]
             self._stack(cov_xx)
             return
-        if not np.any(self.cov_yx):
-            raise ValueError("cov_yx is zero: there is nothing to learn; give a non-zero task")
-        largest = float(np.abs(self.cov_yx).max())
-        if not 1e-75 < largest < 1e75:
-            raise ValueError(
-                f"cov_yx has entries up to {largest:g}, whose fourth powers leave the range of "
-                "float64; rescale the targets"
-            )
+        _check_sizes(self.cov_yx)
         self.cov_xx = None if cov_xx is None else _covariance(cov_xx, self.inputs)
         if self.cov_xx is not None:
             sizes = _sizes(self.cov_xx)  # inputs may be in very different units
@@ -106,6 +99,9 @@ class Task(Stack):
             cov = np.broadcast_to(cov, (*self.shape, *cov.shape[-2:]))
         self.cov_yx = np.broadcast_to(self.cov_yx, (*self.shape, *self.cov_yx.shape[-2:]))
         self.cov_xx = cov
+        _check_sizes(self.cov_yx)
+        if cov is None:
+            return
         white = True
         for place in np.ndindex(self.shape):
             try:
@@ -296,6 +292,20 @@ def random_directions(size: int, count: int, rng: Rng) -> Array:
     """`count` orthonormal columns, uniformly distributed (QR of a Gaussian, signs made fair)."""
     q, r = np.linalg.qr(generator(rng).standard_normal((size, count)))
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)
+
+
+def _check_sizes(cov_yx: Array) -> None:
+    """ValueError for a task, or one of a stack, that is zero or out of range."""
+    every = np.abs(cov_yx).max(axis=(-2, -1))
+    for place in np.argwhere(~((every > 1e-75) & (every < 1e75))):
+        largest = float(every[tuple(place)])
+        of = f"cov_yx[{', '.join(map(str, place))}]" if place.size else "cov_yx"
+        if largest == 0:
+            raise ValueError(f"{of} is zero: there is nothing to learn; give a non-zero task")
+        raise ValueError(
+            f"{of} has entries up to {largest:g}, whose fourth powers leave the range of float64; "
+            "rescale the targets"
+        )
 
 
 def _covariance(value: ArrayLike, inputs: int) -> Array | None:
