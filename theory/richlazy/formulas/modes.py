@@ -41,7 +41,9 @@ Array = NDArray[np.float64]
 _RANGE = 1e50  # with weights below it no product of the formulas leaves float64
 _ORDINARY = 1e-30, 1e30  # s and a0^2 + b0^2 for which `_grow` neither overflows nor underflows
 _MOMENT = 1e-200  # and the shortest time; at none at all it stands still
-_LATE = 265.0  # 2 kappa t of ordinary modes past which (a, b) move no more: G = 1e115
+# 2 kappa t past which (a, b) of ordinary modes move no more, unless c is 0: G = 1e115 outgrows
+# the rest even where c is rounding, 1e-16 of its terms, and G^2 of the largest stays in float64
+_LATE = 265.0
 _END = 1e200  # a time as good as infinity
 _LIFT = 2.0**240  # 2e72: raises the smallest start so far that its products keep their digits
 
@@ -294,9 +296,10 @@ def _change(x: Array, x0: Array, y: Array, y0: Array, half_step: Array) -> Array
 def _grow(
     a0: Array, b0: Array, s: Array, t: Array, imbalance: Array, square: Array
 ) -> tuple[Array, ...]:
-    """(a, b), D (1 + G), its parts 1 + G and the rest, and the fading past `_LATE`.
+    """(a, b), D (1 + G), its parts 1 + G and the rest, 2 kappa t, and which have c = 0.
 
-    For ordinary modes, as the docstring above has it, and square = a0^2 + b0^2.
+    For ordinary modes, as the module's docstring has it; square is a0^2 + b0^2. G stops at
+    `_LATE`. Every line is a pass over the block, so what is no longer needed is written over.
     """
     ratio = imbalance / s
     rate = ratio * ratio
