@@ -86,18 +86,6 @@ def real_array(value: ArrayLike, name: str, *, ndim: int | tuple[int, ...] | Non
     return array
 
 
-def real_range(value: ArrayLike, name: str) -> tuple[Array, float, float]:
-    """Return `value` as `real_array` does, its smallest and its largest number: two passes in all.
-
-    What is a float64 array already is not copied: it is to be read, never to be written to.
-    """
-    array = _numeric(value, name, copy=False)
-    least, greatest = float(array.min()), float(array.max())  # NaN where there is one
-    if not (np.isfinite(least) and np.isfinite(greatest)):
-        raise _not_finite(array, name)
-    return array, least, greatest
-
-
 def times(value: ArrayLike, name: str = "t", *, ndim: int | None = None) -> Array:
     """Return times (learning rate x steps) as float64; infinity is allowed, negative is not."""
     array = _numeric(value, name)
@@ -122,6 +110,18 @@ def nonnegative(value: ArrayLike, name: str, *, ndim: int | None = None) -> Arra
     if np.any(array < 0):
         raise ValueError(f"{name} must be >= 0; its smallest value is {array.min():g}")
     return array
+
+
+def real_range(value: ArrayLike, name: str) -> tuple[Array, float, float]:
+    """Return `value` as `real_array` does, its smallest and its largest number: two passes in all.
+
+    What is a float64 array already is not copied: it is to be read, never to be written to.
+    """
+    array = _numeric(value, name, copy=False)
+    least, greatest = float(array.min()), float(array.max())  # NaN where there is one
+    if not (np.isfinite(least) and np.isfinite(greatest)):
+        raise _not_finite(array, name)
+    return array, least, greatest
 
 
 def unit_interval(value: ArrayLike, name: str, *, ndim: int | None = None) -> Array:
