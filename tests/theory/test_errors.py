@@ -31,6 +31,15 @@ def test_the_callers_array_is_not_shared():
     np.testing.assert_array_equal(mine, 1)
 
 
+def test_a_range_is_found_without_a_copy():
+    mine = np.array([[2.0, -3.0], [0.5, 1.0]])
+    found, least, greatest = errors.real_range(mine, "x")
+    assert found is mine
+    assert (least, greatest) == (-3.0, 2.0)
+    found, least, greatest = errors.real_range([4, True], "x")
+    assert (found.dtype, least, greatest) == (np.float64, 1.0, 4.0)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -48,7 +57,14 @@ def test_the_callers_array_is_not_shared():
 )
 @pytest.mark.parametrize(
     "check",
-    [errors.real_array, errors.times, errors.positive, errors.nonnegative, errors.unit_interval],
+    [
+        errors.real_array,
+        errors.real_range,
+        errors.times,
+        errors.positive,
+        errors.nonnegative,
+        errors.unit_interval,
+    ],
 )
 def test_what_is_no_array_of_real_numbers_is_refused(check, value, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
@@ -57,7 +73,14 @@ def test_what_is_no_array_of_real_numbers_is_refused(check, value, message):
 
 
 @pytest.mark.parametrize(
-    "check", [errors.real_array, errors.positive, errors.nonnegative, errors.unit_interval]
+    "check",
+    [
+        errors.real_array,
+        errors.real_range,
+        errors.positive,
+        errors.nonnegative,
+        errors.unit_interval,
+    ],
 )
 def test_what_is_not_finite_is_refused(check):
     with pytest.raises(ValueError, match=r"^x must be finite; it has 2 of 3 values NaN or inf"):

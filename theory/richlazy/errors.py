@@ -29,6 +29,7 @@ __all__ = [
     "not_masked",
     "positive",
     "real_array",
+    "real_range",
     "several",
     "times",
     "unit_interval",
@@ -74,7 +75,7 @@ def real_array(value: ArrayLike, name: str, *, ndim: int | tuple[int, ...] | Non
     """
     array = _numeric(value, name)
     if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} must be finite; it has {_count_nonfinite(array)} NaN or infinite")
+        raise _not_finite(array, name)
     if ndim is not None:
         allowed = (ndim,) if isinstance(ndim, int) else ndim
         if array.ndim not in allowed:
@@ -127,6 +128,18 @@ def nonnegative(value: ArrayLike, name: str, *, ndim: int | None = None) -> Arra
     if np.any(array < 0):
         raise ValueError(f"{name} must be >= 0; its smallest value is {array.min():g}")
     return array
+
+
+def real_range(value: ArrayLike, name: str) -> tuple[Array, float, float]:
+    """Return `value` as `real_array` does, its smallest and its largest number: two passes in all.
+
+    What is a float64 array already is not copied: it is to be read, never to be written to.
+    """
+    array = _numeric(value, name, copy=False)
+    least, greatest = float(array.min()), float(array.max())  # NaN where there is one
+    if not (np.isfinite(least) and np.isfinite(greatest)):
+        raise _not_finite(array, name)
+    return array, least, greatest
 
 
 def unit_interval(value: ArrayLike, name: str, *, ndim: int | None = None) -> Array:
@@ -232,7 +245,7 @@ def not_masked(value: Any, name: str) -> None:
         )
 
 
-def _numeric(value: ArrayLike, name: str) -> Array:
+def _numeric(value: ArrayLike, name: str, copy: bool = True) -> Array:
     not_masked(value, name)
     try:
         array = np.asarray(value)
@@ -244,7 +257,11 @@ def _numeric(value: ArrayLike, name: str) -> Array:
         raise ValueError(f"{name} must hold real numbers; its dtype is {array.dtype}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty; its shape is {array.shape}")
-    return array.astype(np.float64)
+    return array.astype(np.float64, copy=copy)
+
+
+def _not_finite(array: Array, name: str) -> ValueError:
+    return ValueError(f"{name} must be finite; it has {_count_nonfinite(array)} NaN or infinite")
 
 
 def _count_nonfinite(array: Array) -> str:

@@ -60,15 +60,57 @@ def test_every_regime_of_kappa_t(kappa_t, ratio, swapped):
                     assert abs(change) < 1e-290 or relative(value, change) < 1e-14
 
 
-def test_the_fast_path_and_the_careful_one_agree(monkeypatch):
+def test_the_short_way_and_the_long_one_agree(monkeypatch):
     a0, b0, s, t = random_cases(400, seed=2)
     case = np.abs(a0), np.abs(b0), s, t
-    fast = state(*case)
-    monkeypatch.setattr(modes, "_plain", lambda *_: False)
-    for name, one, two in zip(Mode._fields, fast, state(*case), strict=True):
+    short = state(*case)
+    monkeypatch.setattr(modes, "_ORDINARY", (np.inf, 0.0))
+    for name, one, two in zip(Mode._fields, short, state(*case), strict=True):
         scale = 1.0 + (s + case[0] ** 2 + case[1] ** 2) * t if name in ("error", "loss") else 1.0
-        # far past convergence an error underflows, earlier in one path than in the other
+        # far past convergence an error underflows, earlier in one way than in the other
         assert np.all(np.abs(one - two) <= 1e-14 * scale * np.abs(two) + 1e-290), name
+
+
+@pytest.mark.parametrize("kappa_t", [1e-250, 1e-190, 1e-9, 0.3, 40, 132, 133, 250, 1e4])
+@pytest.mark.parametrize("size", [0.9e-15, 1.1e-15, 1.0, 0.9e15, 1.1e15])
+def test_either_side_of_where_modes_are_ordinary(size, kappa_t):
+    """And of the time past which ordinary ones move no more."""
+    for ratio in (1.0, 1e-3, 1e-40):
+        for s in (0.9e-30, 1.1e-30, 1.0, 0.9e30, 1.1e30):
+            a0, b0 = size * ratio, size
+            t = kappa_t / np.hypot(s, 0.5 * (b0 - a0) * (b0 + a0))
+            want, found = exact(a0, b0, s, t, digits=700), state(a0, b0, s, t)
+            assert relative(found.first, want.a) < 1e-14
+            assert relative(found.readout, want.b) < 1e-14
+            for value, change in zip(found[2:4], want[2:4], strict=True):
+                if abs(s - a0 * b0) > 1e-6 * max(s, a0 * b0) and abs(change) > 1e-290:
+                    assert relative(value, change) < 1e-14
+
+
+@pytest.mark.parametrize("kappa_t", [1e-9, 0.3, 10, 36, 60, 132, 133, 300])
+@pytest.mark.parametrize("gap", [2.0**-52, -(2.0**-52), 1e-12, 1e-5, -0.3, 0.9])
+def test_opposite_signs_near_and_far_from_the_saddle(gap, kappa_t):
+    for size, s in ((1e-8, 1.0), (1.0, 0.7), (1e3, 1e-3), (1e-15, 1e30), (1e15, 1e-30)):
+        a0, b0 = size * (1.0 + gap), -size
+        t = kappa_t / np.hypot(s, 0.5 * (b0 - a0) * (b0 + a0))
+        want, found = exact(a0, b0, s, t, digits=700), state(a0, b0, s, t)
+        bound = 1e-14 * max(1.0, float(want.condition)) * mpmath.hypot(want.a, want.b)
+        assert mpmath.hypot(found.first - want.a, found.readout - want.b) < bound
+        if kappa_t == 1e-9:
+            assert relative(found.change_first, want.change_a) < 1e-14
+            assert relative(found.change_readout, want.change_b) < 1e-14
+
+
+@pytest.mark.parametrize("t", [1e-3, 2.0, 1e3, np.inf])
+def test_a_mode_on_the_decaying_direction_among_others(t):
+    """One that nothing outgrows must not be taken for one that `t` has long settled."""
+    a0, b0, s = np.array([0.4, 0.4, -0.4]), np.array([-0.4, 0.4, 0.4]), 1.5
+    together = state(a0, b0, s, t)
+    for k in range(3):
+        for one, many in zip(state(a0[k], b0[k], s, t), together, strict=True):
+            np.testing.assert_array_equal(one, many[k])
+    assert together.first[0] == -together.readout[0]
+    assert abs(together.first[0]) < 1e-300 or t < 10
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -246,23 +288,39 @@ def test_a_restart_continues(a0, b0, s, t, share):
     )
 
 
-def test_arrays_are_loops_and_blocks_make_no_difference(monkeypatch):
-    a0, b0, s, t = random_cases(50, seed=5)
-    together = state(a0[:, None], b0[:, None], s[:, None], t)
-    assert together.first.shape == (50, 50)
-    alone = state(a0[3], b0[3], s[3], t[7])
-    for one, many in zip(alone, together, strict=True):
-        assert one == pytest.approx(many[3, 7], rel=1e-14, abs=1e-290)
-    at_one_time = state(a0, b0, s, 0.7)
-    monkeypatch.setattr(elementwise, "BLOCK", 7)
-    for whole, parts in (
-        (together, state(a0[:, None], b0[:, None], s[:, None], t)),
-        (at_one_time, state(a0, b0, s, 0.7)),
-    ):
-        for one, other in zip(whole, parts, strict=True):
-            assert one.shape == other.shape
-            # an error of 1e-240 has a relative error of some 240 ln(10) roundings
-            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-290)
+@pytest.mark.parametrize("block", [1, 7, 64])
+def test_arrays_are_loops_and_block_edges_change_nothing(monkeypatch, block):
+    """To the last digit, whatever else is in a block: each mode alone decides which way it goes."""
+    a0, b0, s, t = random_cases(40, seed=5)
+    q = np.where(np.arange(40) % 2, 1.0, np.abs(a0))
+    a0[:4], b0[1:5] = 0.0, (0.0, 1e-300, 1e40, -1e-200)
+    s[8], s[9], t[10], t[11], t[12], b0[13] = 0.0, 1e-50, 0.0, np.inf, 1e-300, -a0[13]
+    cases = [
+        (a0[:, None], b0[:, None], s[:, None], t),
+        (a0[:, None], b0[:, None], s[:, None], t, q[:, None]),
+        (a0, b0, s, 0.7),
+        (a0, b0, 2.0, t, q),
+        (0.3, -0.2, 2.0, t),
+        (0.3, b0, 2.0, 1.0, 1.0),
+    ]
+    whole = [state(*case) for case in cases]
+    weights = [trajectory(*case) for case in cases]
+    monkeypatch.setattr(elementwise, "BLOCK", block)
+    for case, one, pair in zip(cases, whole, weights, strict=True):
+        for found, wanted in zip(state(*case), one, strict=True):
+            assert found.shape == wanted.shape == np.broadcast_shapes(*map(np.shape, case))
+            np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(trajectory(*case), pair)
+        np.testing.assert_array_equal(pair, one[:2])
+
+
+def test_arguments_are_left_as_they_were():
+    case = random_cases(300, seed=6)
+    case[0, :2], case[2, 2:4] = 0.0, 0.0
+    kept = case.copy()
+    state(*case, np.abs(case[1]))
+    trajectory(*case)
+    np.testing.assert_array_equal(case, kept)
 
 
 # ---------------------------------------------------------------- errors

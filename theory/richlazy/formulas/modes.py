@@ -7,12 +7,16 @@ the input variance along the mode (Saxe et al. 2014). The imbalance lambda = b^2
 conserved. With a, b -> sqrt(q) a, sqrt(q) b the mode is one of q = 1, which is what the
 private functions solve.
 
-Numerics. The flow is the linear one, (a, b) -> exp(F t) (a, b), divided by sqrt(D). Call the
-larger layer y and the other x, so that lambda >= 0; then kappa = sqrt(s^2 + lambda^2/4),
-P = kappa + lambda/2, M = s^2/P = kappa - lambda/2, and with E = exp(-2 kappa t) the linear
-flow scaled by exp(-kappa t) is a sum of terms of one sign whenever x and y have one sign:
+Numerics. The flow is the linear one, (a, b) -> exp(F t) (a, b), divided by sqrt(D). The growing
+direction is (1, r) with r = (kappa + lambda/2)/s, and with w = kappa/s, c = a0 + r b0 and one
+transcendental function, G = e^(2 kappa t) - 1, the linear flow scaled by exp(kappa t) and D are
 
-    x (M + P E)/(2 kappa) + s y (1 - E)/(2 kappa),   y (P + M E)/(2 kappa) + s x (1 - E)/(2 kappa).
+    a0 + v/r,   b0 + v,   v = G c/(2 w),   D (1 + G) = 1 + G + (a0^2 + b0^2 + v c/r) G/(2 kappa).
+
+Only c can cancel, and by no more than the problem's own condition number: starts of one sign
+make every sum one of terms of one sign. The modes for which a number of this leaves float64, or
+loses digits there, are set apart and take a longer way, with exp(-kappa t) and the larger layer y
+beside the smaller x: `_lift`.
 
 Differences from the start come from s - p(t) = (s - p(0))/D, without subtraction; s - p(0)
 itself is formed with an exact product.
@@ -20,12 +24,14 @@ itself is formed with an exact product.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import AssumptionError, nonnegative, positive, real_array, times
+from richlazy.errors import AssumptionError, nonnegative, positive, real_range, times
 from richlazy.formulas.elementwise import blocked
 
 __all__ = ["Mode", "state", "trajectory"]
@@ -33,7 +39,12 @@ __all__ = ["Mode", "state", "trajectory"]
 Array = NDArray[np.float64]
 
 _RANGE = 1e50  # with weights below it no product of the formulas leaves float64
-_TINY = 1e-60  # with a0 b0, s and t above it none of `_grow` loses digits to underflow
+_ORDINARY = 1e-30, 1e30  # s and a0^2 + b0^2 for which `_grow` neither overflows nor underflows
+_MOMENT = 1e-200  # and the shortest time; at none at all it stands still
+# 2 kappa t past which (a, b) of ordinary modes move no more, unless c is 0: G = 1e115 outgrows
+# the rest even where c is rounding, 1e-16 of its terms, and G^2 of the largest stays in float64
+_LATE = 265.0
+_END = 1e200  # a time as good as infinity
 _LIFT = 2.0**240  # 2e72: raises the smallest start so far that its products keep their digits
 
 
@@ -116,12 +127,14 @@ def _checked(
     a0: ArrayLike, b0: ArrayLike, s: ArrayLike, t: ArrayLike, q: ArrayLike
 ) -> tuple[Array, ...]:
     """The arguments as arrays, the root of q in place of q."""
-    a, b = real_array(a0, "a0"), real_array(b0, "b0")
-    strength, variance = nonnegative(s, "s"), positive(q, "q")
-    root = np.sqrt(variance)
+    (a, *edges_a), (b, *edges_b) = real_range(a0, "a0"), real_range(b0, "b0")
+    strength, least, greatest = real_range(s, "s")
+    if least < 0:
+        nonnegative(s, "s")  # says so
+    root = np.sqrt(positive(q, "q"))
     spread = float(root.max())
-    weight = max(abs(float(v)) for w in (a, b) for v in (w.min(), w.max()))
-    largest = max(spread, 1.0 / float(root.min()), float(np.sqrt(strength.max())))
+    weight = max(abs(edge) for edge in (*edges_a, *edges_b))
+    largest = max(spread, 1.0 / float(root.min()), math.sqrt(greatest))
     if max(largest, weight, weight * min(spread, _RANGE)) > _RANGE:
         raise AssumptionError(
             f"sqrt(q) a0, sqrt(q) b0, sqrt(s), sqrt(q) and 1/sqrt(q) must be at most {_RANGE:g}, "
@@ -132,52 +145,131 @@ def _checked(
 
 
 def _pair(a0: Array, b0: Array, s: Array, t: Array, root: Array) -> tuple[Array, ...]:
-    half = _imbalance(a0, b0)
-    if np.all(root == 1.0):
-        return _weights(a0, b0, s, t, half)
-    a, b = _weights(root * a0, root * b0, s, t, root * root * half)
+    imbalance = _imbalance(a0, b0)
+    if (root == 1.0).all():
+        return _sorted(_grown_pair, _lifted_pair, a0, b0, s, t, imbalance)
+    x, y = root * a0, root * b0
+    a, b = _sorted(_grown_pair, _lifted_pair, x, y, s, t, root * root * imbalance)
     return a / root, b / root
 
 
 def _state(a0: Array, b0: Array, s: Array, t: Array, root: Array) -> tuple[Array, ...]:
-    half = _imbalance(a0, b0)
-    if np.all(root == 1.0):
+    imbalance = _imbalance(a0, b0)
+    if (root == 1.0).all():
         start = _error(s, a0, b0)
-        a, b, da, db, product, error, kernel = _changes(a0, b0, s, t, half, start)
-        return a, b, da, db, product, error, 0.5 * error * error, kernel
+        a, b, da, db, product, error, kernel = _sorted(
+            _grown_changes, _lifted_changes, a0, b0, s, t, imbalance, start
+        )
+        loss = error * error
+        loss *= 0.5
+        return a, b, da, db, product, error, loss, kernel
     q = root * root
     start = _scaled_error(s, a0, b0, q)
-    *layers, product, error, kernel = _changes(root * a0, root * b0, s, t, q * half, start)
+    *layers, product, error, kernel = _sorted(
+        _grown_changes, _lifted_changes, root * a0, root * b0, s, t, q * imbalance, start
+    )
     a, b, da, db = (layer / root for layer in layers)
     return a, b, da, db, product / q, error, 0.5 * (error / root) ** 2, kernel
 
 
 def _imbalance(a0: Array, b0: Array) -> Array:
-    """lambda/2, from the weights as given: those times a root carry rounding that is none."""
-    return 0.5 * ((b0 - a0) * (b0 + a0))
+    """lambda, from the weights as given: those times a root carry rounding that is none."""
+    difference = b0 - a0
+    difference *= b0 + a0
+    return difference
 
 
-def _weights(a0: Array, b0: Array, s: Array, t: Array, half: Array) -> tuple[Array, Array]:
-    """(a, b) at q = 1."""
-    if _plain(a0, b0, s, t):
-        a, b, *_ = _grow(a0, b0, s, t, half)
-        return a, b
-    swap, _, _, x, y, *_ = _lift(a0, b0, s, t, half)
+def _sorted(
+    short: Callable[..., tuple[Array, ...]],
+    long: Callable[..., tuple[Array, ...]],
+    a0: Array,
+    b0: Array,
+    s: Array,
+    t: Array,
+    *more: Array,
+) -> tuple[Array, ...]:
+    """Each mode by the way that is right for it; `short` is also handed a0^2 + b0^2.
+
+    Each alone decides, so that no result depends on what else is in its block.
+    """
+    square = a0 * a0 + b0 * b0
+    least, most = _ORDINARY
+    if (
+        min(square.min(), s.min()) >= least
+        and max(square.max(), s.max()) <= most
+        and t.min() >= _MOMENT
+    ):
+        return short(a0, b0, s, t, *more, square)
+    ordinary = (square >= least) & (square <= most) & (s >= least) & (s <= most)
+    ordinary = ordinary & ((t >= _MOMENT) | (t == 0.0))
+    arrays = np.broadcast_arrays(ordinary, a0, b0, s, t, *more, square)
+    ordinary = arrays[0]
+    if np.all(ordinary):
+        return short(*arrays[1:])
+    if not np.any(ordinary):
+        return long(*arrays[1:-1])
+    one = short(*(array[ordinary] for array in arrays[1:]))
+    other = long(*(array[~ordinary] for array in arrays[1:-1]))
+    results = tuple(np.empty(ordinary.shape) for _ in one)
+    for result, part, rest in zip(results, one, other, strict=True):
+        result[ordinary], result[~ordinary] = part, rest
+    return results
+
+
+def _grown_pair(*mode: Array) -> tuple[Array, Array]:
+    """(a, b) at q = 1 by the short way."""
+    a, b, *_ = _grow(*mode)
+    return a, b
+
+
+def _lifted_pair(*mode: Array) -> tuple[Array, Array]:
+    """(a, b) at q = 1 by the long way."""
+    swap, _, _, x, y, *_ = _lift(*mode)
     return np.where(swap, y, x), np.where(swap, x, y)
 
 
-def _changes(
-    a0: Array, b0: Array, s: Array, t: Array, half: Array, start: Array
+def _grown_changes(
+    a0: Array, b0: Array, s: Array, t: Array, imbalance: Array, start: Array, square: Array
 ) -> tuple[Array, ...]:
     """(a, b), their changes, p = a b, s - p and a^2 + b^2 at q = 1; start is s - p(0)."""
-    if _plain(a0, b0, s, t):
-        a, b, left, grown, whole = _grow(a0, b0, s, t, half)
-        start = start / whole
-        product, square = a * b, a * a + b * b
-        total = square + (a0 * a0 + b0 * b0)
-        gain = 2.0 * start * grown * (product + a0 * b0) / total  # of a^2 and of b^2
-        return a, b, gain / (a + a0), gain / (b + b0), product, start * left, square
-    swap, x0, y0, x, y, left, gone = _lift(a0, b0, s, t, half)
+    a, b, whole, grown, rest, x, saddle = _grow(a0, b0, s, t, imbalance, square)
+    start = start / whole
+    grown *= start
+    if x.max() > _LATE:
+        over = np.minimum(_LATE - x, 0.0)
+        over = np.where(saddle, 0.0, over) if saddle.any() else over
+        over = np.maximum(0.5 * over, -700.0)  # its square is 0, and exp slows at what underflows
+        fade = np.exp(over, out=over)
+        grown *= fade
+        grown *= fade
+    product, first = a * b, a0 * b0
+    kernel = a * a
+    kernel += b * b
+    rest *= start
+    rest *= 2.0
+    rest /= kernel + square  # times p + p(0), what a^2 and b^2 gain
+    both = first + product
+    one_sign = first.min() > 0.0
+    steps = (_step(x, x0, rest, both, one_sign) for x, x0 in ((a, a0), (b, b0)))
+    return a, b, *steps, product, grown, kernel
+
+
+def _step(x: Array, x0: Array, gain: Array, both: Array, one_sign: bool) -> Array:
+    """x - x0 = (x^2 - x0^2)/(x + x0), unless x has turned its sign or begins at none."""
+    total = x + x0
+    if one_sign:
+        np.divide(both, total, out=total)
+        total *= gain
+        return total
+    turned = ((x > 0.0) != (x0 > 0.0)) | (x0 == 0.0)
+    return np.where(turned, x - x0, gain * (both / np.where(turned, 1.0, total)))
+
+
+def _lifted_changes(
+    a0: Array, b0: Array, s: Array, t: Array, imbalance: Array, start: Array
+) -> tuple[Array, ...]:
+    """The same by the long way."""
+    swap, x0, y0, x, y, left, gone = _lift(a0, b0, s, t, imbalance)
     size = np.hypot(np.hypot(x, y), np.hypot(x0, y0))
     size = np.where(size == 0.0, 1.0, size)
     half_step = 2.0 * (start * gone / size) * gone  # (p(t) - p(0)) 2/size
@@ -201,36 +293,52 @@ def _change(x: Array, x0: Array, y: Array, y0: Array, half_step: Array) -> Array
     return np.where(kept, half_step * (y * (x / both) + y0 * (x0 / both)), x - x0)
 
 
-def _plain(a0: Array, b0: Array, s: Array, t: Array) -> bool:
-    """Whether a whole block is of one sign and far from every limit, so that `_grow` will do."""
-    return bool(np.min(a0 * b0) > _TINY and np.min(s) > _TINY and np.min(t) > _TINY)
+def _grow(
+    a0: Array, b0: Array, s: Array, t: Array, imbalance: Array, square: Array
+) -> tuple[Array, ...]:
+    """(a, b), D (1 + G), its parts 1 + G and the rest, 2 kappa t, and which have c = 0.
 
-
-def _grow(a0: Array, b0: Array, s: Array, t: Array, half: Array) -> tuple[Array, ...]:
-    """(a, b, left, grown, whole) for starts of one sign: left = whole/D, grown = whole - left.
-
-    With (A, B) the scaled linear flow of the module's docstring, without its 1/(2 kappa),
-    c+^2 + c-^2 E = (a0 A + b0 B)/(2 kappa): D needs no further products.
+    For ordinary modes, as the module's docstring has it; square is a0^2 + b0^2. G stops at
+    `_LATE`. Every line is a pass over the block, so what is no longer needed is written over.
     """
-    square = s * s
-    kappa = np.sqrt(square + half * half)
-    two = kappa + kappa
-    p = kappa + np.abs(half)
-    fast = np.where(half >= 0.0, p, square / p)
-    slow = square / fast
-    x = -two * np.minimum(t, 1e160)  # as good as infinity
-    decay, lost = np.exp(x), -np.expm1(x)
-    gain = s * lost
-    a, b = a0 * (slow + fast * decay) + b0 * gain, b0 * (fast + slow * decay) + a0 * gain
-    left = two * two * decay
-    grown = (a0 * a + b0 * b) * lost
-    whole = left + grown
+    ratio = imbalance / s
+    rate = ratio * ratio
+    rate += 4.0
+    np.sqrt(rate, out=rate)
+    rise = np.abs(ratio)
+    rise += rate
+    np.divide(2.0, rise, out=rise)  # the smaller of r and 1/r, whose difference is the ratio
+    rise += np.maximum(ratio, 0.0, out=ratio)
+    growing = rise * b0
+    growing += a0
+    rate *= s  # 2 kappa
+    x = rate * np.minimum(t, _END)
+    grown = np.minimum(x, _LATE)
+    np.expm1(grown, out=grown)
+    share = grown / rate
+    b = share * growing
+    b *= s
+    a = b / rise
+    rest = a * growing
+    rest += square
+    rest *= share
+    grown += 1.0
+    whole = np.add(rest, grown, out=share)
     root = np.sqrt(whole)
-    return a / root, b / root, left, grown, whole
+    a += a0
+    a /= root
+    b += b0
+    b /= root
+    saddle = growing == 0.0
+    if saddle.any():  # nothing outgrows the decay, which does not end at `_LATE`
+        fade = np.where(saddle, np.exp(-0.5 * np.maximum(x - _LATE, 0.0)), 1.0)
+        a *= fade
+        b *= fade
+    return a, b, whole, grown, rest, x, saddle
 
 
 def _lift(
-    a0: Array, b0: Array, s: Array, t: Array, half: Array
+    a0: Array, b0: Array, s: Array, t: Array, imbalance: Array
 ) -> tuple[NDArray[np.bool_], Array, Array, Array, Array, Array, Array]:
     """(swapped, x0, y0, x, y, sqrt(1/D), sqrt(1 - 1/D)) for any start, |y0| >= |x0|.
 
@@ -238,7 +346,7 @@ def _lift(
     """
     swap = np.abs(b0) < np.abs(a0)
     x0, y0 = np.where(swap, b0, a0), np.where(swap, a0, b0)
-    half = np.abs(half)
+    half = 0.5 * np.abs(imbalance)
     kappa = np.hypot(s, half)
     rest = kappa == 0.0  # s = lambda = 0: algebraic decay, as far as t is finite
     ended = rest & np.isinf(t)
