@@ -40,9 +40,9 @@ def in_log_time(
     rate
         The fastest rate of the flow: log time begins at its inverse.
     """
-    if times.size <= FEW or times[0] == times[-1]:
-        return function(times)[0]
     u = np.log1p(rate * np.minimum(times, _LATEST / rate))
+    if times.size <= FEW or u[0] == u[-1]:
+        return function(times)[0]
     middle, half = 0.5 * (u[0] + u[-1]), 0.5 * (u[-1] - u[0])
     values = noise = np.empty((0, 0))
     for fine in _LEVELS:

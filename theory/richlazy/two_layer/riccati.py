@@ -247,6 +247,13 @@ class Balanced:
         The Gram matrix squares the condition number of [Y; I]: errors are rounding times the third
         array, the largest (I + Y'Y)_jj (I + Y'Y)^-1_jj, which no scaling of the columns changes. It
         is 1 where `factors` was asked instead, because that was above 1e3.
+
+        Examples
+        --------
+        >>> found, at = Balanced(np.eye(2), np.zeros((2, 2)), np.eye(2)), np.array([0.0, 1.0])
+        >>> first, readout, lost = found.quick_factors(at)
+        >>> bool(np.allclose(readout @ first.mT, found.second_moment(at)[:, 2:, :2])), lost
+        (True, array([1., 1.]))
         """
         found, lost = self._rows + np.zeros((times.size, 1, 1)), np.ones(times.size)
         moved = np.flatnonzero(times > _TINY) if self.rank else np.zeros(0, dtype=np.intp)
@@ -312,7 +319,7 @@ class Balanced:
     def _moved_quickly(self, times: Array) -> tuple[Array, Array]:
         y, shrink, k = self._grown(times)
         sizes = np.sqrt(np.einsum("tij,tij->tj", y, y) + shrink * shrink)
-        y /= sizes[:, None]
+        y /= sizes[:, None]  # columns of [Y; I] of length 1, however far each has grown
         gram = y.mT @ y
         np.einsum("tii->ti", gram)[...] = 1.0
         try:

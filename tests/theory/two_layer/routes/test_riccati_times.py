@@ -36,7 +36,9 @@ def balanced(d, h, m, level, scale, strengths, seed, rank=None):
     small = scale * rng.uniform(0.3, 1.5, rank)
     large = np.sqrt(small**2 + abs(level))
     a, b = (small, large) if level >= 0 else (large, small)
-    start = Network((turn[:, :rank] * a) @ right[:, :rank].T, (left[:, :rank] * b) @ turn[:, :rank].T)
+    start = Network(
+        (turn[:, :rank] * a) @ right[:, :rank].T, (left[:, :rank] * b) @ turn[:, :rank].T
+    )
     u, v = (np.linalg.qr(rng.standard_normal((k, len(strengths))))[0] for k in (m, d))
     return start, Task((u * strengths) @ v.T)
 
@@ -164,8 +166,6 @@ def test_quick_factors_are_off_by_rounding_and_what_they_say_they_lost(case):
     gap = np.linalg.norm(got - want, axis=(1, 2)) / np.linalg.norm(want, axis=(1, 2))
     assert np.all(gap <= 1e-14 * lost)
     assert np.all((lost >= 1.0 - 1e-12) & (lost <= 1e3))
-
-
 
 
 @pytest.mark.parametrize("overlap", [1e-3, 1e-5, 1e-7])

@@ -37,7 +37,7 @@ _BETWEEN = 1e-11  # nodes of interpolation
 _MISTAKEN = 1e-4
 _LEAST = 1e-300  # losses below it are 0
 _GONE = 1e-4  # noise of a loss from which it is not interpolated
-_CHUNK = 40_000  # entries of the factors worked on at once: they stay in cache
+_CHUNK = 60_000  # entries of the factors worked on at once: they stay in cache
 
 
 class ByRiccati:
@@ -83,11 +83,8 @@ class ByRiccati:
         a, b = found.start
         self._target = np.zeros((len(b), len(a)))
         np.fill_diagonal(self._target[: found.strengths.size], found.strengths)
-        self._target_size = map_size
+        self._target_norm = float(np.sqrt(map_size))
         self._entries = (len(a) + len(b)) * found.rank
-        r0, b0 = (np.array(np.sum(x**2)) for x in (a, b))
-        r00, b00 = (_square(x.T @ x) for x in (a, b))
-        self._start = a, b, Traces(r00, r00, r00, r0, r0, b00, b00, b00, b0, b0)
         self._size = float(np.sqrt(np.sum(a**2) + np.sum(b**2)))
         largest = float(np.abs(a.T @ a + b.T @ b).sum(axis=1).max(initial=0.0))  # above ||Q||_2^2
         fastest = max(float(found.strengths.max(initial=0.0)), abs(found.level), largest)
@@ -227,6 +224,12 @@ class ByRiccati:
         ra, ka = np.minimum(values[:, :2], 1.0).T
         return Alignments(ra, ka, values[:, 2] + self.reduced.out_of_reach)
 
+    @cached_property
+    def _begun(self) -> Traces:
+        """The traces at t = 0."""
+        (r0, r00), (b0, b00) = ((_square(x), _square(x.T @ x)) for x in self.balanced.start)
+        return Traces(r00, r00, r00, r0, r0, b00, b00, b00, b0, b0)
+
     def _logs(self, times: Array) -> tuple[Array, Array]:
         """Logarithms of RA, KA and loss, so that each is interpolated on its own scale."""
         values, noise = self._measured(times, self.balanced.quick_factors)
@@ -235,6 +238,7 @@ class ByRiccati:
         return np.log(np.maximum(values, _LEAST)), noise
 
     def _exactly(self, times: Array) -> tuple[Array, Array]:
+        """RA, KA and loss themselves, and their noise."""
         one = np.ones(1)
         return self._measured(times, lambda at: (*self.balanced.factors(at), one))
 
@@ -253,12 +257,13 @@ class ByRiccati:
 
     def _at(self, a: Array, b: Array, lost: Array) -> tuple[Array, Array]:
         """RA, KA and loss (n, 3) and their noise from A, B, and what was lost of them (n,)."""
-        a0, b0, start = self._start
-        traces = start._replace(
+        a0, b0 = self.balanced.start
+        begun = self._begun
+        traces = begun._replace(
             r0_rt=_square(a0.T @ a),
             rt_rt=_square(a.mT @ a),
             rt=_square(a),
-            b0_bt=_square(b0.T @ b) if start.b0 > 0 else np.zeros(len(b)),
+            b0_bt=_square(b0.T @ b) if begun.b0 > 0 else np.zeros(len(b)),
             bt_bt=_square(b.mT @ b),
             bt=_square(b),
         )
@@ -270,7 +275,7 @@ class ByRiccati:
         noise[:, 0] = 4.0 * np.sqrt((traces.rt + traces.bt) / np.maximum(traces.rt, _LEAST))
         noise[:, 1] = 1.0
         # the error E is known to rounding of the task, so ||E||^2 to twice that over ||E||
-        noise[:, 2] = 16.0 * np.sqrt(self._target_size / np.maximum(2.0 * loss, _LEAST))
+        noise[:, 2] = 16.0 * self._target_norm / np.sqrt(np.maximum(2.0 * loss, _LEAST))
         noise *= (_ROUNDING * lost)[:, None]
         return np.stack([ra, ka, loss], axis=1), noise
 
