@@ -1,7 +1,7 @@
 """Many times from few: piecewise Chebyshev interpolation in log time, of measured error.
 
 The measures of a flow are analytic in time and vary over decades of it, so that a few dozen
-nodes in u = log(1 + rate t) stand for any number of times.
+nodes in u = asinh(rate t) stand for any number of times.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["FEW", "in_log_time"]
 Array = NDArray[np.float64]
 
 FEW = 100  #: times up to which the function itself is asked
-_LEVELS = (80, 160)  # intervals; each keeps the nodes of the one before
+_LEVELS = (72, 144)  # intervals; each keeps the nodes of the one before
 _TOLERANCE = 2e-12  # of the last coefficients, whose sum is the error
 _SEEN = 1e-4
 _HIT = 1e-200
@@ -40,7 +40,7 @@ def in_log_time(
     rate
         The fastest rate of the flow: log time begins at its inverse.
     """
-    u = np.log1p(rate * np.minimum(times, _LATEST / rate))
+    u = np.arcsinh(rate * np.minimum(times, _LATEST / rate))
     if times.size <= FEW or u[0] == u[-1]:
         return function(times)[0]
     middle, half = 0.5 * (u[0] + u[-1]), 0.5 * (u[-1] - u[0])
@@ -48,7 +48,7 @@ def in_log_time(
     for fine in _LEVELS:
         nodes = _chebyshev(fine)
         new = nodes.points[1::2] if values.size else nodes.points
-        more, unsure = function(np.expm1(np.clip(middle + half * new, u[0], u[-1])) / rate)
+        more, unsure = function(np.sinh(np.clip(middle + half * new, u[0], u[-1])) / rate)
         values, noise = _interleaved(values, more), _interleaved(noise, unsure)
         if not np.isfinite(noise).all():
             break
