@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from richlazy.integration.interpolation import in_log_time
 
@@ -57,3 +58,22 @@ def test_equal_times():
     call, _ = counted(smooth)
     t = np.full(100, 0.5)
     np.testing.assert_allclose(in_log_time(call, t, 1.0), smooth(t), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e305, 1e308), (1e-320, 1e-318), (0.0, 1e308)])
+def test_times_at_the_ends_of_float64(low, high):
+    call, _ = counted(lambda t: np.stack([1.0 / (1.0 + t), np.tanh(t)], axis=1))
+    t = np.sort(np.random.default_rng(0).uniform(low, high, 300))
+    for rate in (1e-3, 1.0, 1e3):
+        want = np.stack([1.0 / (1.0 + t), np.tanh(t)], axis=1)
+        np.testing.assert_allclose(in_log_time(call, t, rate), want, rtol=0, atol=1e-11)
+
+
+def test_a_step_too_steep_for_the_first_nodes_is_found():
+    call, asked = counted(
+        lambda t: 1.0 / (1.0 + np.exp(np.minimum(200.0 * (5.0 - t), 500.0)))[:, None]
+    )
+    t = np.linspace(0.0, 10.0, 1000)
+    want = call(t)[0]
+    np.testing.assert_allclose(in_log_time(call, t, 1.0), want, rtol=0, atol=1e-11)
+    assert asked[1] < 100 < sum(asked[1:])

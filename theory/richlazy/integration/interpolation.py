@@ -1,24 +1,28 @@
 """Many times from few: piecewise Chebyshev interpolation in log time, of measured error.
 
 The measures of a flow are analytic in time and vary over decades of it, so that a few dozen
-nodes in u = log(1 + rate t) stand for any number of times.
+nodes in u = asinh(rate t) stand for any number of times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["in_log_time"]
+__all__ = ["FEW", "in_log_time"]
 
 Array = NDArray[np.float64]
 
-_LEVELS = (40, 80, 160)  # intervals; every level keeps the nodes of the one before
+FEW = 100  #: times up to which the function itself is asked
+_LEVELS = (72, 144)  # intervals; each keeps the nodes of the one before
 _TOLERANCE = 2e-12  # of the last coefficients, whose sum is the error
 _SEEN = 1e-4
 _HIT = 1e-200
+_LATEST = 1e300  # of rate times time, beyond which nothing moves in float64
 
 
 def in_log_time(
@@ -36,60 +40,67 @@ def in_log_time(
     rate
         The fastest rate of the flow: log time begins at its inverse.
     """
-    if times.size <= 2 * _LEVELS[0] or times[0] == times[-1]:
+    u = np.arcsinh(rate * np.minimum(times, _LATEST / rate))
+    if times.size <= FEW or u[0] == u[-1]:
         return function(times)[0]
-    u = np.log1p(rate * times)
-    values, noise = function(np.expm1(_nodes(u[0], u[-1], _LEVELS[0])) / rate)
-    for fine in _LEVELS[1:]:
-        new = _nodes(u[0], u[-1], fine)[1::2]
-        more, unsure = function(np.expm1(new) / rate)
-        guess = _interpolated(values, u[0], u[-1], new)
+    middle, half = 0.5 * (u[0] + u[-1]), 0.5 * (u[-1] - u[0])
+    values = noise = np.empty((0, 0))
+    for fine in _LEVELS:
+        nodes = _chebyshev(fine)
+        new = nodes.points[1::2] if values.size else nodes.points
+        more, unsure = function(np.sinh(np.clip(middle + half * new, u[0], u[-1])) / rate)
         values, noise = _interleaved(values, more), _interleaved(noise, unsure)
-        if not np.all(np.isfinite(noise)):
+        if not np.isfinite(noise).all():
             break
         # what is lost to rounding at some times must not be at the others
         allowed = noise.min(axis=0)
         # coefficients of an analytic function fall geometrically: the last are the error, if
-        # the nodes of the level before had seen all of it
-        tail = np.abs(_coefficients(values)[-4:]).max(axis=0)
-        seen = np.abs(guess - more).max(axis=0) <= _SEEN + allowed
-        converged = np.all(seen & (tail <= _TOLERANCE + allowed))
-        if converged:
-            return _interpolated(values, u[0], u[-1], u)
+        # every other node had seen all of it
+        tail = np.abs(nodes.last @ values).max(axis=0)
+        missed = np.abs(nodes.between @ values[::2] - values[1::2]).max(axis=0)
+        if ((missed <= _SEEN + allowed) & (tail <= _TOLERANCE + allowed)).all():
+            return _interpolated(values, nodes.points, (u - middle) / half)
         if times.size <= 2 * fine:
             return function(times)[0]
-    half = int(np.searchsorted(u, 0.5 * (u[0] + u[-1])))
-    half = min(max(half, 1), times.size - 1)
-    parts = [in_log_time(function, part, rate) for part in (times[:half], times[half:])]
+    split = int(np.searchsorted(u, middle))
+    split = min(max(split, 1), times.size - 1)
+    parts = [in_log_time(function, part, rate) for part in (times[:split], times[split:])]
     return np.concatenate(parts)
 
 
-def _nodes(low: float, high: float, intervals: int) -> Array:
-    """Chebyshev points of the second kind, ascending."""
-    x = -np.cos(np.linspace(0.0, np.pi, intervals + 1))
-    return np.clip(0.5 * (low + high) + 0.5 * (high - low) * x, low, high)
+class _Chebyshev(NamedTuple):
+    """Chebyshev points of the second kind, ascending, and matrices that take values at them."""
+
+    points: Array
+    last: Array  #: to the last four coefficients
+    between: Array  #: from every other one to those between
 
 
-def _coefficients(values: Array) -> Array:
-    """Chebyshev coefficients of the interpolant, by the discrete cosine transform."""
-    n = len(values) - 1
-    cosines = np.cos(np.pi / n * np.outer(np.arange(n + 1), np.arange(n, -1, -1)))
-    cosines[:, [0, -1]] *= 0.5
-    return np.asarray((2.0 / n) * cosines @ values)
+@cache
+def _chebyshev(intervals: int) -> _Chebyshev:
+    n = intervals
+    points = -np.cos(np.linspace(0.0, np.pi, n + 1))
+    # the discrete cosine transform
+    last = (2.0 / n) * np.cos(np.pi / n * np.outer(np.arange(n - 3, n + 1), np.arange(n, -1, -1)))
+    last[:, [0, -1]] *= 0.5
+    between = _interpolated(np.eye(n // 2 + 1), points[::2], points[1::2])
+    return _Chebyshev(points, last, between)
 
 
 def _interleaved(old: Array, new: Array) -> Array:
+    if not old.size:
+        return new
     both = np.empty((len(old) + len(new), *old.shape[1:]))
     both[::2], both[1::2] = old, new
     return both
 
 
-def _interpolated(values: Array, low: float, high: float, at: Array) -> Array:
+def _interpolated(values: Array, nodes: Array, at: Array) -> Array:
     """Barycentric formula of the second kind (Berrut and Trefethen 2004, eq. 4.2)."""
-    nodes = _nodes(low, high, len(values) - 1)
     weight = (-1.0) ** np.arange(len(nodes))
     weight[[0, -1]] *= 0.5
-    gap = at[:, None] - nodes
-    gap[gap == 0.0] = _HIT  # the node's own value then outweighs all others
-    weighed = (weight / gap) @ np.column_stack([values, np.ones(len(values))])
-    return np.asarray(weighed[:, :-1] / weighed[:, -1:])
+    gap = np.subtract.outer(nodes, at)  # in this order products run along memory
+    gap += _HIT  # at a node its own value outweighs all others
+    np.divide(weight[:, None], gap, out=gap)
+    weighed = np.stack([*values.T, np.ones(len(nodes))]) @ gap
+    return np.asarray((weighed[:-1] / weighed[-1]).T)

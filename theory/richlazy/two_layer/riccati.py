@@ -27,6 +27,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dtrtri
 
 from richlazy.errors import AssumptionError, real_array
 from richlazy.start import precision
@@ -45,6 +46,7 @@ _BLURRED = 1e-6  # of the weakest direction: what may be left to couple it to ot
 _WEAK = 1e-6  # share of a Cholesky pivot from which it is no longer trusted to be one
 _TINY = 1e-290  # times before it are 0 to rounding
 _MODERATE = 300.0  # exponents whose exponentials can be multiplied apart
+_LOST = 1e3  # digits, as a factor, that a Gram matrix may lose
 _CHUNK = 60_000  # entries of the stacked factors worked on at once: they stay in cache
 
 
@@ -188,6 +190,7 @@ class Balanced:
             [abs(sign), -abs(sign), -sign, sign], [s.size, s.size, len(rest_in), len(rest_out)]
         )
         self._order = np.lexsort((-beyond, -signs))
+        self._place = np.argsort(self._order)
         self._beyond, signs = beyond[self._order], signs[self._order]
         self._x = np.concatenate(
             [kappa, -kappa, np.full(len(rest_in), -half), np.full(len(rest_out), half)]
@@ -232,11 +235,36 @@ class Balanced:
 
         R = U_in A A' U_in', B = U_out B B' U_out', W2 W1 = U_out B A' U_in' (T5).
         """
-        p, n_in = self.strengths.size, self._basis_in.shape[1]
         found = np.empty((times.size, *self._rows.shape))
         lanes = max(1, _CHUNK // max(1, self._rows.size))
         for i in range(0, times.size, lanes):
-            found[i : i + lanes][:, self._order] = self._at(times[i : i + lanes])
+            found[i : i + lanes] = self._at(times[i : i + lanes])
+        return self._layers(found)
+
+    def quick_factors(self, times: Array) -> tuple[Array, Array, Array]:
+        """`factors` at finite times from the Cholesky factor of I + Y'Y, and what that lost (n,).
+
+        The Gram matrix squares the condition number of [Y; I]: errors are rounding times the third
+        array, the largest (I + Y'Y)_jj (I + Y'Y)^-1_jj, which no scaling of the columns changes. It
+        is 1 where `factors` was asked instead, because that was above 1e3.
+
+        Examples
+        --------
+        >>> found, at = Balanced(np.eye(2), np.zeros((2, 2)), np.eye(2)), np.array([0.0, 1.0])
+        >>> first, readout, lost = found.quick_factors(at)
+        >>> bool(np.allclose(readout @ first.mT, found.second_moment(at)[:, 2:, :2])), lost
+        (True, array([1., 1.]))
+        """
+        found, lost = self._rows + np.zeros((times.size, 1, 1)), np.ones(times.size)
+        moved = np.flatnonzero(times > _TINY) if self.rank else np.zeros(0, dtype=np.intp)
+        if moved.size:
+            found[moved], lost[moved] = self._moved_quickly(np.minimum(times[moved], self._latest))
+        return (*self._layers(found), lost)
+
+    def _layers(self, sorted_rows: Array) -> tuple[Array, Array]:
+        """A and B from P'Q in sorted rows."""
+        p, n_in = self.strengths.size, self._basis_in.shape[1]
+        found = sorted_rows[:, self._place]
         grow, fade = found[:, :p], found[:, p : 2 * p]
         a, b = self._a[:, None], self._b[:, None]
         split = p + n_in
@@ -275,6 +303,41 @@ class Balanced:
         return found
 
     def _moved(self, times: Array) -> Array:
+        y, shrink, k = self._grown(times)
+        rows = y.shape[1]
+        tall = np.zeros((times.size, rows + self.rank, self.rank))
+        tall[:, :rows] = y
+        index = np.arange(self.rank)
+        tall[:, rows + index, index] = shrink
+        # rows by size: Householder's method is then accurate row by row, and a hardly moved
+        # start (Y far below I) keeps its digits
+        order = np.einsum("tij,tij->ti", tall, tall).argsort(axis=1)[:, ::-1]
+        lane = np.arange(times.size)[:, None]
+        tall[lane, order] = np.linalg.qr(tall[lane, order])[0]
+        return np.asarray(k[..., None] * tall[:, :rows])
+
+    def _moved_quickly(self, times: Array) -> tuple[Array, Array]:
+        y, shrink, k = self._grown(times)
+        sizes = np.sqrt(np.einsum("tij,tij->tj", y, y) + shrink * shrink)
+        y /= sizes[:, None]  # columns of [Y; I] of length 1, however far each has grown
+        gram = y.mT @ y
+        np.einsum("tii->ti", gram)[...] = 1.0
+        try:
+            upper = np.linalg.cholesky(gram).mT
+        except np.linalg.LinAlgError:
+            return self._moved(times), np.ones(times.size)
+        for one in upper:
+            one[...] = dtrtri(one)[0]
+        lost = np.einsum("tij,tij->ti", upper, upper).max(axis=1)
+        y *= k[..., None]
+        found = y @ upper
+        far = lost > _LOST
+        if far.any():
+            found[far], lost[far] = self._moved(times[far]), 1.0
+        return found, lost
+
+    def _grown(self, times: Array) -> tuple[Array, Array, Array]:
+        """Y and the diagonal that stands for I below it, columns over their growth, and k."""
         rows, pivots = self._rows, self.pivots.size
         t = times[:, None]
         z = 2.0 * t * self._x
@@ -286,7 +349,6 @@ class Balanced:
         shrink, relative = np.ones((2, times.size, self.rank))
         shrink[:, :pivots] = np.minimum(1.0, np.exp(-exponent) / at_pivot)
         relative[:, :pivots] = np.minimum(1.0 / at_pivot, np.exp(np.minimum(exponent, 700.0)))
-        tall = np.zeros((times.size, len(rows) + self.rank, self.rank))
         growth = np.maximum(self._x, 0.0)
         if growth.max(initial=0.0) * times.max() < _MODERATE:
             relative[:, :pivots] *= np.exp(-exponent)
@@ -294,15 +356,7 @@ class Balanced:
         else:
             y = np.exp(t[..., None] * self._lead) * np.sqrt(span)[..., None] * rows
         y *= relative[:, None]
-        tall[:, : len(rows)] = y
-        index = np.arange(self.rank)
-        tall[:, len(rows) + index, index] = shrink
-        # rows by size: Householder's method is then accurate row by row, and a hardly moved
-        # start (Y far below I) keeps its digits
-        order = np.einsum("tij,tij->ti", tall, tall).argsort(axis=1)[:, ::-1]
-        lane = np.arange(times.size)[:, None]
-        tall[lane, order] = np.linalg.qr(tall[lane, order])[0]
-        return np.asarray(k[..., None] * tall[:, : len(rows)])
+        return y, shrink, k
 
     @cached_property
     def _lead(self) -> Array:

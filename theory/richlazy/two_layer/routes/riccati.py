@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from richlazy import laziness
 from richlazy.errors import AssumptionError, ConvergenceError
-from richlazy.integration.interpolation import in_log_time
+from richlazy.integration.interpolation import FEW, in_log_time
 from richlazy.laziness import Alignments, Measures, Traces
 from richlazy.start import matrices, precision
 from richlazy.start.network import Network
@@ -35,7 +36,8 @@ _LOOSER = 100.0
 _BETWEEN = 1e-11  # nodes of interpolation
 _MISTAKEN = 1e-4
 _LEAST = 1e-300  # losses below it are 0
-_CHUNK = 60_000
+_GONE = 1e-4  # noise of a loss from which it is not interpolated
+_CHUNK = 60_000  # entries of the factors worked on at once: they stay in cache
 
 
 class ByRiccati:
@@ -81,6 +83,8 @@ class ByRiccati:
         a, b = found.start
         self._target = np.zeros((len(b), len(a)))
         np.fill_diagonal(self._target[: found.strengths.size], found.strengths)
+        self._target_norm = float(np.sqrt(map_size))
+        self._entries = (len(a) + len(b)) * found.rank
         self._size = float(np.sqrt(np.sum(a**2) + np.sum(b**2)))
         largest = float(np.abs(a.T @ a + b.T @ b).sum(axis=1).max(initial=0.0))  # above ||Q||_2^2
         fastest = max(float(found.strengths.max(initial=0.0)), abs(found.level), largest)
@@ -211,59 +215,76 @@ class ByRiccati:
     def alignments(self, at: Array) -> Alignments:
         """RA, KA and loss, which need no rotation; between nodes where there are many times."""
         finite = at[np.isfinite(at)]
+        many = finite.size > FEW
         values = np.empty((at.size, 3))
+        if many:
+            values[: finite.size] = np.exp(in_log_time(self._logs, finite, self._rate))
+        elif finite.size:
+            values[: finite.size] = self._exactly(finite)[0]
         if finite.size:
-            values[: finite.size] = in_log_time(self._smooth, finite, self._rate)
-            blur = self.balanced.blur + (_BETWEEN if finite.size > 1 else _ROUNDING)
+            blur = self.balanced.blur + (_BETWEEN if many else _ROUNDING)
             self._doubt.relative = max(self._doubt.relative, blur)
             self._doubt.loss = max(self._doubt.loss, 4.0 * blur)
         if finite.size < at.size:
-            values[finite.size :] = self._smooth(np.array([np.inf]))[0]
+            values[finite.size :] = self._exactly(np.array([np.inf]))[0]
+        values[values < 2.0 * _LEAST] = 0.0
         ra, ka = np.minimum(values[:, :2], 1.0).T
-        loss = np.exp(values[:, 2])
-        return Alignments(
-            ra, ka, np.where(loss < 2.0 * _LEAST, 0.0, loss) + self.reduced.out_of_reach
-        )
+        return Alignments(ra, ka, values[:, 2] + self.reduced.out_of_reach)
 
-    def _smooth(self, times: Array) -> tuple[Array, Array]:
-        """RA, KA and log loss, and what rounding leaves uncertain of them."""
-        lanes = max(1, _CHUNK // max(1, self._target.size))
-        parts = [self._at(times[i : i + lanes]) for i in range(0, times.size, lanes)]
-        values, unequal = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        noise = np.full(values.shape, _ROUNDING)
-        noise[:, 0] *= 4.0 * unequal
-        self._doubt.relative = max(self._doubt.relative, float(noise[:, 0].max()))
-        # the error E is known to rounding of the task, so log ||E||^2 to twice that over ||E||
-        norm = float(np.linalg.norm(self._target))
-        log_share = values[:, 2] - np.log(max(0.5 * norm * norm, _LEAST))
-        noise[:, 2] = 16.0 * _ROUNDING * np.exp(-0.5 * np.maximum(log_share, -100.0))
-        self._doubt.take_loss(np.exp(values[:, 2]), noise[:, 2])
-        noise[(log_share < -50.0) | np.any(np.isnan(values), axis=1)] = np.inf
+    @cached_property
+    def _begun(self) -> Traces:
+        """The traces at t = 0."""
+        (r0, r00), (b0, b00) = ((_square(x), _square(x.T @ x)) for x in self.balanced.start)
+        return Traces(r00, r00, r00, r0, r0, b00, b00, b00, b0, b0)
+
+    def _logs(self, times: Array) -> tuple[Array, Array]:
+        """Logarithms of RA, KA and loss, so that each is interpolated on its own scale."""
+        values, noise = self._measured(times, self.balanced.quick_factors)
+        gone = ~(values >= 2.0 * _LEAST).all(axis=1)
+        noise[gone | (noise[:, 2] > _GONE)] = np.inf
+        return np.log(np.maximum(values, _LEAST)), noise
+
+    def _exactly(self, times: Array) -> tuple[Array, Array]:
+        """RA, KA and loss themselves, and their noise."""
+        one = np.ones(1)
+        return self._measured(times, lambda at: (*self.balanced.factors(at), one))
+
+    def _measured(
+        self, times: Array, factors: Callable[[Array], tuple[Array, Array, Array]]
+    ) -> tuple[Array, Array]:
+        """RA, KA and loss (n, 3), and what rounding leaves uncertain of each, of itself."""
+        values, noise = np.empty((2, times.size, 3))
+        lanes = max(1, _CHUNK // max(1, self._entries))
+        for i in range(0, times.size, lanes):
+            part = slice(i, i + lanes)
+            values[part], noise[part] = self._at(*factors(times[part]))
+        self._doubt.relative = max(self._doubt.relative, float(noise[:, :2].max()))
+        self._doubt.take_loss(values[:, 2], noise[:, 2])
         return values, noise
 
-    def _at(self, times: Array) -> tuple[Array, Array]:
-        """RA, KA and log loss (n, 3), and how much larger all weights are than the first layer."""
-        a, b = self.balanced.factors(times)
+    def _at(self, a: Array, b: Array, lost: Array) -> tuple[Array, Array]:
+        """RA, KA and loss (n, 3) and their noise from A, B, and what was lost of them (n,)."""
         a0, b0 = self.balanced.start
-        gram_a, gram_b = (np.swapaxes(x, 1, 2) @ x for x in (a, b))
-        start_a, start_b = a0.T @ a0, b0.T @ b0
-        traces = Traces(
+        begun = self._begun
+        traces = begun._replace(
             r0_rt=_square(a0.T @ a),
-            r0_r0=_square(start_a),
-            rt_rt=_square(gram_a),
-            r0=np.trace(start_a),
-            rt=np.trace(gram_a, axis1=1, axis2=2),
-            b0_bt=_square(b0.T @ b),
-            b0_b0=_square(start_b),
-            bt_bt=_square(gram_b),
-            b0=np.trace(start_b),
-            bt=np.trace(gram_b, axis1=1, axis2=2),
+            rt_rt=_square(a.mT @ a),
+            rt=_square(a),
+            b0_bt=_square(b0.T @ b) if begun.b0 > 0 else np.zeros(len(b)),
+            bt_bt=_square(b.mT @ b),
+            bt=_square(b),
         )
         outputs = self.reduced.problem.readout.shape[1]
         ra, ka = laziness.from_traces(traces, self.reduced.inputs, outputs)
-        loss = 0.5 * _square(self._target - b @ np.swapaxes(a, 1, 2))
-        whole = np.sqrt((traces.rt + traces.bt) / np.maximum(traces.rt, _LEAST))
-        return np.stack([ra, ka, np.log(np.maximum(loss, _LEAST))], axis=1), whole
+        loss = 0.5 * _square(self._target - b @ a.mT)
+        noise = np.empty((len(a), 3))
+        # all weights may be larger than the first layer
+        noise[:, 0] = 4.0 * np.sqrt((traces.rt + traces.bt) / np.maximum(traces.rt, _LEAST))
+        noise[:, 1] = 1.0
+        # the error E is known to rounding of the task, so ||E||^2 to twice that over ||E||
+        noise[:, 2] = 16.0 * self._target_norm / np.sqrt(np.maximum(2.0 * loss, _LEAST))
+        noise *= (_ROUNDING * lost)[:, None]
+        return np.stack([ra, ka, loss], axis=1), noise
 
 
 def seems_balanced(start: Network) -> bool:
