@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from richlazy.errors import Rng, afford, generator, instance, integer, real_array, unit_interval
 from richlazy.start import matrices, spectrum
 from richlazy.start import precision as rounding
-from richlazy.start.matrices import MatrixLike, Thin
+from richlazy.start.matrices import MatrixLike, Moments, Thin
 from richlazy.start.precision import PrecisionLike
 from richlazy.start.task import Modes, Task, as_task, random_directions
 from richlazy.summary import summary
@@ -160,7 +160,7 @@ class Network:
             rank = self.factors.values.size
             rank = rank if rank < min(self.first.shape) else None
         words = rounding.words(self.precision, rank)
-        if isinstance(self.first, np.ndarray) and rounding.graded(self.first):
+        if self.graded:
             values = self.factors.values
             weak = int(np.sum(values <= rounding.cutoff(values, self.first.shape)))
             if weak:
@@ -169,6 +169,23 @@ class Network:
                     f"taken as given; were they rounding, they would never be learned: {weak}",
                 )
         return words
+
+    @cached_property
+    def moments(self) -> Moments:
+        """tr R_0 and tr R_0^2 of R_0 = W1'W1, which every task asks for."""
+        return matrices.second_moments(self.first)
+
+    @cached_property
+    def square(self) -> float:
+        """||W1||_F^2."""
+        if matrices.has_entries(self.first):
+            return matrices.second_moments_trace(self.first)
+        return self.moments.trace.value
+
+    @cached_property
+    def graded(self) -> bool:
+        """Whether W1 has units or inputs that a rotation would lose among the others."""
+        return isinstance(self.first, np.ndarray) and rounding.graded(self.first)
 
     def alignment(self, task: Task) -> Array:
         """Share of each squared task mode inside the row space of W1."""
@@ -185,7 +202,7 @@ class Network:
     def __repr__(self) -> str:
         w2, readout, sizes = self.readout, "silent", {"norm": "not measured"}
         if matrices.has_entries(self.first):
-            sizes["norm"] = f"{np.sqrt(matrices.second_moments_trace(self.first)):.4g}"
+            sizes["norm"] = f"{np.sqrt(self.square):.4g}"
         if w2 is not None:
             readout = f"{w2.shape[0]} outputs of norm {np.linalg.norm(w2):.4g}"
         return summary(self, inputs=self.inputs, hidden=self.hidden, **sizes, readout=readout)
