@@ -26,6 +26,7 @@ class Answer:
     given_norm: float
     task: Task | None
     found: Expected | Laziness
+    ranks: dict[str, float]
     said: Verdict
     notes: tuple[str, ...]
 
@@ -36,7 +37,7 @@ class Answer:
             "norm": source.norm,
             "given_norm": self.given_norm,
             "notes": list(self.notes),
-            "effective_ranks": _ranks(source),
+            "effective_ranks": self.ranks,
         }
         if self.task is not None:
             about["task"] = {
@@ -55,7 +56,7 @@ class Answer:
             print_line(f"{source.name} as first layer ({hidden} x {inputs})")
         print_measures(self.found)
         print_line(f"verdict: {self.said.sentence}")
-        ranks = ", ".join(f"{kind} {rank:.4g}" for kind, rank in _ranks(source).items())
+        ranks = ", ".join(f"{kind} {rank:.4g}" for kind, rank in self.ranks.items())
         print_line(f"effective ranks: {ranks}")
         if task is not None:
             shares = _alignment(source, task)
@@ -101,9 +102,10 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
         if source.is_spectrum:
             notes = (*notes, "singular vectors drawn at random, seed 0")
     shape = _shape(source, hidden, inputs if task is None else task.inputs)
+    ranks = _ranks(source)
     said = verdict(
         found,
-        participation_ratio=_ranks(source)["participation"],
+        participation_ratio=ranks["participation"],
         hidden=shape[0],
         inputs=shape[1],
         norm=source.norm,
@@ -111,7 +113,7 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
         outputs=task.outputs if task is not None else outputs or 1,
         strength=task.strength if task is not None else strength or 1.0,
     )
-    return Answer(source, given_norm, task, found, said, notes)
+    return Answer(source, given_norm, task, found, ranks, said, notes)
 
 
 def _shape(source: Source, hidden: int | None, inputs: int | None) -> tuple[int, int]:

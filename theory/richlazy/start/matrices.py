@@ -388,4 +388,6 @@ def second_moments_trace(matrix: MatrixLike, rng: Rng | None = None) -> float:
         return float(np.vdot(matrix, matrix))
     if _is_sparse(matrix):
         return float(np.vdot(matrix.data, matrix.data))
+    if isinstance(matrix, Thin):
+        return float(np.vdot(matrix.values, matrix.values))
     return second_moments(matrix, rng).trace.value

@@ -71,8 +71,9 @@ def shared_modes(start: Network, task: Task) -> SharedModes | str:
     """Find the modes of T2, or say by how much start and task fail to share any.
 
     Costs a few products with W1 for each task mode and each output of W2; most starts that
-    share no modes are refused after two with W1 and two with W1'. Only where a mode is so weak
-    beside ||W1|| that products round it away are the singular vectors of W1 asked for.
+    share no modes are refused after `_PROBES` products with W1, three more and two with W1'. Only
+    where a mode is so weak beside ||W1|| that products round it away are the singular vectors of
+    W1 asked for.
 
     Examples
     --------
@@ -110,8 +111,10 @@ class _Scaled:
     """The matrices of one problem, each over its norm, as products."""
 
     def __init__(self, start: Network, task: Task) -> None:
+        probes = np.random.default_rng(0).standard_normal((task.inputs, _PROBES))
+        image = matrices.forward(start.first, probes)
         self.matrix = start.first
-        self.size1 = _size(start) or 1.0
+        self.size1 = float(np.linalg.norm(image)) / np.sqrt(_PROBES) or 1.0
         self.size2 = 1.0
         self.strength = task.strength
         self.variance = 1.0
@@ -128,8 +131,7 @@ class _Scaled:
         self.noise = precision.noise(max(start.hidden, task.inputs, task.outputs), start.precision)
         self.tolerance = max(_TOLERANCE, self.noise)
         # one direction tells: those that commuting fails to show have measure zero
-        probe = np.random.default_rng(0).standard_normal((task.inputs, 1))
-        self.commutator = self._commutator(probe, self.first(probe))
+        self.commutator = self._commutator(probes[:, :1], image[:, :1] / self.size1)
 
     def first(self, x: Array) -> Array:
         """W1 x."""
@@ -150,14 +152,6 @@ class _Scaled:
         both = self.adjoint(self.first(one)) - self.task.T @ (self.task @ other)
         size = float(np.linalg.norm(one) * np.linalg.norm(other) / np.linalg.norm(x))
         return float(np.linalg.norm(both)) / size if size > 0 else 0.0
-
-
-def _size(start: Network) -> float:
-    """||W1||_F, of an operator about."""
-    if matrices.has_entries(start.first):
-        return float(np.sqrt(start.square))
-    probes = np.random.default_rng(0).standard_normal((start.inputs, _PROBES))
-    return float(np.linalg.norm(matrices.forward(start.first, probes))) / float(np.sqrt(_PROBES))
 
 
 def _refusal(gap: float) -> str:
