@@ -171,6 +171,11 @@ class Network:
         return words
 
     @cached_property
+    def kept_values(self) -> Array:
+        """Singular values of W1 without what is rounding at its precision."""
+        return matrices.kept_values(self.first, self.precision)
+
+    @cached_property
     def moments(self) -> Moments:
         """tr R_0 and tr R_0^2 of R_0 = W1'W1, which every task asks for."""
         return matrices.second_moments(self.first)
