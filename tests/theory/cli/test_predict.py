@@ -297,3 +297,24 @@ def test_rank_is_judged_at_the_precision_of_the_file(tmp_path, dtype, digits):
 def test_a_table_of_few_digits_keeps_its_rank(tmp_path):
     (tmp_path / "w.csv").write_text("0.6,0.2,0.1\n0.1,0.5,0.3\n0.2,0.1,0.1\n")
     assert answer(str(tmp_path / "w.csv"))["effective_ranks"]["numerical"] == 3
+
+
+def test_a_matrix_is_decomposed_once(tmp_path, monkeypatch):
+    """Averages and effective ranks share its singular values, which take most of the time."""
+    from richlazy.start import matrices
+
+    weights, asked, whole = np.random.default_rng(0).standard_normal((60, 70)), [], np.linalg.svd
+    np.save(tmp_path / "w.npy", weights)
+
+    def counting(matrix, *given, **options):
+        asked.append(np.shape(matrix) == weights.shape)
+        return whole(matrix, *given, **options)
+
+    monkeypatch.setattr(np.linalg, "svd", counting)
+    found = answer(str(tmp_path / "w.npy"))
+    assert sum(asked) == 1
+    monkeypatch.undo()
+    values = matrices.singular_values(weights)
+    share = values**2 / np.sum(values**2)
+    assert found["effective_ranks"]["participation"] == pytest.approx(1.0 / np.sum(share**2))
+    assert found["effective_ranks"]["numerical"] == 60

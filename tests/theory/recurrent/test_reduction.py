@@ -106,3 +106,17 @@ def test_dense_sparse_thin_and_operator_are_one_start(leak):
 def test_training_with_a_leak_moves_what_the_leak_scales_by_its_square():
     assert Training(True, True, True).rates(0.5) == (0.25, 0.25, 1.0)
     assert Training(False, True, False).rates(1.0) == (0.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.3, 0.01])
+def test_leading_directions_leave_the_share_asked_for_and_no_direction_less_would(share):
+    from richlazy.recurrent.reduction import _leading
+
+    rng = np.random.default_rng(0)
+    outside = 1e-6 * (rng.standard_normal((80, 30)) * np.geomspace(1.0, 1e-5, 30))
+    found = _leading(outside, share)
+    values = np.linalg.svd(outside, compute_uv=False)
+    rest = np.linalg.norm(outside - found @ (found.T @ outside))
+    np.testing.assert_allclose(found.T @ found, np.eye(found.shape[1]), atol=1e-10)
+    assert rest <= share * np.linalg.norm(outside) * (1.0 + 1e-12)
+    assert np.linalg.norm(values[found.shape[1] - 1 :]) > share * np.linalg.norm(values)

@@ -80,3 +80,11 @@ def test_every_text_format_and_a_spectrum_have_it(put):
     matrix = stored(scipy.io.mmwrite, W, precision=4)
     assert files.read(put("w.mtx", matrix)).stored <= 0.05
     assert "rounded to" in files.read(put("s.csv", "0.50\n0.25\n")).description
+
+
+@pytest.mark.parametrize("odd", ["01", "-1", "1.0", "", "\u0663", " 1", "x"])
+def test_ids_are_whole_only_if_every_one_is(odd):
+    from richlazy.sources.tables.numbers import all_whole
+
+    assert all_whole(["0", "12", "720575940600000000", "12"])
+    assert not all_whole(["0", "12", odd, "12"])

@@ -145,11 +145,12 @@ def _understood(
     start: MatrixLike, inputs: int | None, norm: float | None, unit: float
 ) -> tuple[GroupedSpectrum | None, MatrixLike | None]:
     """The spectrum with multiplicities, or None where a matrix is too large for it."""
+    network = None
     if isinstance(start, Network):
         if not start.silent:
             size = np.linalg.norm(np.asarray(start.readout))
             raise AssumptionError(f"expect needs a silent readout; ||W2(0)|| = {size:g}")
-        start = start.first
+        network, start = start, start.first
     if spectrum.is_spectrum(start):
         s = spectrum.check(start)
         if inputs is None:
@@ -171,7 +172,8 @@ def _understood(
     large = min(matrix.shape) > matrices.DENSE_LIMIT
     if large and not isinstance(matrix, (np.ndarray, matrices.Thin)):
         return None, matrix
-    s = matrices.kept_values(matrix, unit)
+    known = network is not None and norm is None and unit == network.precision
+    s = network.kept_values if network is not None and known else matrices.kept_values(matrix, unit)
     if s.size == 0 or s[0] == 0:
         raise ValueError("the matrix is zero: it has no spectrum to predict from")
     return grouped(s, int(matrix.shape[1]), unit), matrix

@@ -205,7 +205,7 @@ def _whole(s: GroupedSpectrum, values: Array, tasks: Array) -> Reduced:
         trace=s.moments.trace.value,
         trace_square=s.moments.trace_square.value,
         coupling=np.zeros(n),
-        left=None,
-        right=None,
+        units=None,
+        directions=None,
         complete=True,
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from richlazy.averages.verdict import Verdict
     from richlazy.laziness import Laziness
     from richlazy.sources.source import Source
+    from richlazy.start.network import Network
     from richlazy.start.task import Task
 
 __all__ = ["Answer", "answer"]
@@ -26,6 +27,7 @@ class Answer:
     given_norm: float
     task: Task | None
     found: Expected | Laziness
+    ranks: dict[str, float]
     said: Verdict
     notes: tuple[str, ...]
 
@@ -36,7 +38,7 @@ class Answer:
             "norm": source.norm,
             "given_norm": self.given_norm,
             "notes": list(self.notes),
-            "effective_ranks": _ranks(source),
+            "effective_ranks": self.ranks,
         }
         if self.task is not None:
             about["task"] = {
@@ -55,7 +57,7 @@ class Answer:
             print_line(f"{source.name} as first layer ({hidden} x {inputs})")
         print_measures(self.found)
         print_line(f"verdict: {self.said.sentence}")
-        ranks = ", ".join(f"{kind} {rank:.4g}" for kind, rank in _ranks(source).items())
+        ranks = ", ".join(f"{kind} {rank:.4g}" for kind, rank in self.ranks.items())
         print_line(f"effective ranks: {ranks}")
         if task is not None:
             shares = _alignment(source, task)
@@ -72,6 +74,7 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
     from richlazy.averages.expect import expect
     from richlazy.averages.verdict import verdict
     from richlazy.sources import source as sources
+    from richlazy.start.network import Network
 
     given_norm = source.norm
     source = sources.rescaled(source, norm_wanted(source, text, given["norm"]))
@@ -82,18 +85,19 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
             if given[name] is not None:
                 raise ValueError(f"--{name} and --task exclude each other: the file is the task")
     _check_sizes(source, inputs, hidden, task_file)
+    network = None if source.is_spectrum else Network(source.values, precision=source.precision)
     found: Expected | Laziness
     task: Task | None = None
     notes = source.notes
     if task_file is None:
         found = expect(
-            source.values,
+            source.values if network is None else network,
             inputs,
             outputs=1 if outputs is None else outputs,
             strength=1.0 if strength is None else strength,
             alignment=given["alignment"],
             t=given["t"],
-            precision=source.precision,
+            precision=source.precision if network is None else None,
         )
     else:
         task = _task(task_file, inputs)
@@ -101,9 +105,10 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
         if source.is_spectrum:
             notes = (*notes, "singular vectors drawn at random, seed 0")
     shape = _shape(source, hidden, inputs if task is None else task.inputs)
+    ranks = _ranks(source, network)
     said = verdict(
         found,
-        participation_ratio=_ranks(source)["participation"],
+        participation_ratio=ranks["participation"],
         hidden=shape[0],
         inputs=shape[1],
         norm=source.norm,
@@ -111,7 +116,7 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
         outputs=task.outputs if task is not None else outputs or 1,
         strength=task.strength if task is not None else strength or 1.0,
     )
-    return Answer(source, given_norm, task, found, said, notes)
+    return Answer(source, given_norm, task, found, ranks, said, notes)
 
 
 def _shape(source: Source, hidden: int | None, inputs: int | None) -> tuple[int, int]:
@@ -123,13 +128,17 @@ def _shape(source: Source, hidden: int | None, inputs: int | None) -> tuple[int,
     return inputs if hidden is None else hidden, inputs
 
 
-def _ranks(source: Source) -> dict[str, float]:
+def _ranks(source: Source, network: Network | None) -> dict[str, float]:
     """Effective ranks, those that need all singular values where these can be had."""
+    import numpy as np
+
     from richlazy.start import matrices, spectrum
 
     values = source.values
-    if source.is_spectrum:
+    if network is None:
         known = values
+    elif isinstance(network.first, np.ndarray) and not network.graded:
+        known = network.kept_values  # which the averages have asked for already
     elif min(values.shape) <= matrices.DENSE_LIMIT:
         known = source.singular_values
     else:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 __all__ = ["AXES", "LOGARITHMIC", "VALUES", "Axis"]
 
 Axis: TypeAlias = Literal[
-    "rank", "alignment", "scale", "strength", "depth", "gain", "steps", "time"
+    "rank", "alignment", "scale", "strength", "depth", "gain", "steps", "time", "updates"
 ]
 
 #: What each axis is, and its unit.
@@ -20,6 +20,7 @@ AXES: dict[str, tuple[str, str]] = {
     "gain": ("gain g of W(0)", "Frobenius norm / sqrt(N)"),
     "steps": ("steps T of the task", "lags"),
     "time": ("time t", "learning rate x steps"),
+    "updates": ("training step", "updates of the weights"),
 }
 #: What the values along each axis are called.
 VALUES = {
@@ -31,6 +32,7 @@ VALUES = {
     "gain": "gains",
     "steps": "lengths",
     "time": "ts",
+    "updates": "updates",
 }
 #: Axes that are drawn in the logarithm.
 LOGARITHMIC = ("rank", "scale", "strength", "depth", "time")

@@ -76,7 +76,6 @@ def _whole(weights: list[Array], task: Task) -> tuple[list[Array], Small, float]
     """
     reduced = invariant_subspace(Network(weights[0]), task)
     inputs, root = reduced.right, reduced.problem.root
-    assert inputs is not None
     last = weights[-1] if np.any(weights[-1]) else None
     cov_yx = task.cov_yx @ inputs
     if root is None:

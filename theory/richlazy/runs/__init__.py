@@ -1,7 +1,7 @@
-"""A user's own training: how lazy was it? (`richlazy.runs`)
+"""How lazy a training run of your own was (`richlazy.runs`).
 
-`Run` measures snapshots of any library; `richlazy.runs.torch` and `richlazy.runs.jax` (extras `torch`
-and `jax`) take a model and record it, tangent kernel included.
+`Run` measures snapshots of any library; `richlazy.runs.torch` and `richlazy.runs.jax` (extras
+`torch` and `jax`) take a model and record it, tangent kernel included.
 """
 
 from richlazy.runs.run import Run, Snapshot, load

@@ -100,6 +100,5 @@ def _numbers(values: list[Any] | tuple[Any, ...]) -> bool:
     if any(hasattr(part, "shape") or isinstance(part, Mapping) for part in values):
         return False
     return all(
-        np.isscalar(part) or (isinstance(part, (list, tuple)) and _numbers(part))
-        for part in values
+        np.isscalar(part) or (isinstance(part, (list, tuple)) and _numbers(part)) for part in values
     ) and bool(values)

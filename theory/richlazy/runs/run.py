@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -271,7 +270,7 @@ class Run:
     def to_frame(self) -> Any:
         """The columns as a pandas DataFrame."""
         try:
-            import pandas
+            import pandas  # type: ignore[import-untyped]
         except ImportError:
             raise ImportError("to_frame needs pandas: pip install pandas") from None
         return pandas.DataFrame(self.measures())
@@ -342,7 +341,7 @@ def load(path: str | os.PathLike[str]) -> Run:
             about = json.loads(str(stored["about"]))
             if about["richlazy_run"] != _FORMAT:
                 raise FileError(f"{place}: a run of format {about['richlazy_run']}, not {_FORMAT}")
-            targets = stored["targets"] if "targets" in stored else None
+            targets = stored.get("targets")
             run = Run(about["learning_rate"], targets=targets, keep=about["keep"])
             run._samples = about["samples"]
             columns = {
@@ -373,7 +372,7 @@ def _stored(stored: Mapping[str, Any], number: int, step: float) -> Snapshot:
         return {key.removeprefix(head): stored[key] for key in stored if key.startswith(head)}
 
     key = f"{number}/kernel"
-    return Snapshot(step, of("weights"), of("activations"), stored[key] if key in stored else None)
+    return Snapshot(step, of("weights"), of("activations"), stored.get(key))
 
 
 def _with_suffix(path: str | os.PathLike[str]) -> Path:
@@ -398,9 +397,11 @@ def _same(kind: str, before: Any, now: Any) -> None:
             raise ValueError(f"{kind} must be those of the start: {which}")
         for name, values in now.items():
             if values.shape != before[name].shape:
-                what = "number of samples" if kind == "activations" and (
-                    len(values) != len(before[name])
-                ) else "shape"
+                what = (
+                    "number of samples"
+                    if kind == "activations" and (len(values) != len(before[name]))
+                    else "shape"
+                )
                 raise ValueError(
                     f"{kind} {name!r} changed {what}: {before[name].shape} at the start, "
                     f"{values.shape} now"

@@ -187,7 +187,7 @@ def as_matrix(matrix: MatrixLike, name: str, *, leading: bool = False) -> Matrix
 
 
 def _check_scale(values: Array, name: str) -> None:
-    largest = float(np.abs(values).max())
+    largest = float(max(values.max(), -values.min()))
     if largest > 0 and not 1e-75 < largest < 1e75:
         raise ValueError(
             f"{name} has entries up to {largest:g}, whose fourth powers leave the range of "
@@ -311,15 +311,15 @@ def second_moments(matrix: MatrixLike, rng: Rng | None = None) -> Moments:
         squares = matrix.values**2
         return Moments(Estimate(float(squares.sum())), Estimate(float((squares**2).sum())))
     if isinstance(matrix, np.ndarray):
-        gram = matrix @ matrix.T if matrix.shape[0] < matrix.shape[1] else matrix.T @ matrix
-        return Moments(Estimate(float(np.trace(gram))), Estimate(float(np.sum(gram * gram))))
+        gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
+        return Moments(Estimate(float(np.trace(gram))), Estimate(float(np.vdot(gram, gram))))
     if _is_sparse(matrix):
         by_rows = float(np.sum(np.diff(matrix.indptr).astype(np.float64) ** 2))
         by_columns = float(np.sum(np.bincount(matrix.indices).astype(np.float64) ** 2))
-        trace = Estimate(float(np.sum(matrix.data**2)))
+        trace = Estimate(second_moments_trace(matrix))
         if min(by_rows, by_columns) <= _EXACT_PRODUCT_LIMIT:
-            a, b = (matrix.T.tocsr(), matrix) if by_rows < by_columns else (matrix, matrix.T)
-            return Moments(trace, Estimate(_gram_norm_squared(a, b, min(by_rows, by_columns))))
+            a = _compact(matrix.T.tocsr() if by_rows < by_columns else matrix)
+            return Moments(trace, Estimate(_gram_norm_squared(a, min(by_rows, by_columns))))
         return Moments(trace, _probe(matrix, rng).trace_square)
     if min(matrix.shape) <= DENSE_LIMIT // 4:
         return second_moments(_dense(matrix))
@@ -344,13 +344,26 @@ def seen_moments(matrix: MatrixLike, cov_xx: Array) -> Moments:
     return Moments(Estimate(trace), Estimate(float(np.sum(product * product.T))))
 
 
-def _gram_norm_squared(a: MatrixLike, b: MatrixLike, work: float) -> float:
-    """||a b||_F^2 by blocks of rows of a, each block's product under about 2e7 entries."""
-    blocks = int(np.clip(np.ceil(work / 2e7), 1, a.shape[0]))
+def _compact(matrix: MatrixLike) -> MatrixLike:
+    """The same entries under indices of 32 bits, where they fit: half the memory to run through."""
+    if max(matrix.nnz, *matrix.shape) > np.iinfo(np.int32).max:
+        return matrix
+    indices = (part.astype(np.int32, copy=False) for part in (matrix.indices, matrix.indptr))
+    return type(matrix)((matrix.data, *indices), shape=matrix.shape)
+
+
+def _gram_norm_squared(a: MatrixLike, work: float) -> float:
+    """||a a'||_F^2 by blocks of rows, each block's product under about 1e7 entries.
+
+    The product is symmetric: of each block only what is on and to the right of the diagonal.
+    """
+    blocks = int(np.clip(np.ceil(work / 1e7), 1, a.shape[0]))
     edges = np.linspace(0, a.shape[0], blocks + 1).astype(int)
     total = 0.0
     for start, stop in pairwise(edges):
-        total += float(np.sum((a[start:stop] @ b).data ** 2))
+        product = a[start:stop] @ a[start:].T
+        once = product.data[product.indices < stop - start]
+        total += 2.0 * float(np.vdot(product.data, product.data)) - float(np.vdot(once, once))
     return total
 
 
@@ -383,7 +396,9 @@ def second_moments_trace(matrix: MatrixLike, rng: Rng | None = None) -> float:
     """||W||_F^2, without the cost of ||W'W||_F where the entries are at hand."""
     rng = None if rng is None else generator(rng)
     if isinstance(matrix, np.ndarray):
-        return float(np.sum(matrix**2))
+        return float(np.vdot(matrix, matrix))
     if _is_sparse(matrix):
-        return float(np.sum(matrix.data**2))
+        return float(np.vdot(matrix.data, matrix.data))
+    if isinstance(matrix, Thin):
+        return float(np.vdot(matrix.values, matrix.values))
     return second_moments(matrix, rng).trace.value

@@ -19,7 +19,7 @@ from richlazy.errors import (
 )
 from richlazy.start import matrices, spectrum
 from richlazy.start import precision as rounding
-from richlazy.start.matrices import MatrixLike, Thin
+from richlazy.start.matrices import MatrixLike, Moments, Thin
 from richlazy.start.precision import PrecisionLike
 from richlazy.start.stack import Stack, alone
 from richlazy.start.task import Modes, Task, as_task, random_directions
@@ -201,7 +201,7 @@ class Network(Stack):
             rank = self.factors.values.size
             rank = rank if rank < min(self.first.shape) else None
         words = rounding.words(self.precision, rank)
-        if isinstance(self.first, np.ndarray) and rounding.graded(self.first):
+        if self.graded:
             values = self.factors.values
             weak = int(np.sum(values <= rounding.cutoff(values, self.first.shape)))
             if weak:
@@ -210,6 +210,30 @@ class Network(Stack):
                     f"taken as given; were they rounding, they would never be learned: {weak}",
                 )
         return words
+
+    @cached_property
+    def kept_values(self) -> Array:
+        """Singular values of W1 without what is rounding at its precision."""
+        return matrices.kept_values(alone(self, "the network").first, self.precision)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """tr R_0 and tr R_0^2 of R_0 = W1'W1, which every task asks for."""
+        return matrices.second_moments(alone(self, "the network").first)
+
+    @cached_property
+    def square(self) -> float:
+        """||W1||_F^2."""
+        alone(self, "the network")
+        if matrices.has_entries(self.first):
+            return matrices.second_moments_trace(self.first)
+        return self.moments.trace.value
+
+    @cached_property
+    def graded(self) -> bool:
+        """Whether W1 has units or inputs that a rotation would lose among the others."""
+        first = alone(self, "the network").first
+        return isinstance(first, np.ndarray) and rounding.graded(first)
 
     def alignment(self, task: Task) -> Array:
         """Share of each squared task mode inside the row space of W1."""
@@ -232,7 +256,7 @@ class Network(Stack):
             )
         w2, readout, sizes = self.readout, "silent", {"norm": "not measured"}
         if matrices.has_entries(self.first):
-            sizes["norm"] = f"{np.sqrt(matrices.second_moments_trace(self.first)):.4g}"
+            sizes["norm"] = f"{np.sqrt(self.square):.4g}"
         if w2 is not None:
             readout = f"{w2.shape[0]} outputs of norm {np.linalg.norm(w2):.4g}"
         return summary(self, inputs=self.inputs, hidden=self.hidden, **sizes, readout=readout)

@@ -110,7 +110,8 @@ def noise(size: int, unit: float = EPS) -> float:
 def graded(matrix: Array) -> bool:
     """Whether rows, or columns, that are not zero differ in size by more than `GRADED`."""
     for axis in (0, 1):
-        sizes = np.abs(matrix).max(axis=axis, initial=0.0)
+        above, below = matrix.max(axis=axis, initial=0.0), matrix.min(axis=axis, initial=0.0)
+        sizes = np.maximum(above, -below)
         sizes = sizes[sizes > 0]
         if sizes.size and sizes.min() < GRADED * sizes.max():
             return True

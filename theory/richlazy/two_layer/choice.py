@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from richlazy.errors import AssumptionError
 from richlazy.start import matrices
 from richlazy.start.network import Network
-from richlazy.start.precision import graded
 from richlazy.start.task import Modes, Task
 from richlazy.two_layer.reduction.block_krylov import BlockChain
 from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
@@ -35,6 +34,7 @@ __all__ = ["Answer", "Case", "Method", "checked", "closed_route", "route"]
 
 Array = NDArray[np.float64]
 _SMALL = 128**2  # entries of W1 up to which the flow needs no reduction
+_FAR = 1e-6  # of the largest: Krylov steps that no rounding makes
 
 Method: TypeAlias = Literal["modes", "closed form", "riccati", "krylov", "flow"]
 
@@ -65,11 +65,6 @@ class Case:
         return self.task.modes if np.array_equal(self.invariant.problem.cov_yx[0], task) else None
 
     @cached_property
-    def graded(self) -> bool:
-        """Whether W1 has units or inputs that a rotation would lose among the others."""
-        return isinstance(self.start.first, np.ndarray) and graded(self.start.first)
-
-    @cached_property
     def colour(self) -> str | None:
         """What stands against white inputs."""
         if self.task.cov_xx is None:
@@ -90,11 +85,21 @@ class Case:
     @cached_property
     def chain(self) -> Bidiagonal:
         """Krylov chain of one output, one step long."""
-        moments = matrices.second_moments(self.start.first)
-        unit = self.start.precision
-        chain = Bidiagonal(self.start.first, self.task.cov_yx, moments, unit=unit)
+        start = self.start
+        chain = Bidiagonal(start.first, self.task.cov_yx, start.moments, unit=start.precision)
         chain.grow(1)
         return chain
+
+    @cached_property
+    def mixes(self) -> bool:
+        """Whether two Krylov steps show by far that the task is no mode of W1, and W1 not flat.
+
+        They are taken anyway, and save the products by which the other routes would find out.
+        """
+        if self.single is not None:
+            return False
+        chain, far = self.chain, max(_FAR, 100.0 * self.start.precision)
+        return bool(min(chain.beta[0][0], chain.alpha[1][0]) > far * chain.scale[0])
 
     @cached_property
     def chain_words(self) -> tuple[str, ...]:
@@ -151,10 +156,10 @@ def _by_riccati(case: Case) -> Answer | str:
 
 def _by_krylov(case: Case) -> Answer | str:
     if case.single is None:
-        return ByKrylov(case.chain, case.chain_words, case.graded)
+        return ByKrylov(case.chain, case.chain_words, case.start.graded)
     chain = BlockChain(case.start, case.task)
     white = ("white inputs",) if case.task.white else ()
-    return ByKrylov(chain, (*white, *_estimated(chain.moments)), case.graded)
+    return ByKrylov(chain, (*white, *_estimated(chain.moments)), case.start.graded)
 
 
 def _by_krylov_where_it_pays(case: Case) -> Answer | str:
@@ -165,13 +170,24 @@ def _by_krylov_where_it_pays(case: Case) -> Answer | str:
     first = case.start.first
     if case.colour is not None and matrices.has_factors(first):
         return case.colour
-    if case.graded and first.shape[0] * first.shape[1] <= _SMALL:
+    if case.start.graded and first.shape[0] * first.shape[1] <= _SMALL:
         return "weak units or inputs of W1 would drown in rounding of the strong ones"
     return _by_krylov(case)
 
 
+_MIXES = "W1 mixes the task with other directions"
+
+
 def _by_modes(case: Case) -> Answer | str:
     return closed_modes(case.start, case.task)
+
+
+def _by_modes_unless_mixed(case: Case) -> Answer | str:
+    return _MIXES if case.mixes else _by_modes(case)
+
+
+def _by_riccati_unless_mixed(case: Case) -> Answer | str:
+    return _MIXES if case.mixes else _by_riccati(case)
 
 
 def _by_flow(case: Case) -> Answer | str:
@@ -185,7 +201,7 @@ _ROUTES: dict[str, Callable[[Case], Answer | str]] = {
     "krylov": _by_krylov,
     "flow": _by_flow,
 }
-_CLOSED = (_by_modes, _by_neuron, _by_riccati)
+_CLOSED = (_by_modes_unless_mixed, _by_neuron, _by_riccati_unless_mixed)
 _INTEGRATED = (_by_krylov_where_it_pays, _by_flow)
 
 

@@ -141,7 +141,7 @@ def _since(
     change1 = float(np.linalg.norm(left @ right.T))
     change2 = float(np.linalg.norm(readouts[1] - readouts[0]))
     ra, ka = _alignments((start, end), readouts, task)
-    size1 = matrices.second_moments_trace(start.first)
+    size1 = start.square
     size = size1 + float(np.sum(readouts[0] ** 2))
     total = float(np.hypot(change1, change2))
     return Laziness(

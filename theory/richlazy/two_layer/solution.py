@@ -215,8 +215,6 @@ class Solution(Shared):
         with self._lock:  # another question has another small network
             changes, reduced = self._route.changes(at), self._route.reduced
         left, right = reduced.left, reduced.right
-        assert left is not None
-        assert right is not None
         return [
             State(
                 self.start,
@@ -243,7 +241,7 @@ class Solution(Shared):
     def laziness(self, t: float = np.inf) -> Laziness:
         """All measures at t in one record, None where one is 0/0."""
         m = self.measures(times(t, ndim=0))
-        size1 = matrices.second_moments_trace(self.start.first)
+        size1 = self.start.square
         size = size1 + (0.0 if self.start.readout is None else float(np.sum(self.start.readout**2)))
         total, change1 = float(m.weight_change), float(m.weight_change_input)
         return Laziness(

@@ -8,6 +8,7 @@ stiffness.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -329,15 +330,12 @@ class _Integrated:
             np.array([getattr(one, name) for one in self._each])
             for name in ("trace", "trace_square", "out_of_reach")
         )
-        return Reduced(
+        return replace(
+            self._each[0],
             problem=Problem(first, readout, cov_yx, None),
-            inputs=self._each[0].inputs,
             trace=trace,
             trace_square=square,
             coupling=np.zeros(len(first)),
-            left=None,
-            right=None,
-            complete=True,
             out_of_reach=beyond,
         )
 
@@ -355,7 +353,11 @@ class _Integrated:
 
 def _sharing(case: Case) -> bool:
     """Whether a flow may share its steps: none of its weights or blocks has a scale of its own."""
-    if case.start.hidden * case.start.inputs > _SMALL or case.colour is not None or case.graded:
+    if (
+        case.start.hidden * case.start.inputs > _SMALL
+        or case.colour is not None
+        or case.start.graded
+    ):
         return False
     first, readout, cov_yx, _ = case.invariant.problem
     both = np.concatenate([first[0], readout[0].T], axis=1)

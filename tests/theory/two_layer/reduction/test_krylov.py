@@ -354,3 +354,70 @@ def test_moments_may_be_estimates_and_are_said_to_be(monkeypatch):
 
 def test_the_flow_module_knows_no_large_network():
     assert not any(hasattr(flow, name) for name in ("Network", "Task", "Bidiagonal"))
+
+
+# -- cost ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("face", [np.asarray, sp.csr_array, matrices.svd])
+def test_an_answer_takes_the_products_of_its_chain_and_no_basis(face, monkeypatch):
+    rng = np.random.default_rng(4)
+    start = Network(face(rng.standard_normal((140, 150)) / 150.0))
+    taken = {"forward": 0, "adjoint": 0, "second_moments": 0}
+
+    def counting(name):
+        whole = getattr(matrices, name)
+
+        def product(matrix, x=None):
+            if matrix is start.first:
+                taken[name] += 1 if x is None else x.shape[1]
+            return whole(matrix, *([] if x is None else [x]))
+
+        monkeypatch.setattr(matrices, name, product)
+
+    for name in taken:
+        counting(name)
+    for _ in range(2):  # whatever is known of the start is known to the second task
+        taken.update(forward=0, adjoint=0)
+        solution = solve(start, Task.random(150, 1, rng=rng))
+        k = int(solution.laziness().method.rpartition("k=")[2])
+        assert (taken["forward"], taken["adjoint"]) == (k + 1, k)
+        assert not {"left", "right"} & set(vars(solution._route.reduced))
+    assert taken["second_moments"] == 1
+    solution.at(1.0)
+    assert solution._route.reduced.left.shape == (140, k)
+
+
+def test_the_chain_stays_orthonormal_where_steps_lose_most_of_what_they_were():
+    rng = np.random.default_rng(0)
+    values = np.geomspace(1.0, 1e-5, 40)
+    first = (np.linalg.qr(rng.standard_normal((40, 40)))[0] * values) @ np.linalg.qr(
+        rng.standard_normal((40, 40))
+    )[0]
+    chain = chain_of(first, Task.random(40, 1, rng=rng))
+    chain.grow(25)
+    for basis in (chain.left, chain.right):
+        vectors = np.concatenate(basis)
+        np.testing.assert_allclose(vectors @ vectors.T, np.eye(len(vectors)), atol=1e-14)
+
+
+def test_an_operator_keeps_the_vectors_that_it_hands_out():
+    class Same(sp.linalg.LinearOperator):
+        """Hands out one array for all products, as operators with a buffer do."""
+
+        def _matmat(self, x):
+            kept = buffer[x.shape[1]]
+            kept[:] = dense @ x
+            return kept
+
+        def _rmatmat(self, x):
+            return dense.T @ x
+
+    dense = np.random.default_rng(1).standard_normal((20, 20)) / 20.0
+    buffer = {n: np.empty((20, n)) for n in (1, 20)}
+    task = Task.random(20, 1, rng=2)
+    found = chain_of(Same(float, (20, 20)), task)
+    wanted = chain_of(dense, task)
+    for chain in (found, wanted):
+        chain.grow(5)
+    np.testing.assert_allclose(found.reduced().left, wanted.reduced().left, atol=1e-12)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.sources.content import EXACT, Options, ReadError, short, unit_roundoff
-from richlazy.sources.tables.numbers import Digits, is_missing, is_whole, number, numbers
+from richlazy.sources.tables.numbers import Digits, all_whole, is_missing, is_whole, number, numbers
 
 __all__ = ["Column", "Table", "check_held", "check_names", "is_id_name"]
 
@@ -58,7 +58,7 @@ class Column:
         if isinstance(self.cells, np.ndarray):
             kind = self.cells.dtype.kind
             return kind == "u" or (kind == "i" and bool(np.all(self.cells >= 0)))
-        return all(map(is_whole, self.cells))
+        return all_whole(self.cells)
 
     @cached_property
     def text(self) -> bool:
@@ -67,13 +67,13 @@ class Column:
             return False
         return all(number(cell) is None for cell in self.cells)
 
-    @property
+    @cached_property
     def written_with_decimals(self) -> bool:
         """Whether some value is written with a decimal point or an exponent."""
         if isinstance(self.cells, np.ndarray):
             return self.cells.dtype.kind == "f"
         return self.values is not None and not all(
-            is_whole(cell.lstrip("+-")) or is_missing(cell) for cell in self.cells
+            is_whole(cell.lstrip("+-")) or is_missing(cell) for cell in set(self.cells)
         )
 
     def names(self) -> list[str]:

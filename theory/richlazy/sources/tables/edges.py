@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from richlazy.sources.content import Content, Entries, Options, ReadError, afford, short
 from richlazy.sources.tables.columns import Table, check_names, is_id_name
-from richlazy.sources.tables.numbers import is_whole, number
+from richlazy.sources.tables.numbers import all_whole, number
 
 __all__ = ["matrix", "pair", "read"]
 
@@ -110,7 +110,7 @@ def _numbered(
 ) -> tuple[tuple[str, ...], NDArray[np.intp], NDArray[np.intp]]:
     """Return the sorted neurons and the places of `pre` and `post` among them."""
     longest = max(map(len, pre)), max(map(len, post))
-    if max(longest) <= 18 and all(map(is_whole, pre)) and all(map(is_whole, post)):
+    if max(longest) <= 18 and all_whole(pre) and all_whole(post):
         # Numbers instead of text, several times faster; 12 comes after 1 and 119, before 2.
         ids = np.fromiter(map(int, chain(pre, post)), dtype=np.int64, count=2 * len(pre))
         found, places = np.unique(ids, return_inverse=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.sources.content import EXACT, ReadError, short
 
-__all__ = ["MISSING", "Digits", "is_missing", "is_whole", "number", "numbers"]
+__all__ = ["MISSING", "Digits", "all_whole", "is_missing", "is_whole", "number", "numbers"]
 
 Array = NDArray[np.float64]
 
@@ -30,6 +30,11 @@ def is_missing(cell: str) -> bool:
 def is_whole(cell: str) -> bool:
     """Whether the cell is a whole number as ids are written: digits, no leading zero."""
     return cell.isdecimal() and cell.isascii() and (cell[0] != "0" or cell == "0")
+
+
+def all_whole(cells: Iterable[str]) -> bool:
+    """Whether every cell `is_whole`; ids come back in many edges, and are asked once each."""
+    return all(map(is_whole, set(cells)))
 
 
 def number(cell: str) -> float | None:

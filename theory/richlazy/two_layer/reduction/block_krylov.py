@@ -82,7 +82,7 @@ class BlockChain:
         self.start, self.task = start, task
         first, cov = start.first, task.cov_xx
         if cov is None:
-            self.moments = matrices.second_moments(first)
+            self.moments = start.moments
             self._with_variance = None
         else:
             self.moments = matrices.seen_moments(first, cov)
@@ -242,8 +242,8 @@ class BlockChain:
             trace=self.moments.trace.value,
             trace_square=self.moments.trace_square.value,
             coupling=coupling[None],
-            left=left,
-            right=right,
+            units=left,
+            directions=right,
             complete=complete,
             out_of_reach=lost,
             square=square,

@@ -10,6 +10,8 @@ products with W1. (`richlazy.block_krylov` has the chains of every other start, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +23,7 @@ from richlazy.start.covariance import inverse_root
 from richlazy.start.matrices import MatrixLike, Moments
 from richlazy.two_layer.flow import Change, Problem
 
-__all__ = ["STRUCTURE", "Bidiagonal", "Reduced", "without_rounding"]
+__all__ = ["STRUCTURE", "Bidiagonal", "Columns", "Reduced", "without_rounding"]
 
 Array = NDArray[np.float64]
 
@@ -30,6 +32,28 @@ Array = NDArray[np.float64]
 STRUCTURE = 1e-13
 _LEAST = 1e-290
 _NEAR = 1e-10  # of the largest: steps so short are asked whether they are rounding
+_KEPT = 0.7  # of a vector: where one sweep of Gram-Schmidt leaves that much, one is enough
+
+
+class Columns(NamedTuple):
+    """An orthonormal basis kept vector by vector, and a rotation of it.
+
+    Measures need no basis, and a million numbers a vector are not copied before one is asked for.
+    """
+
+    vectors: tuple[Array, ...]
+    turn: Array | None = None
+
+    def stacked(self) -> Array:
+        """The basis as a matrix, a column each."""
+        columns = np.stack(self.vectors, axis=1)
+        return columns if self.turn is None else columns @ self.turn
+
+    @property
+    def unmixed(self) -> bool:
+        """Whether each has one entry at most that is not zero."""
+        turned = self.turn is not None and np.any(np.count_nonzero(self.turn, axis=0) > 1)
+        return not turned and all(np.count_nonzero(v) <= 1 for v in self.vectors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +79,9 @@ class Reduced:
     coupling
         N (n, l, l) over the last l input directions, the only ones it touches; (n,) for l = 1.
         Zero if the reduction is complete.
-    left, right
-        Bases (h, h') and (d, d') of the first network of the stack, None if not kept.
+    units, directions
+        Bases (h, h') and (d, d') of the first network of the stack, None if not kept: `left` and
+        `right` are those of a network that has them.
     complete
         Whether the reduction is exact.
     out_of_reach
@@ -75,14 +100,24 @@ class Reduced:
     trace: float | Array
     trace_square: float | Array
     coupling: Array
-    left: Array | None
-    right: Array | None
+    units: Array | Columns | None
+    directions: Array | Columns | None
     complete: bool
     out_of_reach: float | Array = 0.0
     square: Array | None = None
     said: tuple[str, ...] = ()
     trace_error: float = 0.0
     trace_square_error: float = 0.0
+
+    @cached_property
+    def left(self) -> Array:
+        """U (h, h')."""
+        return _columns(self.units)
+
+    @cached_property
+    def right(self) -> Array:
+        """V (d, d')."""
+        return _columns(self.directions)
 
     def measures(self, change: Change) -> Measures:
         """Every measure at one change, arrays (n,)."""
@@ -126,6 +161,11 @@ class Reduced:
         return np.asarray(np.sum(coupling * grown, axis=(-2, -1)))
 
 
+def _columns(basis: Array | Columns | None) -> Array:
+    assert basis is not None
+    return basis.stacked() if isinstance(basis, Columns) else basis
+
+
 def _beyond(whole: float | Array, inside: Array) -> Array:
     """What the whole has beyond the inside: nothing, if the difference is rounding."""
     rest = whole - inside
@@ -145,13 +185,23 @@ def _gram(x: Array, y: Array) -> Array:
     return _square(x @ _t(y))
 
 
+def _length(x: Array) -> Array:
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", x, x)))
+
+
+def _less(x: Array, factors: Array, y: Array) -> Array:
+    """x - factors y, row by row, as an array of its own: operators may hand out what they keep."""
+    taken = factors[:, None] * y
+    return np.subtract(x, taken, out=taken)
+
+
 class Bidiagonal:
     """Golub-Kahan chains of W1(0), one for each task vector, grown on demand.
 
     U_k' W1(0) = B V_{k+1}', B upper bidiagonal; v_1 is the task direction. Every new
-    vector is orthogonalised twice against its chain. A vanishing coefficient ends a chain:
-    the small network is then exact. What has grown is replaced and never changed, so that a
-    shallow copy grows by itself.
+    vector is orthogonalised against its chain, twice where that takes a good part of it away.
+    A vanishing coefficient ends a chain: the small network is then exact. What has grown is
+    replaced and never changed, so that a shallow copy grows by itself.
 
     Parameters
     ----------
@@ -214,7 +264,7 @@ class Bidiagonal:
         while self.order < max(order, 1):
             if self.complete and self.order:
                 return
-            step = self._adjoint(self.left[-1]) - self.alpha[-1][:, None] * self.right[-1]
+            step = _less(self._adjoint(self.left[-1]), self.alpha[-1], self.right[-1])
             vector, size = self._next(step, self.right, max(STRUCTURE, 2.0 * self.unit))
             self.right, self.beta = [*self.right, vector], [*self.beta, size]
             self._next_left()
@@ -223,7 +273,7 @@ class Bidiagonal:
         last = self.right[-1]
         step = self._forward(last)
         if self.left:
-            step -= self.beta[-1][:, None] * self.left[-1]
+            step = _less(step, self.beta[-1], self.left[-1])
         terms: Array | float = 1.0
         near = self.scale * max(_NEAR, 100.0 * self._noise)
         if np.any(self.alive & (np.linalg.norm(step, axis=1) < near)):
@@ -251,29 +301,36 @@ class Bidiagonal:
 
         A step of no more than `noise`, relative to W1(0), ends its chain.
         """
+        size = _length(step)
+        spare = np.empty_like(step) if basis else step
         for _ in range(2):
+            before = size
             for vector in basis:
-                step -= np.sum(step * vector, axis=1, keepdims=True) * vector
-        size = np.linalg.norm(step, axis=1)
+                np.multiply(vector, np.einsum("ij,ij->i", step, vector)[:, None], out=spare)
+                step -= spare
+            size = _length(step)
+            if np.all(size >= _KEPT * before):  # and no rounding has grown beside what is left
+                break
         self.scale = np.maximum(self.scale, size)
-        ends = self.alive & (size <= noise * self.scale)
+        ends = self.alive & (size <= np.asarray(noise) * self.scale)
         if np.any(ends):
             self.alive = self.alive & ~ends
             lost = size[ends] / np.where(self.scale[ends] > 0, self.scale[ends], 1.0)
             self.left_out = max(self.left_out, float(lost.max()))
         size = np.where(self.alive, size, 0.0)
         unit = step / np.where(size > 0, size, 1.0)[:, None]
-        return np.where(self.alive[:, None], unit, 0.0), size
+        unit[~self.alive] = 0.0
+        return unit, size
 
     def _forward(self, x: Array) -> Array:
         if isinstance(self.first, np.ndarray) and self.first.ndim == 1:
             return self.first * x
-        return matrices.forward(self.first, x.T).T.copy()
+        return np.ascontiguousarray(matrices.forward(self.first, x.T).T)
 
     def _adjoint(self, x: Array) -> Array:
         if isinstance(self.first, np.ndarray) and self.first.ndim == 1:
             return self.first * x
-        return matrices.adjoint(self.first, x.T).T.copy()
+        return np.ascontiguousarray(matrices.adjoint(self.first, x.T).T)
 
     def _sizes(self, x: Array) -> Array:
         if isinstance(self.first, np.ndarray) and self.first.ndim == 1:
@@ -298,8 +355,8 @@ class Bidiagonal:
             trace=self.moments.trace.value,
             trace_square=self.moments.trace_square.value,
             coupling=self.alpha[k] ** 2,
-            left=np.stack([v[0] for v in self.left[:k]], axis=1) @ turn[0] if n == 1 else None,
-            right=np.stack([v[0] for v in self.right[: k + 1]], axis=1) if n == 1 else None,
+            units=Columns(tuple(v[0] for v in self.left[:k]), turn[0]) if n == 1 else None,
+            directions=Columns(tuple(v[0] for v in self.right[: k + 1])) if n == 1 else None,
             complete=self.complete and k == self.order,
             trace_error=self.moments.trace.standard_error,
             trace_square_error=self.moments.trace_square.standard_error,

@@ -124,8 +124,8 @@ class Rational:
             trace=self.moments.trace.value,
             trace_square=self.moments.trace_square.value,
             coupling=_t(image) @ image,
-            left=None,
-            right=None,
+            units=None,
+            directions=None,
             complete=self._whole(steps),
         )
 

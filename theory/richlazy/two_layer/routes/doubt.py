@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from richlazy.laziness import Measures
 from richlazy.start.precision import EPS
 from richlazy.two_layer.flow import Problem
-from richlazy.two_layer.reduction.krylov import Reduced
+from richlazy.two_layer.reduction.krylov import Columns, Reduced
 
 __all__ = ["Doubt", "moved", "norm_error", "with_other_traces"]
 
@@ -81,7 +81,7 @@ def moved(reduced: Reduced) -> Reduced:
     """
     first, readout, cov_yx, root = reduced.problem
     rng = np.random.default_rng(0)
-    units, inputs = (_unmixed(basis) for basis in (reduced.left, reduced.right))
+    units, inputs = (_unmixed(basis) for basis in (reduced.units, reduced.directions))
 
     def other(size: int, apart: bool) -> Array:
         signs = rng.choice([-1.0, 1.0], (size, size))
@@ -103,7 +103,9 @@ def moved(reduced: Reduced) -> Reduced:
     )
 
 
-def _unmixed(basis: Array | None) -> bool:
+def _unmixed(basis: Array | Columns | None) -> bool:
+    if isinstance(basis, Columns):
+        return basis.unmixed
     return basis is not None and bool(np.all(np.count_nonzero(basis, axis=0) <= 1))
 
 

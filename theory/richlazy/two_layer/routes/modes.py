@@ -84,8 +84,8 @@ class ClosedModes:
             trace=self._first.seen + float(weight @ found.variances),
             trace_square=self._first.square + float(np.sum(weight**2)),
             coupling=np.zeros(1),
-            left=np.concatenate([found.hidden[:, unit], beside.T], axis=1),
-            right=found.inputs,
+            units=np.concatenate([found.hidden[:, unit], beside.T], axis=1),
+            directions=found.inputs,
             complete=True,
         )
 
@@ -197,7 +197,7 @@ def _rest_of_first(start: Network, task: Task, found: SharedModes) -> _Rest:
     if not (task.white or isinstance(first, np.ndarray)):
         first = matrices.forward(first, np.eye(start.inputs))
     if not isinstance(first, np.ndarray):
-        moments = matrices.second_moments(first)
+        moments = start.moments if first is start.first else matrices.second_moments(first)
         errors = moments.trace.standard_error, moments.trace_square.standard_error
         squares = found.first**2
         trace = moments.trace.value - float(np.sum(squares))

@@ -131,7 +131,6 @@ class ByRiccati:
         """W1 (n, r, d) and W2 (n, m, r), up to a rotation of the hidden units common to both."""
         first, readout = self.balanced.factors(at)
         basis_in, basis_out = self.balanced.bases
-        assert self.reduced.right is not None
         return np.swapaxes(self.reduced.right @ basis_in @ first, 1, 2), basis_out @ readout
 
     def changes(self, at: Array) -> list[Change]:

@@ -71,8 +71,9 @@ def shared_modes(start: Network, task: Task) -> SharedModes | str:
     """Find the modes of T2, or say by how much start and task fail to share any.
 
     Costs a few products with W1 for each task mode and each output of W2; most starts that
-    share no modes are refused after `_PROBES` products. Only where a mode is so weak beside
-    ||W1|| that products round it away are the singular vectors of W1 asked for.
+    share no modes are refused after `_PROBES` products with W1, three more and two with W1'. Only
+    where a mode is so weak beside ||W1|| that products round it away are the singular vectors of
+    W1 asked for.
 
     Examples
     --------
@@ -129,7 +130,8 @@ class _Scaled:
             self.cov = task.cov_xx / self.variance
         self.noise = precision.noise(max(start.hidden, task.inputs, task.outputs), start.precision)
         self.tolerance = max(_TOLERANCE, self.noise)
-        self.commutator = self._commutator(probes, image / self.size1)
+        # one direction tells: those that commuting fails to show have measure zero
+        self.commutator = self._commutator(probes[:, :1], image[:, :1] / self.size1)
 
     def first(self, x: Array) -> Array:
         """W1 x."""
