@@ -1,0 +1,136 @@
+"""What trackers of every library have in common: what is recorded of a model, and in what memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from richlazy.errors import UndefinedError, integer, positive
+from richlazy.runs.kernels import Sketched, sketched_alignment, sketched_target_alignment
+from richlazy.runs.run import Run
+
+__all__ = ["DIRECTIONS", "MEMORY", "Outputs", "Plan", "Tracker", "Watched", "planned"]
+
+Array = NDArray[np.float64]
+
+#: "trace": the kernel over samples, summed over outputs; "full": over samples and outputs, output
+#: fastest; a number: that of one output.
+Outputs: TypeAlias = Literal["trace", "full"] | int
+
+#: Bytes that gradients and kernels may take.
+MEMORY = 1e9
+#: Of a sketch.
+DIRECTIONS = 256
+
+
+class Watched(Protocol):
+    """A model and its probes, in whatever library."""
+
+    samples: int
+    outputs: int
+
+    def weights(self) -> dict[str, Any]:
+        """Trained parameters by name."""
+
+    def activations(self) -> dict[str, Any]:
+        """Hidden activations on the probes, (samples, units) by name."""
+
+    def kernel(self, plan: Plan) -> Array:
+        """The tangent kernel."""
+
+    def projected(self, plan: Plan) -> Array:
+        """Products of the Jacobian with random directions, (directions, rows of the kernel)."""
+
+    def along(self, targets: Array, plan: Plan) -> float:
+        """||J' S||^2 for S of the shape that the kernel acts on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the kernel is found: exactly, or from `directions` random ones."""
+
+    outputs: Outputs
+    memory: float
+    directions: int | None
+    seed: int
+
+    def rows(self, samples: int, outputs: int) -> int:
+        """Side of the kernel."""
+        return samples * outputs if self.outputs == "full" else samples
+
+
+def planned(
+    model: Watched, outputs: Outputs, memory: float, directions: int | None, seed: int
+) -> Plan:
+    """Exact where the kernel fits into the memory, a sketch where it does not or is asked for."""
+    limit = float(positive(memory, "memory", ndim=0))
+    if not (outputs in ("trace", "full") or isinstance(outputs, int)):
+        raise ValueError(f"outputs must be 'trace', 'full' or a number; it is {outputs!r}")
+    if isinstance(outputs, int) and not 0 <= outputs < model.outputs:
+        raise ValueError(f"outputs must be below {model.outputs}; it is {outputs}")
+    plan = Plan(outputs, limit, None, seed)
+    if directions is not None:
+        return Plan(outputs, limit, integer(directions, "directions"), seed)
+    # the kernel and that of the start and of the snapshot before
+    if 3 * 8.0 * plan.rows(model.samples, model.outputs) ** 2 > limit:
+        return Plan(outputs, limit, DIRECTIONS, seed)
+    return plan
+
+
+class Tracker:
+    """Records a model whenever it is called: a callback for any loop.
+
+    Attributes
+    ----------
+    run : Run
+        What has been recorded.
+    """
+
+    def __init__(self, model: Watched, run: Run, plan: Plan | None) -> None:
+        self.run, self._model, self._plan = run, model, plan
+        self._first: Array | None = None
+
+    def __call__(self, step: float, **measured: float) -> None:
+        """Record the model as it is after this many steps; numbers of your own by name.
+
+        Raises
+        ------
+        ValueError
+            As `Run.record` does.
+        """
+        model, plan, run = self._model, self._plan, self.run
+        given: dict[str, Any] = {"weights": model.weights(), "activations": model.activations()}
+        if plan is not None and plan.directions is None:
+            given["kernel"] = model.kernel(plan)
+        elif plan is not None:
+            now = model.projected(plan)
+            first = now if self._first is None else self._first
+            measured |= _estimated("kernel_alignment", sketched_alignment, first, now)
+            if run.targets is not None:
+                wanted = _shaped(run.targets, model, plan)
+                along = model.along(wanted, plan)
+                measured |= _estimated(
+                    "target_alignment", sketched_target_alignment, along, now, wanted
+                )
+            self._first = first
+        loss = measured.pop("loss", None)
+        run.record(step, **given, loss=loss, **measured)
+
+
+def _shaped(targets: Array, model: Watched, plan: Plan) -> Array:
+    """Targets (samples, outputs) as the kernel sees them."""
+    wanted = targets.reshape(model.samples, -1)
+    if isinstance(plan.outputs, int):
+        return wanted[:, plan.outputs if wanted.shape[1] > 1 else 0]
+    return wanted
+
+
+def _estimated(name: str, measure: Any, *arguments: Any) -> dict[str, float]:
+    try:
+        found: Sketched = measure(*arguments)
+    except UndefinedError:
+        return {}
+    return {name: found.value, f"{name}_standard_error": found.standard_error}
