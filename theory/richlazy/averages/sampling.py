@@ -20,7 +20,7 @@ __all__ = ["sample"]
 _SAMPLING = 1e-8  # tolerance of sampled tasks, whose spread is orders above it
 _STACK = 400_000  # numbers in one vector of a stack of tasks
 _AGREED = 1e-6  # of two orders of a chain: a lower one would not do, nor need a higher one
-_FIRST, _MOST = 8, 64  # tasks: a few tell the order of the chains to the others; one may need more
+_FIRST = 8  # tasks, which tell the others the order of their chains
 
 
 def sample(case: Question) -> Expected:
@@ -59,8 +59,7 @@ def _by_products(
 
 
 def _by_chains(make: Callable[[int], Drawn], size: int, t: float, count: int) -> Expected:
-    stack = max(1, min(_MOST, _STACK // size))
-    return _by_stacks(make, stack, t, count, 1, first=_FIRST)
+    return _by_stacks(make, max(1, _STACK // size), t, count, 1, first=_FIRST)
 
 
 def _by_stacks(
@@ -73,11 +72,12 @@ def _by_stacks(
 ) -> Expected:
     """Statistics of tasks drawn stack by stack, as chains or with all directions.
 
-    Chains begin with the order that those before them needed, which so few are asked for `first`.
+    Chains begin with the order that those before them needed; a `first` stack of fewer finds it.
     """
     at, parts, worst, order, known, done = np.array([t]), [], 0.0, 0, 0, 0
     while done < count:
-        number = min(stack if done or first is None else min(first, stack), count - done)
+        size = stack if done or first is None else min(first, stack)
+        number = min(size, count - done)
         drawn, begin = make(number)
         if isinstance(drawn, Reduced):
             found, gap, _ = certified(drawn, at, _SAMPLING)
