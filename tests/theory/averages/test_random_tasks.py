@@ -82,7 +82,7 @@ def test_blocks_are_chains_where_they_are_long_and_the_start_is_not_too_far_abov
     assert order < 36
     far, begin = chain(146, 100.0)
     assert not isinstance(far, Reduced)
-    assert begin == 36
+    assert begin == 24
     assert chain(146, 100.0, 1e4)[1] == order  # a task as strong
     assert isinstance(chain(146, 1e5)[0], Reduced)
     assert not isinstance(chain(146, 1e5, 1e4)[0], Reduced)

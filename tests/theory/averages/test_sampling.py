@@ -42,6 +42,36 @@ def test_a_sample_in_stacks_is_the_sample_at_once(monkeypatch, products):
     assert error == pytest.approx(max(gap.relative for *_, gap in parts), rel=0.06)
 
 
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_later_stacks_begin_with_the_order_that_earlier_ones_needed(monkeypatch, outputs):
+    s = np.arange(1.0, 201.0) ** -0.5
+    seen, calls, real = [], [], sampling.spread_over_orders
+
+    def call(chain, at, rtol, begin, finely):
+        calls.append((len(chain.lengths), begin))
+        seen.append(real(chain, at, rtol, begin, finely))
+        return seen[-1]
+
+    monkeypatch.setattr(sampling, "spread_over_orders", call)
+    found = expect(s, 220, norm=8.0, outputs=outputs, tasks=60)
+    sizes, begins = zip(*calls, strict=True)
+    assert sum(sizes) == 60
+    assert len(sizes) > 1
+    if outputs == 1:
+        assert sizes == (8, 52)
+        assert begins[0] is None
+    orders = np.array([small.problem.first.shape[1] // outputs for _, small, _ in seen])
+    assert all(gap.relative < 1e-6 for *_, gap in seen)
+    assert begins[1:] == tuple(np.maximum.accumulate(orders)[:-1])
+    assert f"k={outputs * orders.max()}" in found.method
+    # an order that the integration made them ask for helps no other
+    seen.clear()
+    calls.clear()
+    monkeypatch.setattr(sampling, "_AGREED", 0.0)
+    expect(s, 220, norm=8.0, outputs=outputs, tasks=60)
+    assert len({begin for _, begin in calls}) == 1
+
+
 def spied(real, seen):
     """A function that keeps what it returns."""
 

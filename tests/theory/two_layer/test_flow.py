@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.linalg import expm
 
 from richlazy import low_rank, spectrum
 from richlazy.errors import AssumptionError, ConvergenceError
@@ -440,3 +442,61 @@ def test_what_a_strong_start_is_blind_to_is_learned_in_few_steps(scale):
     start, task = Network(scale * rng.standard_normal((5, 6))), Task(rng.standard_normal((1, 6)))
     solution = learned_to_the_end(start, task, 300)
     assert float(solution.loss(np.inf)) < 1e-12 * task.strength**2
+
+
+@pytest.mark.parametrize("white", [True, False])
+@pytest.mark.parametrize("length", [1e-12, 0.1, 30.0, 1e3])
+def test_the_error_that_a_step_begins_with_is_integrated_as_it_fades(white, length):
+    """Were the kernel not to change, any number of substeps would have the integral exactly."""
+    rng = np.random.default_rng(3)
+    root = None
+    if not white:
+        turn = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+        root = (turn * [2.0, 1.0, 0.7, 0.3]) @ turn.T
+    # one hidden unit: most inputs are out of reach of W1, and one output of W2
+    first, readout = rng.standard_normal((1, 1, 4)), np.array([[[0.5], [0.0]]])
+    problem = Problem(first, readout, rng.standard_normal((1, 2, 4)), root)
+    known = flow._known(problem)
+    point = flow._Frozen(problem, known, [np.zeros_like(first), np.zeros_like(readout)])
+    cov = np.eye(4) if white else root @ root
+    rates = np.kron(np.eye(2), (first[0].T @ first[0] @ cov).T)
+    rates += np.kron(readout[0] @ readout[0].T, cov.T)
+    assert np.linalg.matrix_rank(rates) < 8
+    whole, error = np.zeros(8), point.error[0].ravel()
+    augmented = expm(np.block([[-rates * length, np.eye(8)], [np.zeros((8, 16))]]))
+    for substep in range(3):
+        now = expm(-rates * length * substep) @ error
+        wanted = length * augmented[:8, 8:] @ now
+        lanes = now.reshape(1, 1, 2, 4), np.array([length]), substep
+        found = point.integral(*lanes)[0, 0].ravel()
+        scale = length * np.linalg.norm(now)
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12 * scale)
+        whole += found
+    left = expm(-3.0 * length * rates) @ error
+    np.testing.assert_allclose(error - rates @ whole, left, rtol=0, atol=1e-11 * (1 + scale))
+
+
+def test_the_lazy_limit_takes_few_steps_and_agrees_with_radau(monkeypatch):
+    """Rates over six decades, from a strong start to what it is blind to, and a task of 1."""
+    rng = np.random.default_rng(0)
+    s = 30.0 * np.geomspace(1.0, 1e-3, 6)
+    first = np.hstack([np.diag(s), np.zeros((6, 1))])
+    task = rng.standard_normal(7)
+    problem = Problem(first[None], np.zeros((1, 1, 6)), task[None, None], None)
+    points, frozen = [], flow._Frozen
+    monkeypatch.setattr(flow, "_Frozen", lambda *a: points.append(a) or frozen(*a))
+    monkeypatch.setattr(flow, "_HELD_UP", np.inf)
+    changes = list(integrate(problem, np.array([1e-2, 1.0, 20.0]), 1e-8))
+    assert len(points) < 36  # 44 where implicit Euler has all of the error
+
+    def slope(t, x):
+        w1, w2 = first + x[:42].reshape(6, 7), x[None, 42:]
+        error = task - w2 @ w1
+        return np.r_[(w2.T @ error).ravel(), (error @ w1.T).ravel()]
+
+    exact = solve_ivp(
+        slope, (0.0, 20.0), np.zeros(48), "Radau", [1e-2, 1.0, 20.0], rtol=1e-10, atol=1e-14
+    )
+    for (_, change), wanted in zip(changes, exact.y.T, strict=True):
+        found = np.r_[change.first.ravel(), change.readout.ravel()]
+        assert np.linalg.norm(found - wanted) < 2e-8 * np.linalg.norm(wanted)

@@ -43,6 +43,7 @@ _FEW = 60  # distinct values: all of them are soon done
 _LONG = 30  # steps of a chain
 _FARTHEST = 1e8  # of the task, of a rate
 _POLES = 36  # two thirds of them leave about 1e-6
+_FEWER_POLES = 24  # enough for blocks far above the task
 _SPREAD = 1e-3  # and of themselves: no weak one is a copy of one half its size
 
 
@@ -165,7 +166,7 @@ def block_chain(
     order = first_order(largest, g)
     far = order > _LONG
     chain = Rational(values, tasks, s.moments, s.inputs, poles=far)
-    return chain, _POLES if far else order
+    return chain, _FEWER_POLES if far else order
 
 
 def _blocks(

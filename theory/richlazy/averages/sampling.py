@@ -19,6 +19,8 @@ __all__ = ["sample"]
 
 _SAMPLING = 1e-8  # tolerance of sampled tasks, whose spread is orders above it
 _STACK = 400_000  # numbers in one vector of a stack of tasks
+_AGREED = 1e-6  # of two orders of a chain: a lower one would not do, nor need a higher one
+_FIRST = 8  # tasks, which tell the others the order of their chains
 
 
 def sample(case: Question) -> Expected:
@@ -57,22 +59,35 @@ def _by_products(
 
 
 def _by_chains(make: Callable[[int], Drawn], size: int, t: float, count: int) -> Expected:
-    return _by_stacks(make, max(1, min(count, _STACK // size)), t, count, 1)
+    return _by_stacks(make, max(1, _STACK // size), t, count, 1, first=_FIRST)
 
 
 def _by_stacks(
-    make: Callable[[int], Drawn], stack: int, t: float, count: int, outputs: int
+    make: Callable[[int], Drawn],
+    stack: int,
+    t: float,
+    count: int,
+    outputs: int,
+    first: int | None = None,
 ) -> Expected:
-    """Statistics of tasks drawn stack by stack, as chains or with all directions."""
-    at, parts, worst, order = np.array([t]), [], 0.0, 0
-    for done in range(0, count, stack):
-        drawn, begin = make(min(stack, count - done))
+    """Statistics of tasks drawn stack by stack, as chains or with all directions.
+
+    Chains begin with the order that those before them needed; a `first` stack of fewer finds it.
+    """
+    at, parts, worst, order, known, done = np.array([t]), [], 0.0, 0, 0, 0
+    while done < count:
+        size = stack if done or first is None else min(first, stack)
+        number = min(size, count - done)
+        drawn, begin = make(number)
         if isinstance(drawn, Reduced):
             found, gap, _ = certified(drawn, at, _SAMPLING)
         else:
-            found, reduced, gap = spread_over_orders(drawn, at, _SAMPLING, begin)
+            begin = known // outputs or begin
+            found, reduced, gap = spread_over_orders(drawn, at, _SAMPLING, begin, finely=True)
             order = max(order, reduced.problem.first.shape[1])
+            if gap.relative < _AGREED:  # else it is the integration that differs, at any order
+                known = max(known, reduced.problem.first.shape[1])
         parts.append(found)
-        worst = max(worst, gap.relative)
+        worst, done = max(worst, gap.relative), done + number
     route = f"krylov (T15), k={order}" if order else "flow (T11)"
     return sampled(parts, t, count, route, worst, outputs)

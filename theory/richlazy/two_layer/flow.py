@@ -7,10 +7,12 @@ extrapolation method: linearly implicit Euler steps H/1, H/2, ..., H/8, extrapol
 order 8. Its implicit part is the Gauss-Newton part of the Jacobian, -J'J cov_xx, whose
 inverse needs only an eigendecomposition of R = W1'W1 and of B = W2 W2' once per step (the
 tangent kernel is R (x) I + I (x) B): the rates ||W||^2 of a large start cost nothing, and
-steps grow without bound on the way to t = infinity. What the Jacobian leaves out is of
-size E and only affects the error that extrapolation removes. It holds steps up where error is never
-learned, and where strong weights turn while weak ones grow: there one network of few weights has
-the whole curvature instead.
+steps grow without bound on the way to t = infinity. In the same basis the error that a step
+begins with fades as E exp(-rate t), integrated exactly; implicit Euler has only what the weights
+moved since then adds to it, little in the lazy limit. What the Jacobian leaves out is of size E and
+only affects the error that extrapolation removes. It holds steps up where error is never learned,
+and where strong weights turn while weak ones grow: there one network of few weights has the whole
+curvature instead.
 
 Within a step W1 changes by W2(l)' C(l), thin factors over the substeps l, so a step costs
 products with W1 and one eigendecomposition, never a Jacobian of the whole state.
@@ -19,6 +21,7 @@ products with W1 and one eigendecomposition, never a Jacobian of the whole state
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import count
 from typing import NamedTuple
 
@@ -154,6 +157,29 @@ class _Frozen:
         """The same where inputs are white, or seen through cov_xx^(1/2)."""
         return self._back(self._modes(x) / (1.0 + h[:, None, None] * self.rates[:, None]))
 
+    def integral(self, error: Array, k: Array, substep: int) -> Array:
+        """Of the error over a substep of length k, lanes (n, l, m, d), each after `substep` more.
+
+        What is left of this point's own error is integrated as it fades, the rest implicitly.
+        """
+        h = k[:, None, None]
+        if self.units:  # an exponential in the modes is known beside the largest input only
+            return h * self.implicit(error, k)
+        x = h * self.rates[:, None]
+        fading = self._own * np.exp(-substep * x)
+        share = np.where(x > 0, -np.expm1(-x) / np.where(x > 0, x, 1.0), 1.0)
+        rest = self._modes(self._whitened(error)) - fading
+        found = self._back(h * (fading * share + rest / (1.0 + x)))
+        return found if self.root is None else found @ self.root
+
+    def _whitened(self, error: Array) -> Array:
+        return error if self.inverse is None else error @ self.inverse
+
+    @cached_property
+    def _own(self) -> Array:
+        """Modes of this point's error (n, 1, m, d)."""
+        return self._modes(self._whitened(self.error)[:, None])
+
     @property
     def fastest(self) -> float:
         return max(float(self.rates.max()), float(_norm(self.error).max()))
@@ -179,10 +205,13 @@ class _Frozen:
 
     def resting(self, size: Array, rtol: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether each network, its weights changed by `size`, is at rest, or about to be."""
-        error = self.error if self.inverse is None else self.error @ self.inverse
-        modes = self._modes(error[:, None])[:, 0] ** 2
+        modes = self._own[:, 0] ** 2
         found = reach(modes, self.rates, self.rounding, total_norm([self.w1, self.w2]))
-        return at_rest(found, self._still(), size, rtol, lambda _: self._minimum(error, rtol))
+
+        def minimum(_: NDArray[np.bool_]) -> NDArray[np.bool_]:
+            return self._minimum(self._whitened(self.error), rtol)
+
+        return at_rest(found, self._still(), size, rtol, minimum)
 
     def _still(self) -> NDArray[np.bool_]:
         """Whether dW/dt of each hidden unit cancels to rounding, or is that of a large error."""
@@ -257,19 +286,19 @@ class _Step:
             past2 = self.readouts[:, on, :i].reshape(n, live, i * m, h)
             past1 = self.coefficients[:, on, :i].reshape(n, live, i * m, d)
             if i == 0:
-                damped = k * point.implicit(np.repeat(point.error[:, None], live, axis=1), step[on])
-                self.change2[:, on] = _dot(damped, _t(w1))
+                drive = point.integral(point.error[:, None], step[on], i)
+                self.change2[:, on] = _dot(drive, _t(w1))
             else:
                 moved = _dot(y, w1) + (now @ _t(past2)) @ past1
                 error = point.error[:, None] - point.by_covariance(moved)
                 # the error that implicit Euler leaves, never raw: a raw one, stiff, would drive
                 # weights that it must not; and what the weights moved since the step began adds
-                damped = point.implicit(error, step[on])
-                gain = (damped @ _t(past1)) @ past2
-                added = _dot(gain, w1) + (w2[:, None] @ _t(y)) @ damped
-                damped = k * (damped - point.implicit(k * point.by_covariance(added), step[on]))
-                self.change2[:, on] = y + _dot(damped, _t(w1)) + (damped @ _t(past1)) @ past2
-            self.coefficients[:, on, i] = damped
+                drive = point.integral(error, step[on], i)
+                gain = (drive @ _t(past1)) @ past2
+                added = _dot(gain, w1) + (w2[:, None] @ _t(y)) @ drive
+                drive = drive - k * point.implicit(point.by_covariance(added), step[on])
+                self.change2[:, on] = y + _dot(drive, _t(w1)) + (drive @ _t(past1)) @ past2
+            self.coefficients[:, on, i] = drive
 
     def extrapolate(self, weights: Array) -> tuple[Array, Array]:
         """Weighted sum over sequences: (n, lanes, h, d) and (n, lanes, m, h)."""

@@ -177,6 +177,23 @@ def test_orders_are_added_until_two_agree(largest_error):
     assert orders[-1] > orders[0]
 
 
+def test_orders_go_up_finely_for_tasks_to_come(monkeypatch):
+    rng = np.random.default_rng(0)
+    first = 10.0 * unit(rng.standard_normal((120, 150)))
+
+    def asked(finely):
+        orders, chain = [], chain_of(first, Task.random(150, 1, rng=np.random.default_rng(1)))
+        reduced = chain.reduced
+        monkeypatch.setattr(chain, "reduced", lambda k=None: orders.append(k) or reduced(k))
+        _, small, doubt = spread_over_orders(chain, TIMES, 1e-8, 8, finely)
+        assert doubt.relative < 1e-6
+        return orders, small.problem.first.shape[1]
+
+    # each against two thirds of it
+    assert asked(False) == ([5, 8, 12, 18], 18)
+    assert asked(True) == ([5, 8, 7, 11, 9, 14], 14)
+
+
 def test_orders_do_not_chase_the_tolerance(monkeypatch):
     # the rarest of many tasks may miss the goal by the integration alone, at every order
     monkeypatch.setattr(routes, "_LOOSER", 1.1)

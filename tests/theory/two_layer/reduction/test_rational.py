@@ -176,7 +176,7 @@ def test_averages_over_tasks_of_several_outputs(norm, poles):
     s = grouped(np.arange(1.0, 171.0) ** -0.5, 180)
     s = replace(s, values=s.values * norm / np.sqrt(s.moments.trace.value))
     chain, begin = block_chain(s, 2, 1.0, 3, np.random.default_rng(0))
-    assert (chain._poles, begin == 36) == (poles, poles)
+    assert (chain._poles, begin == 24) == (poles, poles)
     at = np.array([1.0, np.inf])
     found, _, gap = spread_over_orders(chain, at, 1e-8, begin)
     whole = block_tasks(s, 2, 1.0, 3, np.random.default_rng(0))
