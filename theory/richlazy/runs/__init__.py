@@ -4,6 +4,9 @@
 `torch` and `jax`) take a model and record it, tangent kernel included.
 """
 
-from richlazy.runs.run import Run, Snapshot, load
+from richlazy.runs.compare import Comparison
+from richlazy.runs.probes import probes
+from richlazy.runs.recording import Snapshot
+from richlazy.runs.run import Run, load
 
-__all__ = ["Run", "Snapshot", "load"]
+__all__ = ["Comparison", "Run", "Snapshot", "load", "probes"]

@@ -34,8 +34,8 @@ def afforded(samples: int, parameters: int, itemsize: int, memory: float) -> int
     rows = int(memory // (2 * parameters * itemsize))
     if rows < 1:
         raise ValueError(
-            f"the gradients of {parameters:g} parameters need {2 * parameters * itemsize:.2g} bytes "
-            f"for two samples, above the limit of {memory:.2g}: raise memory, or take directions"
+            f"the gradients of {parameters:g} parameters for two samples are above the limit of "
+            f"{memory:.2g} bytes: raise memory, or take directions"
         )
     return min(rows, samples)
 

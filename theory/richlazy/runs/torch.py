@@ -1,10 +1,10 @@
 """PyTorch models, recorded as they train (extra `torch`).
 
 The empirical tangent kernel K = J J', J the Jacobian of the outputs on the probes by the trained
-parameters, is exact where it fits: of a linear layer, from its inputs a and the gradients g at its
-outputs, (a_i' a_j)(g_i' g_j) summed over its calls, which needs no gradient of a parameter; of every
-other parameter from gradients sample by sample, in blocks under the memory limit. Where the kernel
-itself does not fit it is sketched by `torch.func.jvp` along random directions.
+parameters, is exact where it fits: of a linear layer, from its inputs a and the gradients g at
+its outputs, (a_i' a_j)(g_i' g_j) summed over its calls, which needs no gradient of a parameter;
+of every other parameter from gradients sample by sample, in blocks under the memory limit. Where
+that does not fit it is sketched by `torch.func.jvp` along random directions.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from richlazy.runs.kernels import afforded
 from richlazy.runs.run import Run
-from richlazy.runs.tracker import MEMORY, Outputs, Plan, Tracker, planned
+from richlazy.runs.tracker import MEMORY, Outputs, Plan, Tracker, planned, wanted
 
 try:
-    import torch
+    import torch  # type: ignore[import-not-found, unused-ignore]
     from torch import nn
 except ImportError:
     raise ImportError(
@@ -96,7 +96,7 @@ def track(
     watched = _Model(model, probe, layers, forward)
     plan = planned(watched, outputs, memory, directions, seed) if kernel else None
     if run is None:
-        run = Run(learning_rate, targets=targets, keep=keep)
+        run = Run(learning_rate, targets=wanted(targets, watched, outputs), keep=keep)
     return Tracker(watched, run, plan)
 
 
@@ -116,14 +116,7 @@ def tangent_kernel(
         If it does not fit into `memory`.
     """
     watched = _Model(model, probe, None, forward)
-    plan = planned(watched, outputs, memory, None, 0)
-    if plan.directions is not None:
-        side = plan.rows(watched.samples, watched.outputs)
-        raise ValueError(
-            f"a kernel of {side} x {side} is above the limit of {memory:.2g} bytes: raise memory, "
-            "take fewer probes, outputs='trace', or track with directions=256"
-        )
-    return watched.kernel(plan)
+    return watched.kernel(planned(watched, outputs, memory, None, 0, exact=True))
 
 
 class _Calls(NamedTuple):
@@ -169,16 +162,20 @@ class _Model:
         known = dict(model.named_modules())
         unknown = [name for name in layers or () if name not in known]
         if unknown:
-            raise ValueError(f"no module {unknown[0]!r}; there are {', '.join(filter(None, known))}")
+            names = ", ".join(filter(None, known))
+            raise ValueError(f"no module {unknown[0]!r}; there are {names}")
         self._layers = layers
         with _asked(model), torch.no_grad():
             answer = self._whole(self._probe)
             alone = self._whole(self._probe[:1])
         self.samples, self.outputs = (int(n) for n in answer.shape)
+        linear = {id(m.weight) for m in model.modules() if type(m) is nn.Linear}
+        others = [p for p in self._parameters.values() if id(p) not in linear]
+        self.gradient = sum(p.numel() * p.element_size() for p in others)
         if self.samples != len(self._probe):
             raise ValueError(
-                f"probe holds {len(self._probe)} samples, the model answers {self.samples}: samples "
-                "come first"
+                f"probe holds {len(self._probe)} samples, the model answers {self.samples}: "
+                "samples come first"
             )
         size = float(answer.abs().max()) or 1.0
         if float((answer[:1] - alone).abs().max()) > _AGREE * size:
@@ -200,8 +197,7 @@ class _Model:
         kept: dict[str, Any] = {}
         hooks = []
         if self._layers is None:
-            owners = [m for m in self._model.modules() if next(m.parameters(recurse=False), None) is not None]
-            last = owners[-1]
+            last = [m for m in self._model.modules() if list(m.parameters(recurse=False))][-1]
 
             def before(_: Any, inputs: tuple[Any, ...]) -> None:
                 kept["hidden"] = inputs[0].detach()
@@ -224,7 +220,10 @@ class _Model:
         finally:
             for hook in hooks:
                 hook.remove()
-        return {name: value.reshape(len(value), -1) for name, value in kept.items() if len(value) == self.samples}
+        wrong = [name for name, value in kept.items() if len(value) != self.samples]
+        if wrong and self._layers is not None:
+            raise ValueError(f"activations of {wrong[0]!r} do not have samples first")
+        return {n: value.reshape(len(value), -1) for n, value in kept.items() if n not in wrong}
 
     def kernel(self, plan: Plan) -> Array:
         """The tangent kernel, exact: linear layers from their calls, the rest sample by sample."""
@@ -279,13 +278,12 @@ class _Model:
         gradients: list[list[Any]] = []  # by output, then by call
         trusted = set(plain)
         for output in self._chosen(plan):
-            wanted = answer[:, output].sum()
+            total = answer[:, output].sum()
             each = torch.autograd.grad(
-                wanted, [*given, *weights], retain_graph=True, allow_unused=True
+                total, [*given, *weights], retain_graph=True, allow_unused=True
             )
             own = [
-                torch.zeros_like(z) if g is None else g
-                for z, g in zip(given, each, strict=False)
+                torch.zeros_like(z) if g is None else g for z, g in zip(given, each, strict=False)
             ]
             gradients.append(own)
             place = 0
@@ -337,7 +335,9 @@ class _Model:
                 for j in starts:
                     if j < i:
                         continue
-                    columns = rows if j == i else self._gradients(parameters, slice(j, j + block), turn)
+                    columns = (
+                        rows if j == i else self._gradients(parameters, slice(j, j + block), turn)
+                    )
                     product = (rows @ columns.T).to(found)
                     a, b = i * len(turn), j * len(turn)
                     into = found[a : a + len(product), b : b + product.shape[1]]
@@ -384,32 +384,25 @@ class _Model:
                 }
                 _, moved = torch.func.jvp(answer, (parameters,), (direction,))
                 moved = moved.detach().to("cpu", torch.float64).numpy()
-                found.append(_as_rows(moved, plan))
+                found.append(plan.as_rows(moved))
         return np.stack(found)
 
     def along(self, targets: Array, plan: Plan) -> float:
         """||J' S||^2; summed over outputs for the trace."""
         weights = list(self._parameters.values())
         total = 0.0
-        wanted = torch.as_tensor(targets).to(weights[0])
+        goal = torch.as_tensor(targets).to(weights[0])
         with _asked(self._model), torch.enable_grad():
             answer = self._whole(self._probe)
             if plan.outputs == "full":
-                sums = [(answer * wanted).sum()]
+                sums = [(answer * goal).sum()]
             else:
-                columns = wanted.reshape(self.samples, -1).T
+                columns = goal.reshape(self.samples, -1).T
                 sums = [answer[:, o] @ column for o in self._chosen(plan) for column in columns]
             for value in sums:
                 each = torch.autograd.grad(value, weights, retain_graph=True, allow_unused=True)
                 total += sum(float((g.double() ** 2).sum()) for g in each if g is not None)
         return total
-
-
-def _as_rows(moved: NDArray[Any], plan: Plan) -> NDArray[Any]:
-    """J v (samples, outputs) as the kernel has its rows, (summed outputs, rows)."""
-    if plan.outputs == "full":
-        return moved.reshape(1, -1)
-    return moved.T if plan.outputs == "trace" else moved.T[plan.outputs][None]
 
 
 def _add_layer(
@@ -425,6 +418,11 @@ def _add_layer(
         count = len(each)
         stacked = torch.stack(each, dim=1).reshape(samples * count, *each[0].shape[1:])
         _add_one(found, inputs.repeat_interleave(count, dim=0), stacked, bias)
+    elif inputs.shape[1] == 1:  # the sum over outputs is one over more features
+        _add_one(found, inputs, torch.cat(each, dim=-1), False)
+        if bias:
+            own = torch.cat(each, dim=-1)[:, 0].to(found)
+            found += own @ own.T
     else:
         for own in each:
             _add_one(found, inputs, own, bias)

@@ -1,4 +1,4 @@
-"""What trackers of every library have in common: what is recorded of a model, and in what memory."""
+"""What trackers of every library have in common: what of a model is recorded, in what memory."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from richlazy.errors import UndefinedError, integer, positive
+from richlazy.errors import UndefinedError, integer, positive, real_array
 from richlazy.runs.kernels import Sketched, sketched_alignment, sketched_target_alignment
 from richlazy.runs.run import Run
 
-__all__ = ["DIRECTIONS", "MEMORY", "Outputs", "Plan", "Tracker", "Watched", "planned"]
+__all__ = ["DIRECTIONS", "MEMORY", "Outputs", "Plan", "Tracker", "Watched", "planned", "wanted"]
 
 Array = NDArray[np.float64]
 
@@ -24,6 +24,7 @@ Outputs: TypeAlias = Literal["trace", "full"] | int
 MEMORY = 1e9
 #: Of a sketch.
 DIRECTIONS = 256
+_KEPT = 3.0  # kernels: of the start, of the snapshot before and of now
 
 
 class Watched(Protocol):
@@ -31,11 +32,12 @@ class Watched(Protocol):
 
     samples: int
     outputs: int
+    gradient: int  #: bytes of one, of what needs gradients sample by sample
 
     def weights(self) -> dict[str, Any]:
         """Trained parameters by name."""
 
-    def activations(self) -> dict[str, Any]:
+    def activations(self) -> dict[str, Any] | None:
         """Hidden activations on the probes, (samples, units) by name."""
 
     def kernel(self, plan: Plan) -> Array:
@@ -61,11 +63,29 @@ class Plan:
         """Side of the kernel."""
         return samples * outputs if self.outputs == "full" else samples
 
+    def as_rows(self, moved: Array) -> Array:
+        """J v (samples, outputs) as the kernel has its rows, (outputs summed over, rows)."""
+        if self.outputs == "full":
+            return moved.reshape(1, -1)
+        return moved.T if self.outputs == "trace" else moved.T[self.outputs][None]
+
 
 def planned(
-    model: Watched, outputs: Outputs, memory: float, directions: int | None, seed: int
+    model: Watched,
+    outputs: Outputs,
+    memory: float,
+    directions: int | None,
+    seed: int,
+    *,
+    exact: bool = False,
 ) -> Plan:
-    """Exact where the kernel fits into the memory, a sketch where it does not or is asked for."""
+    """Exact where the kernel fits into the memory, a sketch where it does not or is asked for.
+
+    Raises
+    ------
+    ValueError
+        If `exact` is asked for and does not fit.
+    """
     limit = float(positive(memory, "memory", ndim=0))
     if not (outputs in ("trace", "full") or isinstance(outputs, int)):
         raise ValueError(f"outputs must be 'trace', 'full' or a number; it is {outputs!r}")
@@ -74,10 +94,17 @@ def planned(
     plan = Plan(outputs, limit, None, seed)
     if directions is not None:
         return Plan(outputs, limit, integer(directions, "directions"), seed)
-    # the kernel and that of the start and of the snapshot before
-    if 3 * 8.0 * plan.rows(model.samples, model.outputs) ** 2 > limit:
-        return Plan(outputs, limit, DIRECTIONS, seed)
-    return plan
+    side = plan.rows(model.samples, model.outputs)
+    apiece = model.outputs if outputs == "full" else 1
+    if max(_KEPT * 8.0 * side**2, 2.0 * apiece * model.gradient) <= limit:
+        return plan
+    if exact:
+        raise ValueError(
+            f"a kernel of {side} x {side}, or the gradients it needs, are above the limit of "
+            f"{limit:.2g} bytes: raise memory, take fewer probes or outputs='trace', or track with "
+            f"directions={DIRECTIONS}"
+        )
+    return Plan(outputs, limit, DIRECTIONS, seed)
 
 
 class Tracker:
@@ -110,22 +137,33 @@ class Tracker:
             first = now if self._first is None else self._first
             measured |= _estimated("kernel_alignment", sketched_alignment, first, now)
             if run.targets is not None:
-                wanted = _shaped(run.targets, model, plan)
-                along = model.along(wanted, plan)
+                goal = run.targets
+                along = model.along(goal, plan)
                 measured |= _estimated(
-                    "target_alignment", sketched_target_alignment, along, now, wanted
+                    "target_alignment", sketched_target_alignment, along, now, goal
                 )
             self._first = first
         loss = measured.pop("loss", None)
         run.record(step, **given, loss=loss, **measured)
 
 
-def _shaped(targets: Array, model: Watched, plan: Plan) -> Array:
-    """Targets (samples, outputs) as the kernel sees them."""
-    wanted = targets.reshape(model.samples, -1)
-    if isinstance(plan.outputs, int):
-        return wanted[:, plan.outputs if wanted.shape[1] > 1 else 0]
-    return wanted
+def wanted(targets: ArrayLike | None, model: Watched, outputs: Outputs) -> Array | None:
+    """Targets of the probes as the kernel sees them.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each sample and output.
+    """
+    if targets is None:
+        return None
+    found = real_array(targets, "targets", ndim=(1, 2)).reshape(len(np.asarray(targets)), -1)
+    if found.shape != (model.samples, model.outputs):
+        raise ValueError(
+            f"targets must be (samples, outputs), {model.samples} x {model.outputs} here; their "
+            f"shape is {np.shape(targets)}"
+        )
+    return found[:, outputs] if isinstance(outputs, int) else found
 
 
 def _estimated(name: str, measure: Any, *arguments: Any) -> dict[str, float]:
