@@ -24,6 +24,9 @@ PUBLIC = [
     "__version__",
     "boundaries",
     "boundary_curves",
+    "change_rank",
+    "cka",
+    "cka_estimate",
     "connectomes",
     "curves",
     "deep",
@@ -34,6 +37,8 @@ PUBLIC = [
     "features",
     "files",
     "kernel_alignment",
+    "kernel_distance",
+    "kernel_speed",
     "laziest",
     "limits",
     "low_rank",
@@ -53,6 +58,7 @@ PUBLIC = [
     "solve",
     "spectrum",
     "stacks",
+    "target_alignment",
     "weight_change",
 ]
 EVERYWHERE = list(pkgutil.walk_packages(richlazy.__path__, "richlazy."))

@@ -39,6 +39,14 @@ if TYPE_CHECKING:
         sign_similarity,
         weight_change,
     )
+    from richlazy.similarity import (
+        change_rank,
+        cka,
+        cka_estimate,
+        kernel_distance,
+        kernel_speed,
+        target_alignment,
+    )
     from richlazy.sources import connectomes, files
     from richlazy.start import spectrum
     from richlazy.start.matrices import Thin
@@ -83,8 +91,13 @@ _NAMES = {
     "Solution": "two_layer.solution",
     "Task": "start.task",
     "Thin": "start.matrices",
+    "change_rank": "similarity",
+    "cka": "similarity",
+    "cka_estimate": "similarity",
     "expect": "averages.expect",
     "kernel_alignment": "laziness",
+    "kernel_distance": "similarity",
+    "kernel_speed": "similarity",
     "path_length": "two_layer.sequences",
     "predict": "two_layer.solve",
     "predict_each": "two_layer.each",
@@ -93,6 +106,7 @@ _NAMES = {
     "sequence": "two_layer.sequences",
     "sign_similarity": "laziness",
     "solve": "two_layer.solve",
+    "target_alignment": "similarity",
     "weight_change": "laziness",
 }
 
@@ -106,6 +120,9 @@ __all__ = [
     "Thin",
     "boundaries",
     "boundary_curves",
+    "change_rank",
+    "cka",
+    "cka_estimate",
     "connectomes",
     "curves",
     "deep",
@@ -116,6 +133,8 @@ __all__ = [
     "features",
     "files",
     "kernel_alignment",
+    "kernel_distance",
+    "kernel_speed",
     "laziest",
     "limits",
     "low_rank",
@@ -135,6 +154,7 @@ __all__ = [
     "solve",
     "spectrum",
     "stacks",
+    "target_alignment",
     "weight_change",
 ]
 

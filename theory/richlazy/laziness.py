@@ -33,15 +33,20 @@ __all__ = [
     "Measures",
     "Traces",
     "alignment",
+    "as_kernel",
     "defined",
+    "defined_alignment",
     "difference",
     "from_traces",
     "kernel_alignment",
+    "kernels",
     "or_none",
+    "over_largest",
     "plain",
     "relative_weight_change",
     "representation_alignment",
     "sign_similarity",
+    "unit_of",
     "weight_change",
 ]
 
@@ -210,7 +215,7 @@ def _size(layers: Sequence[Array], unit: float) -> float:
     return float(np.sqrt(sum(np.sum((w / (unit or 1.0)) ** 2) for w in layers)))
 
 
-def _largest(layers: Sequence[Array]) -> float:
+def unit_of(layers: Sequence[Array]) -> float:
     """The power of two at or below the largest entry, which divides without rounding; 0 of 0."""
     largest = max(float(np.abs(w).max()) for w in layers)
     return math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest > 0 else 0.0
@@ -222,9 +227,9 @@ def _change(initial: Weights, final: Weights) -> tuple[float, float]:
     shapes0, shapes1 = [w.shape for w in before], [w.shape for w in after]
     if shapes0 != shapes1:
         raise ValueError(f"initial and final must have the same shapes: {shapes0} and {shapes1}")
-    unit = max(_largest(before), _largest(after)) or 1.0
+    unit = max(unit_of(before), unit_of(after)) or 1.0
     moved = [b / unit - a / unit for a, b in zip(before, after, strict=True)]
-    scale = _largest(moved)
+    scale = unit_of(moved)
     return unit, scale * _size(moved, scale)
 
 
@@ -274,7 +279,7 @@ def relative_weight_change(initial: Weights, final: Weights) -> float:
     """
     unit, moved = _change(initial, final)
     before = _layers(initial, "initial")
-    largest = _largest(before)
+    largest = unit_of(before)
     if largest == 0:
         raise UndefinedError("relative weight change is 0/0: the initial weights are all zero")
     with np.errstate(over="ignore"):  # told below
@@ -307,12 +312,14 @@ def representation_alignment(initial: ArrayLike, final: ArrayLike) -> float:
             f"initial and final must have one row per sample each; their shapes are {h0.shape} "
             f"and {ht.shape}"
         )
-    h0, ht = _unit(h0), _unit(ht)
-    if h0.shape[0] < min(h0.shape[1], ht.shape[1]):  # the smaller of two equal products
+    h0, ht = over_largest(h0), over_largest(ht)
+    if h0.shape[0] < max(h0.shape[1], ht.shape[1]):  # the smaller of two equal products
         g0, gt = h0 @ h0.T, ht @ ht.T
-        return _defined(np.sum(g0 * gt), np.sum(g0 * g0), np.sum(gt * gt), "representation")
+        return defined_alignment(
+            np.sum(g0 * gt), np.sum(g0 * g0), np.sum(gt * gt), "representation"
+        )
     cross, own0, own_t = h0.T @ ht, h0.T @ h0, ht.T @ ht
-    return _defined(np.sum(cross**2), np.sum(own0**2), np.sum(own_t**2), "representation")
+    return defined_alignment(np.sum(cross**2), np.sum(own0**2), np.sum(own_t**2), "representation")
 
 
 def kernel_alignment(initial: ArrayLike, final: ArrayLike) -> float:
@@ -333,13 +340,8 @@ def kernel_alignment(initial: ArrayLike, final: ArrayLike) -> float:
     >>> round(kernel_alignment([[1.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]), 6)
     0.707107
     """
-    k0, kt = real_array(initial, "initial", ndim=2), real_array(final, "final", ndim=2)
-    if k0.shape != kt.shape or k0.shape[0] != k0.shape[1]:
-        raise ValueError(
-            f"initial and final must be square and of one size; they are {k0.shape} and {kt.shape}"
-        )
-    k0, kt = _symmetric(_unit(k0), "initial"), _symmetric(_unit(kt), "final")
-    return _defined(np.sum(k0 * kt), np.sum(k0 * k0), np.sum(kt * kt), "kernel")
+    k0, kt = kernels(initial, final)
+    return defined_alignment(np.sum(k0 * kt), np.sum(k0 * k0), np.sum(kt * kt), "kernel")
 
 
 def sign_similarity(initial: ArrayLike, final: ArrayLike) -> float:
@@ -364,7 +366,28 @@ def sign_similarity(initial: ArrayLike, final: ArrayLike) -> float:
     return float(np.mean(np.sign(h0) == np.sign(ht)))
 
 
-def _unit(array: Array) -> Array:
+def kernels(initial: ArrayLike, final: ArrayLike) -> tuple[Array, Array]:
+    """Two kernels, checked to be symmetric and of one size, each over its largest entry."""
+    k0, kt = real_array(initial, "initial", ndim=2), real_array(final, "final", ndim=2)
+    if k0.shape != kt.shape or k0.shape[0] != k0.shape[1]:
+        raise ValueError(
+            f"initial and final must be square and of one size; they are {k0.shape} and {kt.shape}"
+        )
+    return (
+        _symmetric(over_largest(k0), "initial"),
+        _symmetric(over_largest(kt), "final"),
+    )
+
+
+def as_kernel(value: ArrayLike, name: str) -> Array:
+    """One kernel, checked to be square and symmetric, over its largest entry."""
+    kernel = real_array(value, name, ndim=2)
+    if kernel.shape[0] != kernel.shape[1]:
+        raise ValueError(f"{name} must be a square kernel; its shape is {kernel.shape}")
+    return _symmetric(over_largest(kernel), name)
+
+
+def over_largest(array: Array) -> Array:
     """The array over its largest entry, so that products of its entries stay in range."""
     size = np.abs(array).max()
     return array / size if size > 0 else array
@@ -383,12 +406,19 @@ def _symmetric(kernel: Array, name: str) -> Array:
             f"{name} differs from its transpose by {off:.1e} of its largest entry, as kernels "
             "computed at low precision do: its symmetric part is used",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return 0.5 * (kernel + kernel.T)
 
 
-def _defined(inner: float, square0: float, square_t: float, what: str) -> float:
+def defined_alignment(inner: float, square0: float, square_t: float, what: str) -> float:
+    """One `alignment`.
+
+    Raises
+    ------
+    UndefinedError
+        If it is 0/0.
+    """
     value = float(alignment(inner, square0, square_t))
     if np.isnan(value):
         raise UndefinedError(f"{what} alignment is 0/0: one of the two is all zero")

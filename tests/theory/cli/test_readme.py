@@ -17,8 +17,12 @@ def test_the_commands_of_the_readme_work_as_printed(few, folder):
     (folder / "weights.csv").write_text(csv_text(W))
     circuit = np.random.default_rng(0).standard_normal((40, 40))
     (folder / "circuit.csv").write_text(csv_text(circuit))
+    rng = np.random.default_rng(1)
+    for weights, activations in (("before", "h0"), ("after", "h1")):
+        np.savez(f"{weights}.npz", w1=rng.standard_normal((3, 4)), b1=rng.standard_normal(3))
+        np.savez(f"{activations}.npz", h1=rng.standard_normal((20, 3)))
     lines = [line for line in README.splitlines() if line.startswith("richlazy ")]
-    kinds = [*["predict"] * 3, *["curve"] * 4, "map", *["report"] * 2]
+    kinds = [*["predict"] * 3, *["curve"] * 4, "map", *["report"] * 2, "measure"]
     assert [line.split()[1] for line in lines] == kinds
     for line in lines:
         succeed(*shlex.split(line, comments=True)[1:])

@@ -30,6 +30,7 @@ __all__ = [
     "ReadError",
     "afford",
     "choose",
+    "one_of",
     "quiet",
     "short",
     "unit_roundoff",
@@ -114,6 +115,15 @@ def choose(names: list[str], asked: str | None) -> str:
             f"must hold one array, or have one named as FILE:NAME; it holds {_listed(names)}"
         )
     return names[0]
+
+
+@contextmanager
+def one_of(name: str) -> Iterator[None]:
+    """Name the array, of several, that a reader finds something wrong with."""
+    try:
+        yield
+    except ReadError as error:
+        raise ReadError(f"{short(name)}: {error}") from None
 
 
 def _listed(names: list[str]) -> str:

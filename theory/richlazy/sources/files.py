@@ -9,8 +9,6 @@ in `Input.notes` and `Input.description`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -126,7 +124,7 @@ def read(
     text = os.fspath(path)
     options = _options(format, header, index, missing, transpose, limit)
     content, values = _load(text, options)
-    with _naming(text):
+    with opening.naming(text):
         return _input(text, content, values, options)
 
 
@@ -146,7 +144,7 @@ def read_vector_or_matrix(
     text = os.fspath(path)
     try:
         content, values = _load(text, _options(None, None, None, None, False, limit))
-        with _naming(text):
+        with opening.naming(text):
             if content.form == "edges":
                 raise ReadError("must be a vector or a table of numbers, not an edge list")
             dense = _to_dense(values, limit)
@@ -154,19 +152,6 @@ def read_vector_or_matrix(
         remedy = " (--task: or save it as .npy)" if "; say --" in str(error) else ""
         raise FileError(f"{name}: {error}{remedy}") from None
     return dense.ravel() if 1 in dense.shape else dense
-
-
-@contextmanager
-def _naming(path: str) -> Iterator[None]:
-    """Make one `FileError` with the file's name of whatever a reader meets."""
-    name = plain(os.fsdecode(path))
-    try:
-        yield
-    except ReadError as error:
-        place = f", line {error.line}" if error.line else ""
-        raise FileError(f"{name}{place}: {plain(str(error))}") from None
-    except MemoryError:
-        raise FileError(f"{name}: needs more memory than there is") from None
 
 
 def _options(
@@ -186,7 +171,7 @@ def _options(
 
 def _load(path: str, options: Options) -> tuple[Content, Array | csr_array[np.float64]]:
     """Read a file and check that it holds finite real numbers."""
-    with _naming(path):
+    with opening.naming(path):
         file, array = opening.find(path)
         content = formats.read(opening.open_bytes(file, array, options), options)
         if options.format == "spectrum" and content.form == "edges":

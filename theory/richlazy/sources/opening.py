@@ -1,4 +1,7 @@
-"""Find a file and read its bytes: regular files and standard input, packed or not, in bounds."""
+"""Find a file and read its bytes: regular files and standard input, packed or not, in bounds.
+
+Whatever is wrong with it is told with its name.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,17 @@ import os
 import stat
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from richlazy.errors import FileError
+from richlazy.names import plain
 from richlazy.sources.content import Opened, Options, ReadError, afford
 from richlazy.sources.formats import CLOSED, SUFFIXES
 
-__all__ = ["ending", "find", "open_bytes", "stem"]
+__all__ = ["ending", "find", "naming", "open_bytes", "stem"]
 
 #: How the bytes of standard input say what they are; anything else is text.
 _MAGIC = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"%%MatrixMarket": ".mtx"}
@@ -66,6 +73,19 @@ def open_bytes(path: str, array: str | None, options: Options) -> Opened:
     if not data:
         raise ReadError("is empty")
     return Opened(data, suffix, array)
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Make one `FileError` with the file's name of whatever a reader meets."""
+    name = plain(os.fsdecode(path))
+    try:
+        yield
+    except ReadError as error:
+        place = f", line {error.line}" if error.line else ""
+        raise FileError(f"{name}{place}: {plain(str(error))}") from None
+    except MemoryError:
+        raise FileError(f"{name}: needs more memory than there is") from None
 
 
 def _suffix(path: str) -> tuple[str, bool]:

@@ -1,18 +1,21 @@
 """One reader for each kind of file: its bytes in, a `Content` or a `ReadError` out.
 
-Every module has one function `read(opened, options)`. Where a well-kept reader exists it is
+Every module has one function `read(opened, options)`; kinds that hold arrays by name have `every`
+beside it, which reads them all. Where a well-kept reader exists it is
 used, imported where it is needed; nothing is ever unpickled or evaluated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from richlazy.sources.content import Content, Opened, Options, ReadError
 
-__all__ = ["SUFFIXES", "read", "require"]
+__all__ = ["SUFFIXES", "read", "read_every", "require"]
 
 #: The module that reads a kind of file, by the ending of its name.
 _MODULES = {
@@ -32,6 +35,7 @@ _MODULES = {
 }
 SUFFIXES = tuple(_MODULES)
 _TABLES = ("delimited", "arrow")
+_NAMED = (".npz", ".safetensors")
 
 _PICKLE = "is a pickle, which can run code when it is opened, so it is not; convert it where you "
 _PICKLE += "trust it: "
@@ -48,16 +52,38 @@ def read(opened: Opened, options: Options) -> Content:
     for option, given in (("header", options.header), ("index", options.index)):
         if given is not None and name not in _TABLES:
             raise ReadError(f"--{option} has no meaning for {opened.suffix}; leave it out")
-    try:
+    with _readable(opened.suffix):
         content: Content = import_module(f"{__name__}.{name}").read(opened, options)
+    return content
+
+
+def read_every(opened: Opened, options: Options) -> dict[str, Content]:
+    """Read all arrays of a file by their names; one of its own is called "array"."""
+    if opened.suffix not in (".npy", *_NAMED):
+        raise ReadError("holds no layers by name; save them as .npz or .safetensors, one as .npy")
+    if opened.array is not None or opened.suffix not in _NAMED:
+        return {"array": read(opened, options)}
+    with _readable(opened.suffix):
+        found: dict[str, Content] = import_module(f"{__name__}.{_MODULES[opened.suffix]}").every(
+            opened, options
+        )
+    if not found:
+        raise ReadError("holds no arrays")
+    return found
+
+
+@contextmanager
+def _readable(suffix: str) -> Iterator[None]:
+    """Make one `ReadError` of whatever the package that reads a file says of a damaged one."""
+    try:
+        yield
     except (ReadError, MemoryError):
         raise
     except Exception as error:
         # NumPy, zipfile, SciPy, pyarrow and others raise errors of many kinds on a damaged
         # file, and each of them means the same to the user.
         why = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise ReadError(f"is not a readable {opened.suffix} file ({why[:200]})") from None
-    return content
+        raise ReadError(f"is not a readable {suffix} file ({why[:200]})") from None
 
 
 def require(module: str, extra: str) -> ModuleType | Any:

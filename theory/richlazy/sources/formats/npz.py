@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from zipfile import ZipFile
 
@@ -16,25 +17,22 @@ from richlazy.sources.content import (
     Opened,
     Options,
     ReadError,
+    afford,
     choose,
+    one_of,
     unit_roundoff,
 )
 from richlazy.sources.formats import npy
 from richlazy.sources.formats.runs import from_runs
 
-__all__ = ["read"]
+__all__ = ["every", "read"]
 
 Load = Callable[..., NDArray[Any]]
 
 
 def read(opened: Opened, options: Options) -> Content:
     """Read one array, or one sparse matrix; members that are not needed stay packed."""
-    if opened.data[:4] not in (b"PK\x03\x04", b"PK\x05\x06"):
-        raise ReadError("is not a readable .npz file (it is no zip archive)")
-    with ZipFile(io.BytesIO(opened.data)) as archive:
-        members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-        if len(members) != len(archive.namelist()):
-            raise ReadError("is damaged; it holds two arrays of one name")
+    with _archive(opened) as (archive, members):
 
         def load(name: str, kinds: str = "biuf") -> NDArray[Any]:
             if name not in members:
@@ -47,6 +45,31 @@ def read(opened: Opened, options: Options) -> Content:
             return Content(values, unit_roundoff(values.values.dtype))
         array = load(choose(list(members), opened.array))
         return Content(array, unit_roundoff(array.dtype))
+
+
+def every(opened: Opened, options: Options) -> dict[str, Content]:
+    """Read all arrays by their names; the limit is on all of them together, as float64."""
+    found, size = {}, 0
+    with _archive(opened) as (archive, members):
+        for name, member in members.items():
+            with one_of(name), archive.open(member) as stream:
+                array = npy.array(stream, options.limit)
+            size += array.size
+            afford(8 * size, options.limit, "all arrays")
+            found[name] = Content(array, unit_roundoff(array.dtype))
+    return found
+
+
+@contextmanager
+def _archive(opened: Opened) -> Iterator[tuple[ZipFile, dict[str, str]]]:
+    """The archive, and the member that holds each array."""
+    if opened.data[:4] not in (b"PK\x03\x04", b"PK\x05\x06"):
+        raise ReadError("is not a readable .npz file (it is no zip archive)")
+    with ZipFile(io.BytesIO(opened.data)) as archive:
+        members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+        if len(members) != len(archive.namelist()):
+            raise ReadError("is damaged; it holds two arrays of one name")
+        yield archive, members
 
 
 def _sparse(load: Load, coords: bool) -> Entries:
