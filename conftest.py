@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from importlib.util import find_spec
 
 from tests.theory.against_derivations.agreement import *  # noqa: F403
 
@@ -18,3 +19,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # And nohup has it ignore SIGHUP, which we still do.
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
+
+# Modules of extras that are not among those of the tests; they have environments of their own.
+collect_ignore = [
+    f"theory/richlazy/runs/{name}.py" for name in ("torch", "jax") if find_spec(name) is None
+]

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from richlazy import curves, deep, errors, recurrent
+    from richlazy import curves, deep, errors, recurrent, runs
     from richlazy.averages.expect import expect
     from richlazy.averages.record import Expected
     from richlazy.curves import boundaries as boundary_curves
@@ -79,6 +79,7 @@ _MODULES = {
     "recurrent_curves": "curves.recurrent",
     "recurrent_limits": "formulas.recurrent_limits",
     "riccati": "two_layer.riccati",
+    "runs": "runs",
     "several_outputs": "formulas.several_outputs",
     "spectrum": "start.spectrum",
     "stacks": "two_layer.stacks",
@@ -148,6 +149,7 @@ __all__ = [
     "relative_weight_change",
     "representation_alignment",
     "riccati",
+    "runs",
     "sequence",
     "several_outputs",
     "sign_similarity",

@@ -1,4 +1,4 @@
-"""A run beside the theory: what was predicted from its own initial weights, and how far off it was."""
+"""A run beside the theory: what its own initial weights predict, and how far off it was."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ def predicted(
     if isinstance(task, recurrent.Task):
         if len(matrices) != len(_RECURRENT):
             raise ValueError(
-                f"a recurrent network has {', '.join(_RECURRENT)}: name three layers in this order; "
-                f"there are {len(matrices)}: {', '.join(layers)}"
+                f"a recurrent network has {', '.join(_RECURRENT)}: name three layers in this "
+                f"order; there are {len(matrices)}: {', '.join(layers)}"
             )
         u, w, v = matrices
         return recurrent.solve(recurrent.Network(u, w, v), task)
@@ -203,9 +203,9 @@ def verdict(run: Recording) -> str:
         raise ValueError("nothing has been recorded: call record first")
     found = [n for n in ("kernel_alignment", "representation_alignment") if _known(last, n)]
     moved = last.get("relative_weight_change", np.nan)
-    change = (
-        f"; the weights moved by {100.0 * moved:.3g} % of their norm" if np.isfinite(moved) else ""
-    )
+    change = ""
+    if np.isfinite(moved):
+        change = f"; the weights moved by {100.0 * moved:.3g} % of their norm"
     where = f"after {last['step']:g} steps"
     if not found:
         return f"cannot say {where}: neither kernels nor one array of activations{change}"

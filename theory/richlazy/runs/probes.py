@@ -46,5 +46,5 @@ def probes(task: Task | recurrent.Task) -> Array:
         return root.reshape(size, task.steps, task.channels)[:, ::-1].copy()
     if not isinstance(task, Task):
         raise KindError(f"task must be a Task; it is {type(task).__name__}")
-    root = as_task(task).root
-    return np.eye(task.inputs) if root is None else root.copy()
+    seen = as_task(task).root
+    return np.eye(task.inputs) if seen is None else seen.copy()
