@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from richlazy.errors import FileError
 from richlazy.sources import layers
+from tests.theory.sources import fuzzing
 from tests.theory.sources.reading import message, npy, npz, stored
 
 W = np.arange(6.0).reshape(2, 3) - 2.0
@@ -107,3 +109,21 @@ def test_a_missing_package_is_named_by_its_extra(put, monkeypatch):
     path = put("run.safetensors", safetensors(w=W))
     monkeypatch.setitem(sys.modules, "safetensors", None)
     assert "pip install 'richlazy[tensors]'" in message(path, layers.read)
+
+
+@pytest.mark.parametrize("save", [npz, safetensors])
+def test_a_damaged_file_is_refused_in_one_line_or_read(put, save):
+    """No warning, no other error, and nothing in it that is not finite."""
+    rng = np.random.default_rng(0)
+    whole = save(w=W, b=B.astype(np.float32))
+    told = []
+    for _ in range(150):
+        path = put(f"run.{save.__name__}", fuzzing.damaged(whole, rng))
+        try:
+            found = layers.read(path)
+        except FileError as error:
+            told.append(str(error))
+        else:
+            assert all(np.all(np.isfinite(layer.values)) for layer in found.arrays.values())
+    assert len(told) > 75
+    assert not any("\n" in line for line in told)
