@@ -96,7 +96,7 @@ def test_files_that_hold_no_layers(put, name, content, why):
 
 @pytest.mark.parametrize("save", [npz, safetensors])
 def test_the_limit_is_on_all_arrays_together(put, save):
-    one = np.zeros((100, 100), np.float32)
+    one = np.zeros((100, 100), np.float16)
     path = put(f"run.{save.__name__}", save(a=one, b=one, c=one))
     assert len(layers.read(path, limit=2.5e-4).arrays) == 3
     told = message(path, lambda file: layers.read(file, limit=2.3e-4))
