@@ -44,7 +44,7 @@ def test_a_small_kernel_distance_keeps_its_digits(moved):
     k0, change = kernel_of(rng, 6, 4), kernel_of(rng, 6, 3)
     kt = k0 + moved * change
     found = rl.kernel_distance(k0, kt)
-    assert found == pytest.approx(exact_distance(k0, kt), rel=1e-15 / moved + 1e-13)
+    assert found == pytest.approx(exact_distance(k0, kt), rel=1e-15 / moved + 1e-13, abs=0)
     assert found == pytest.approx(1 - rl.kernel_alignment(k0, kt), abs=1e-15)
 
 
@@ -190,7 +190,7 @@ def unbiased_hsic(k, l):
     n = len(k)
     k, l = k - np.diag(np.diag(k)), l - np.diag(np.diag(l))
     total = np.trace(k @ l) + k.sum() * l.sum() / ((n - 1) * (n - 2))
-    return (total - 2 / (n - 2) * np.sum(k @ l)) / (n * (n - 3))
+    return (total - np.sum(k @ l) * 2 / (n - 2)) / (n * (n - 3))
 
 
 def naive_debiased(x, y):
@@ -278,13 +278,30 @@ def test_one_sample_alone_has_no_debiased_alignment(features):
     alone[4] += rng.standard_normal(features)
     y = rng.standard_normal((10, features))
     assert 0 < rl.cka(alone, y) < 1
-    with pytest.raises(UndefinedError, match="initial differ in one sample alone"):
+    with pytest.raises(
+        UndefinedError, match="but for rounding, the activations of initial differ in one sample"
+    ):
         rl.cka(alone, y, debiased=True)
     two = np.array(alone)
     two[5] += rng.standard_normal(features)
     assert -1 <= rl.cka(y, two, debiased=True) <= 1
     with pytest.raises(UndefinedError, match="final differ in one sample alone, or would without"):
         rl.cka_estimate(y, two)
+
+
+@pytest.mark.parametrize("features", [3, 20])
+@pytest.mark.parametrize("far", [1e2, 1e3, 1e4])
+def test_a_sample_far_from_the_others_costs_few_digits(features, far):
+    rng = np.random.default_rng(18)
+    x = rng.standard_normal((12, features)).round(6)
+    y = (x + rng.standard_normal((12, features))).round(6)
+    x[2] *= far
+    y[2] *= far
+    exact = [np.vectorize(Fraction, otypes=[object])(h) for h in (x, y)]
+    k, l = (h.dot(h.T) for h in exact)
+    cross, own0, own1 = (float(unbiased_hsic(*two)) for two in ((k, l), (k, k), (l, l)))
+    wanted = cross / np.sqrt(own0) / np.sqrt(own1)
+    assert rl.cka(x, y, debiased=True) == pytest.approx(wanted, rel=1e-15 * far**2 + 1e-13)
 
 
 def test_activations_that_have_no_cka():

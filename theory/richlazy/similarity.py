@@ -325,8 +325,8 @@ def _cosines(sums: Array, floors: Array) -> Array:
     for name, square, floor in zip(("initial", "final"), own, floors, strict=True):
         if np.any(square <= floor):
             raise UndefinedError(
-                f"debiased CKA is 0/0: the activations of {name} differ in one sample alone, or "
-                "would without another"
+                f"debiased CKA is 0/0: but for rounding, the activations of {name} differ in one "
+                "sample alone, or would without another"
             )
     return np.asarray(np.clip(cross / (np.sqrt(own[0]) * np.sqrt(own[1])), -1.0, 1.0))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from richlazy.errors import FileError
 from richlazy.sources import layers
+from tests.theory.sources import fuzzing
 from tests.theory.sources.reading import message, npy, npz, stored
 
 W = np.arange(6.0).reshape(2, 3) - 2.0
@@ -94,7 +96,7 @@ def test_files_that_hold_no_layers(put, name, content, why):
 
 @pytest.mark.parametrize("save", [npz, safetensors])
 def test_the_limit_is_on_all_arrays_together(put, save):
-    one = np.zeros((100, 100), np.float32)
+    one = np.zeros((100, 100), np.float16)
     path = put(f"run.{save.__name__}", save(a=one, b=one, c=one))
     assert len(layers.read(path, limit=2.5e-4).arrays) == 3
     told = message(path, lambda file: layers.read(file, limit=2.3e-4))
@@ -107,3 +109,21 @@ def test_a_missing_package_is_named_by_its_extra(put, monkeypatch):
     path = put("run.safetensors", safetensors(w=W))
     monkeypatch.setitem(sys.modules, "safetensors", None)
     assert "pip install 'richlazy[tensors]'" in message(path, layers.read)
+
+
+@pytest.mark.parametrize("save", [npz, safetensors])
+def test_a_damaged_file_is_refused_in_one_line_or_read(put, save):
+    """No warning, no other error, and nothing in it that is not finite."""
+    rng = np.random.default_rng(0)
+    whole = save(w=W, b=B.astype(np.float32))
+    told = []
+    for _ in range(150):
+        path = put(f"run.{save.__name__}", fuzzing.damaged(whole, rng))
+        try:
+            found = layers.read(path)
+        except FileError as error:
+            told.append(str(error))
+        else:
+            assert all(np.all(np.isfinite(layer.values)) for layer in found.arrays.values())
+    assert len(told) > 75
+    assert not any("\n" in line for line in told)
