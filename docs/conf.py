@@ -39,6 +39,7 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3  # of the studies
 
 autodoc_member_order = "bysource"
+autodoc_mock_imports = ["jax", "torch"]  # extras that the site does without
 autodoc_typehints = "none"  # shapes and meanings are in the words
 napoleon_google_docstring = False
 napoleon_use_ivar = True

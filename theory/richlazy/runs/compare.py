@@ -43,10 +43,14 @@ class Comparison:
     ----------
     time : ndarray
         Learning rate x steps of the snapshots.
-    measured, predicted : dict
-        Measures by name, along time.
-    method, accuracy : str
-        How the prediction was found, and how far its numbers can be trusted.
+    measured : dict
+        Measures of the run by name, along time.
+    predicted : dict
+        The same of the theory.
+    method : str
+        How the prediction was found.
+    accuracy : str
+        How far its numbers can be trusted.
     assumptions : tuple
         What it needed.
     """

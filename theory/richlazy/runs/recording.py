@@ -37,7 +37,9 @@ class Snapshot(NamedTuple):
     ----------
     step : float
         Updates of the weights before it.
-    weights, activations : dict
+    weights : dict
+        Arrays by name.
+    activations : dict
         Arrays by name.
     kernel : ndarray or None
         Tangent kernel on the probes.
