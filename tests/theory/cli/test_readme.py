@@ -17,12 +17,15 @@ def test_the_commands_of_the_readme_work_as_printed(few, folder):
     (folder / "weights.csv").write_text(csv_text(W))
     circuit = np.random.default_rng(0).standard_normal((40, 40))
     (folder / "circuit.csv").write_text(csv_text(circuit))
+    np.save("X.npy", circuit[:, :6])
+    np.save("Y.npy", circuit[:, 6])
     lines = [line for line in README.splitlines() if line.startswith("richlazy ")]
-    kinds = [*["predict"] * 3, *["curve"] * 4, "map", *["report"] * 2]
+    kinds = [*["predict"] * 4, *["curve"] * 5, "map", *["report"] * 2]
     assert [line.split()[1] for line in lines] == kinds
     for line in lines:
         succeed(*shlex.split(line, comments=True)[1:])
     assert (folder / "rank.png").exists()
+    assert (folder / "scale.png").exists()
     assert (folder / "depth.png").exists()
     assert (folder / "map.png").exists()
     assert (folder / "weights-report/summary.md").exists()
