@@ -274,6 +274,7 @@ def test_a_column_by_its_name():
     assert "loss" in curve
     assert "rank" in curve
     assert "loss_sd" not in curve
+    assert list(curve) == ["rank", *curve.columns]
     with pytest.raises(KeyError, match=r"no column 'ka'; there are rank, weight_change, .*loss"):
         curve["ka"]
     for name in ("provenance", "rank"):

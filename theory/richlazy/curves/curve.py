@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ class Curve:
     """Values along one axis.
 
     `curve[name]` is a column, or the values along the axis by the name of the axis; `name in curve`
-    says whether it has it.
+    says whether it has it, and `list(curve)` gives the names.
 
     Attributes
     ----------
@@ -70,11 +70,13 @@ class Curve:
     def __getitem__(self, name: str) -> Array:
         if name in self:
             return self.x if name == self.axis else self.columns[name]
-        names = ", ".join([self.axis, *self.columns])
-        raise KeyError(f"no column {name!r}; there are {names}")
+        raise KeyError(f"no column {name!r}; there are {', '.join(self)}")
 
     def __contains__(self, name: object) -> bool:
         return name == self.axis or name in self.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((self.axis, *self.columns))
 
     def to_frame(self) -> Any:
         """The axis and every column as a `pandas.DataFrame`.
