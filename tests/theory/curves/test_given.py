@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse
+from scipy.sparse.linalg import aslinearoperator
 
 import richlazy as rl
 from richlazy import curves, low_rank, spectrum
@@ -103,6 +104,19 @@ def test_the_mean_over_alignments_of_a_flat_start_is_the_mean_over_tasks():
     wanted = low_rank.expected(r, d)
     error = np.std(curve["kernel_alignment"]) / 20
     assert abs(np.mean(curve["kernel_alignment"]) - wanted.mean.kernel_alignment) < 4 * error
+
+
+def test_a_matrix_too_large_for_its_singular_values_needs_products_alone():
+    size = (4200, 4300)
+    w = scipy.sparse.random_array(size, density=1e-3, rng=np.random.default_rng(0)).tocsr()
+    wanted = rl.expect(w, tasks=2, strength=2.0)
+    for start in (w, aslinearoperator(w)):
+        curve = curves.of(start, "strength", [2.0], tasks=2)
+        assert curve["loss"][0] == pytest.approx(wanted.loss.mean, abs=1e-12)
+        assert curve["weight_change"][0] == pytest.approx(wanted.weight_change.mean, rel=1e-2)
+        assert curve.provenance["parameters"]["matrix"] == "4200 x 4300"
+    with pytest.raises(ValueError, match="values are needed along strength: a LinearOperator"):
+        curves.of(aslinearoperator(w), "strength", tasks=2)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class _Begun(NamedTuple):
     start: MatrixLike
     inputs: int
     rank: int | None
-    norm: float
+    norm: float | None
     said: dict[str, Any]
     precision: float
 
@@ -140,7 +140,9 @@ def _understood(start: MatrixLike, inputs: int | None, given: dict[str, Any]) ->
     found, matrix = case.spectrum, case.matrix
     if found is None:
         assert matrix is not None
-        norm, d = float(np.sqrt(matrices.second_moments_trace(matrix))), int(matrix.shape[1])
+        norm, d = None, int(matrix.shape[1])
+        if matrices.has_entries(matrix):
+            norm = float(np.sqrt(matrices.second_moments_trace(matrix)))
         said = {"matrix": f"{matrix.shape[0]} x {d}", "inputs": d}
         return _Begun(matrix, d, None, norm, said, case.precision)
     s, d = np.repeat(found.values, found.counts.astype(int)), found.inputs
@@ -158,7 +160,9 @@ def _along(axis: Along, values: ArrayLike | None, begun: _Begun, strength: float
     if axis == "scale":
         return defaults.few_norms(values, strength)
     if axis == "strength":
-        return defaults.strengths(values, begun.norm, few=True)
+        if values is None and begun.norm is None:
+            raise ValueError("values are needed along strength: a LinearOperator tells no norm")
+        return defaults.strengths(values, begun.norm or 1.0, few=True)
     return defaults.alignments(values, full=begun.rank == begun.inputs, few=True)
 
 
