@@ -181,7 +181,7 @@ def test_a_recurrent_curve_of_given_weights(folder):
         ("time w.csv --norm big", "--norm must be a number > 0 or 'keep'; it is 'big'"),
         (
             "rank --inputs 5 --norm keep",
-            "--norm must be a number, where no file is given; it is 'k",
+            "--norm must be a number where no file is given",
         ),
         ("rank --inputs 5 --transpose", "--transpose is for a file; leave it out"),
     ],
