@@ -27,7 +27,7 @@ def test_a_matrix_is_a_first_layer_with_a_silent_readout():
     same(rl.sequence(W1, [TASK, OTHER]).losses, rl.sequence(start, [TASK, OTHER]).losses)
 
 
-NO_NETWORK = [None, 3.0, "celegans", [W1, W2], (W1, W2), W1.tolist(), W1[0], W1[None], TASK]
+NO_NETWORK = [None, 3.0, "celegans", [W1, W2], (W1, W2), W1.tolist(), W1[0], TASK]
 NO_TASK = [None, 3.0, "task", TASK.cov_yx, TASK.cov_yx[0], csr_array(W1), rl.Network(W1), [TASK]]
 
 

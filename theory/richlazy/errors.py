@@ -232,7 +232,8 @@ def _called(value: Any) -> str:
         text = repr(value)
         return text if len(text) <= 40 else text[:37] + "..."
     shape = getattr(value, "shape", None)
-    return type(value).__name__ + (f" of shape {shape}" if isinstance(shape, tuple) else "")
+    given = isinstance(shape, tuple) and (shape != () or isinstance(value, np.ndarray))
+    return type(value).__name__ + (f" of shape {shape}" if given else "")
 
 
 def not_masked(value: Any, name: str) -> None:

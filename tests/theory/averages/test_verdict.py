@@ -166,3 +166,15 @@ def test_what_two_standard_errors_hide_is_called_alike():
     for gap, word in ((0.019, "as rich as"), (0.021, "lazier than")):
         one = Verdict(kernel_alignment=0.3 + gap, standard_error=0.0, full_rank=0.3, **plain)
         assert word in one.sentence
+
+
+def test_inputs_that_are_not_white_have_no_references():
+    """Those are over random tasks on white inputs, whose strength is another thing."""
+    s = spectrum.flat(3)
+    with_, without = said(s, own_norm=2.0), said(s, own_norm=2.0, white=False)
+    assert None not in (with_.full_rank, with_.gaussian, with_.law_at_own_norm)
+    assert without.full_rank is without.gaussian is without.law_at_own_norm is None
+    assert without.sentence == (
+        f"rich: KA {with_.kernel_alignment:.3f} (lazy from 0.9, rich to 0.5); "
+        "participation ratio 3 of 60"
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from richlazy import curves, recurrent_curves, spectrum
 from richlazy.cli.curve import _KINDS
-from tests.theory.cli.commands import contents, fail, succeed
+from tests.theory.cli.commands import W, contents, fail, succeed
 
 RANK = ("--inputs", "12", "--rank", "4")
 CURVES = {
@@ -111,4 +111,80 @@ def test_a_curve_of_recurrent_networks(axis, folder):
     ],
 )
 def test_options_of_recurrent_curves(arguments, expected):
+    assert expected in fail("curve", *arguments.split())
+
+
+# ---------------------------------------------------------------- a start of the caller's own
+
+
+GIVEN = {
+    "scale w.csv --strength 2 --time 3": lambda: curves.of(W, "scale", strength=2.0, t=3.0),
+    "time w.csv --norm keep --outputs 2": lambda: curves.of(W, "time", outputs=2),
+    "strength w.csv --norm 0.5": lambda: curves.of(W, "strength", norm=0.5),
+    "alignment s.csv --inputs 8": lambda: curves.of([3, 2, 1], "alignment", norm=1.0, inputs=8),
+    "time w.csv --transpose": lambda: curves.of(W.T, "time", norm=1.0),
+    "strength flat:rank=3,norm=2 --inputs 9": lambda: curves.of(
+        spectrum.flat(3, 2.0), "strength", inputs=9
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments", GIVEN)
+def test_a_curve_of_given_weights(arguments, folder):
+    axis, name, *options = arguments.split()
+    wanted = GIVEN[arguments]()
+    table = succeed("curve", axis, name, *options)
+    succeed("curve", axis, name, *options, "--out", "curve.csv")
+    found = curves.from_csv(folder / "curve.csv")
+    np.testing.assert_allclose(found.x, wanted.x, rtol=1e-12)
+    for measure in ("kernel_alignment", "weight_change", "kernel_alignment_sd"):
+        np.testing.assert_allclose(found[measure], wanted[measure], rtol=1e-6, atol=1e-8)
+    assert table.splitlines()[-1] == found.title
+    assert f"start {name.removesuffix('.csv')}" in found.title
+
+
+def test_a_recurrent_curve_of_given_weights(folder):
+    """At the gain that predict takes, or as the axis says."""
+    square = np.random.default_rng(2).standard_normal((30, 30))
+    np.save("square.npy", square)
+    start = square * (0.625 * 30**0.5 / np.linalg.norm(square))
+    for arguments, wanted in (
+        ("gain square.npy --steps 2", recurrent_curves.gain(square, 2)),
+        ("strength square.npy --as recurrent --steps 2", recurrent_curves.strength(start, 2)),
+        (
+            "time s.csv --as recurrent --units 12 --steps 2 --norm 1",
+            recurrent_curves.time(spectrum.rescaled([3.0, 2, 1], 1.0), 2, units=12),
+        ),
+    ):
+        succeed("curve", *arguments.split(), "--out", "c.json", "--force")
+        found = curves.from_json("c.json")
+        for measure in ("kernel_alignment", "weight_change_recurrent"):
+            np.testing.assert_allclose(found[measure], wanted[measure], rtol=1e-6)
+        assert found.provenance["parameters"]["start"] in ("square", "s")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("rank w.csv", "a curve of a given start goes along alignment, scale, strength, time; it"),
+        ("rank w.csv --as recurrent", "a curve of a given start goes along gain, steps, strength"),
+        ("scale w.csv --norm 2", "--norm is the axis of this curve; leave it out"),
+        ("time w.csv --time 2", "--time is the axis of this curve; leave it out"),
+        ("time w.csv --rank 2", "--rank has no meaning for a given start; leave it out"),
+        ("time w.csv --time -1", "--time is the axis"),
+        ("scale w.csv --time -1", "--time must be >= 0"),
+        ("gain w.csv --inputs 2", "--inputs has no meaning for a given start"),
+        ("gain w.csv", "start must be square"),
+        ("gain s.csv", "--units is needed with a spectrum"),
+        ("time s.csv", "inputs is needed with singular values"),
+        ("time none.csv", "none.csv: no such file"),
+        ("time w.csv --norm big", "--norm must be a number > 0 or 'keep'; it is 'big'"),
+        (
+            "rank --inputs 5 --norm keep",
+            "--norm must be a number where no file is given",
+        ),
+        ("rank --inputs 5 --transpose", "--transpose is for a file; leave it out"),
+    ],
+)
+def test_a_given_start_that_is_refused(arguments, expected):
     assert expected in fail("curve", *arguments.split())

@@ -101,7 +101,7 @@ CURVE = [
     ("rank --inputs 0", "inputs must be at least 1; it is 0"),
     ("rank --inputs 5 --rank 2", "--rank is the axis of this curve; leave it out"),
     ("rank --inputs 5 --norm 0", "norm must be > 0"),
-    ("rank --inputs 5 --norm keep", "Invalid value for '--norm': 'keep' is not a valid float"),
+    ("rank --inputs 5 --norm keep", "--norm must be a number where no file is given; it is 'keep'"),
     ("rank --inputs 1 --alignment 0.5", "alignment must be 1 where rank = inputs"),
     ("alignment --inputs 5", "--rank is needed for a curve along alignment"),
     ("alignment --inputs 5 --rank 6", "rank must be at most inputs; it is up to 6 of 5"),

@@ -21,12 +21,15 @@ def test_the_commands_of_the_readme_work_as_printed(few, folder):
     for weights, activations in (("before", "h0"), ("after", "h1")):
         np.savez(f"{weights}.npz", w1=rng.standard_normal((3, 4)), b1=rng.standard_normal(3))
         np.savez(f"{activations}.npz", h1=rng.standard_normal((20, 3)))
+    np.save("X.npy", circuit[:, :6])
+    np.save("Y.npy", circuit[:, 6])
     lines = [line for line in README.splitlines() if line.startswith("richlazy ")]
-    kinds = [*["predict"] * 3, *["curve"] * 4, "map", *["report"] * 2, "measure"]
+    kinds = [*["predict"] * 4, *["curve"] * 5, "map", *["report"] * 2, "measure"]
     assert [line.split()[1] for line in lines] == kinds
     for line in lines:
         succeed(*shlex.split(line, comments=True)[1:])
     assert (folder / "rank.png").exists()
+    assert (folder / "scale.png").exists()
     assert (folder / "depth.png").exists()
     assert (folder / "map.png").exists()
     assert (folder / "weights-report/summary.md").exists()

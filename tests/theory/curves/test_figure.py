@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from richlazy import boundary_curves, curves, names
 from richlazy.curves import AXES, Curve
@@ -138,6 +139,96 @@ def test_drawing_leaves_no_trace():
 def test_colours_and_markers_tell_every_start_apart():
     assert len(set(figures.COLOURS)) == len(figures.COLOURS)
     assert len(set(figures.MARKERS)) == len(figures.MARKERS) >= 5
+
+
+# ---------------------------------------------------------------- several in one
+
+
+def test_measures_pick_the_panels():
+    curve = curves.rank(12)
+    for asked in ("loss", ["weight_change_input", "kernel_alignment"]):
+        wanted = [asked] if isinstance(asked, str) else asked
+        panels = curve.plot(measures=asked, label="mine").get_axes()
+        assert len(panels) == len(wanted)
+        for axes, measure in zip(panels, wanted, strict=True):
+            np.testing.assert_array_equal(line(axes), [curve.x, curve[measure]])
+            assert [text.get_text() for text in axes.get_legend().get_texts()] == ["mine"]
+    assert panels[0].get_ylabel() == "weight change input"
+    (panel,) = parts_of_the_weight_change().plot(label="mine").get_axes()
+    assert panel.get_legend().get_texts()[0].get_text() == "mine"
+    with pytest.raises(ValueError, match=r"^measures must be of weight_change, .* one is 'ka'$"):
+        curve.plot(measures="ka")
+    with pytest.raises(ValueError, match="measures must name at least one column"):
+        curve.plot(measures=[])
+
+
+def test_curves_share_axes_of_the_callers():
+    """Each with the next colour and its name; labels, scale and limits are set once."""
+    figure = Figure()
+    ax = figure.subplots()
+    made_ = {f"norm {norm}": curves.rank(12, norm=norm) for norm in np.linspace(0.2, 3.0, 9)}
+    before = dict(mpl.rcParams)
+    for name, curve in made_.items():
+        assert curve.plot(ax, label=name) is figure
+    assert dict(mpl.rcParams) == before
+    lines = ax.get_lines()
+    for drawn, band, curve in zip(lines, ax.collections, made_.values(), strict=True):
+        np.testing.assert_array_equal(drawn.get_data(), [curve.x, curve["kernel_alignment"]])
+        assert to_rgb(band.get_facecolor()[0]) == to_rgb(drawn.get_color())
+    taken = [drawn.get_color() for drawn in lines]
+    assert taken[:7] == list(figures.COLOURS)
+    assert taken[7] != taken[8]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(made_)
+    assert ax.get_xlabel() == "{} ({})".format(*AXES["rank"])
+    assert ax.get_ylabel() == figures.LABELS["kernel_alignment"]
+    assert (ax.get_xscale(), ax.get_ylim()) == ("log", (-0.02, 1.05))
+    figure.draw_without_rendering()
+
+
+def test_a_colour_that_another_line_has_is_left_out():
+    ax = Figure().subplots()
+    ax.plot([1, 2], [0, 1], color=figures.COLOURS[0].lower())
+    curves.rank(12).plot(ax)
+    assert ax.get_lines()[1].get_color() == figures.COLOURS[1]
+    assert ax.get_legend() is None
+
+
+def test_several_measures_in_one_axes_are_named():
+    ax, curve = Figure().subplots(), curves.alignment(4, 12)
+    both = ["kernel_alignment", "representation_alignment"]
+    curve.plot(ax, measures=both)
+    curves.alignment(2, 12).plot(ax, measures=both, label="rank 2")
+    labels = [figures.LABELS[m] for m in both]
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == [*labels, *(f"rank 2, {label}" for label in labels)]
+    assert ax.get_ylabel() == ", ".join(labels)
+
+
+def test_what_the_caller_set_stays():
+    ax = Figure().subplots()
+    ax.plot([1.0, 5.0], [0.0, 2.0])
+    ax.set(xlabel="my ranks", ylabel="KA", ylim=(0.0, 2.0))
+    curves.rank(12).plot(ax)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("my ranks", "KA")
+    assert (ax.get_xscale(), ax.get_ylim()) == ("linear", (0.0, 2.0))
+
+
+def test_axes_of_another_quantity_are_refused():
+    ax = Figure().subplots()
+    curves.time(4, 12).plot(ax)
+    with pytest.raises(ValueError, match=r"^ax runs along 'time t .*, and this curve along 'rank"):
+        curves.rank(12).plot(ax)
+    with pytest.raises(ValueError, match=r"^ax shows 'kernel alignment KA', and this would be"):
+        curves.time(4, 12).plot(ax, measures="loss")
+    assert len(ax.get_lines()) == 1
+    with pytest.raises(TypeError, match="ax must be a Axes; it is ndarray"):
+        curves.rank(12).plot(Figure().subplots(1, 2))
+    with pytest.raises(ValueError, match=r"measures must be named for this curve: .*kernel"):
+        boundary_curves.slopes(30).plot(Figure().subplots())
+    slopes = boundary_curves.slopes(30)
+    name = next(iter(slopes.columns))
+    ax = slopes.plot(Figure().subplots(), measures=name).axes[0]
+    np.testing.assert_array_equal(line(ax), [slopes.x, slopes[name]])
 
 
 # ---------------------------------------------------------------- how it looks

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +17,7 @@ from hypothesis import strategies as st
 import richlazy
 from richlazy import boundary_curves, curves, depth, limits, low_rank, recurrent_curves
 from richlazy.curves import AXES, MAKERS, PARAMETERS, Curve
-from richlazy.errors import FileError
+from richlazy.errors import FileError, KindError
 from richlazy.laziness import Measures
 
 X = {
@@ -44,10 +48,11 @@ PLAIN = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=Fal
 def any_curve(draw):
     n = draw(st.integers(1, 6))
     column = st.lists(NUMBERS, min_size=n, max_size=n).map(np.array)
+    names = WORDS.filter(lambda name: name not in (*AXES, "provenance"))
     return Curve(
         draw(st.sampled_from(sorted(AXES))),
         draw(column),
-        draw(st.dictionaries(WORDS, column, max_size=4)),
+        draw(st.dictionaries(names, column, max_size=4)),
         draw(st.dictionaries(WORDS, PLAIN, max_size=4)),
     )
 
@@ -227,13 +232,92 @@ def test_not_a_number_survives_both_formats():
     same(curves.from_json(curve.to_json()), curve)
 
 
+def test_files_of_earlier_versions_are_read():
+    """Provenance in a comment, which came first."""
+    curve = made("time")
+    about = json.dumps({"axis": "time", "label": "", "unit": "", **curve.provenance})
+    rows = [line.split(",")[: 1 + len(curve.columns)] for line in curve.to_csv().splitlines()]
+    table = "\n".join(map(",".join, rows))
+    same(curves.from_csv(f"# richlazy curve {about}\n{table}\n"), curve)
+
+
+@pytest.mark.parametrize("alignment", [None, 0.4])
+def test_pandas_reads_a_curve_and_a_map_as_they_are(tmp_path, alignment):
+    pandas = pytest.importorskip("pandas")
+    curve = made("time", alignment=alignment)
+    over = curves.map("rank", "time", inputs=9, alignment=alignment)
+    for one, axes in ((curve, ["time"]), (over, ["rank", "time"])):
+        one.to_csv(tmp_path / "one.csv", force=True)
+        frame = pandas.read_csv(tmp_path / "one.csv")
+        assert list(frame.columns) == [*axes, *one.columns, "provenance"]
+        assert {str(kind) for kind in frame.dtypes[:-1]} == {"float64"}
+        for name, values in one.columns.items():
+            np.testing.assert_allclose(frame[name], values.ravel(), rtol=1e-14)
+        assert json.loads(frame["provenance"][0])["formula"] == one.provenance["formula"]
+    frame = curve.to_frame()
+    assert list(frame.columns) == ["time", *curve.columns]
+    for name in frame.columns:
+        assert frame[name].dtype == np.float64
+        np.testing.assert_array_equal(frame[name], curve[name])
+
+
+def test_a_frame_without_pandas_says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pandas; .*pip install pandas"):
+        made("rank").to_frame()
+
+
+def test_a_column_by_its_name():
+    curve = made("rank")
+    assert curve["kernel_alignment"] is curve.columns["kernel_alignment"]
+    assert curve["rank"] is curve.x
+    assert "loss" in curve
+    assert "rank" in curve
+    assert "loss_sd" not in curve
+    assert list(curve) == ["rank", *curve.columns]
+    with pytest.raises(KeyError, match=r"no column 'ka'; there are rank, weight_change, .*loss"):
+        curve["ka"]
+    for name in ("provenance", "rank"):
+        with pytest.raises(ValueError, match=f"a column must not be named '{name}'"):
+            Curve("rank", np.ones(1), {name: np.ones(1)})
+
+
+@pytest.mark.parametrize("as_path", [Path, str])
+def test_files_are_read_by_their_paths(tmp_path, monkeypatch, as_path):
+    monkeypatch.chdir(tmp_path)
+    curve, over = made("rank"), curves.map("rank", "time", inputs=4)
+    for name, read, read_map in (
+        ("to_csv", curves.from_csv, curves.map_from_csv),
+        ("to_json", curves.from_json, curves.map_from_json),
+    ):
+        getattr(curve, name)(f"größe {name}")
+        same(read(as_path(f"größe {name}")), curve)
+        getattr(over, name)(f"{name} map")
+        assert read_map(as_path(tmp_path / f"{name} map")).to_csv() == over.to_csv()
+        for wrong in (read, read_map):
+            with pytest.raises(FileError, match=r"^none\.csv: cannot be read \(No such file"):
+                wrong(as_path("none.csv"))
+            (tmp_path / "bad").write_bytes(b"\xff")
+            with pytest.raises(FileError, match=r"^bad: is no text in UTF-8"):
+                wrong(as_path("bad"))
+            (tmp_path / "bad").write_text("rank,a")
+            with pytest.raises(FileError, match=r"^bad: not a (curve|map) in (CSV|JSON): "):
+                wrong(as_path("bad"))
+            with pytest.raises(FileError, match="cannot be read"):
+                wrong(as_path("x" * 5000))
+            with pytest.raises(FileError, match="is neither a path nor the text of a file"):
+                wrong("a\0b")
+            with pytest.raises(KindError, match="source must be a path, or text; it is of type"):
+                wrong(5)
+
+
 def test_the_files_name_axis_unit_and_columns():
     curve = made("time")
-    head, names, first, *_ = curve.to_csv().splitlines()
-    about = json.loads(head.removeprefix("# richlazy curve "))
+    names, first, *rows = csv.reader(io.StringIO(curve.to_csv()))
+    about = json.loads(first[-1])
     assert (about["axis"], about["unit"]) == ("time", "learning rate x steps")
-    assert names.split(",") == ["time", *Measures._fields]
-    assert len(first.split(",")) == 1 + len(Measures._fields)
+    assert names == ["time", *Measures._fields, "provenance"]
+    assert all(len(row) == len(names) and row[-1] == "" for row in rows)
     stored = json.loads(curve.to_json())
     assert (stored["axis"], stored["label"], stored["unit"]) == ("time", *AXES["time"])
     assert stored["x"][-1] == "inf"
@@ -257,8 +341,8 @@ def test_an_existing_file_stays_without_force(tmp_path, write):
     [
         ("", "Expecting value"),
         ("{", "Expecting property name"),
-        ("[1]", "list indices"),
-        ("7", "not subscriptable"),
+        ("[1]\n", "list indices"),
+        ("7\n", "not subscriptable"),
         ("{}", "columns is missing"),
         ('{"columns": []}', "no attribute 'items'"),
         ('{"columns": {"a": ["x"]}, "x": [1]}', "could not convert string to float: 'x'"),
@@ -282,8 +366,16 @@ def test_json_that_is_no_curve(text, reason):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "its first line must start with '# richlazy curve'"),
-        ("rank,a\n1,2\n", "its first line must start with '# richlazy curve'"),
+        ("", "line 1 must name the columns, the last one 'provenance'"),
+        ("rank,a\n1,2\n", "line 1 must name the columns, the last one 'provenance'"),
+        ("# richlazy curve", "line 1 must name the columns"),
+        ("rank,a,provenance\n", "it holds no values"),
+        ("rank,a,provenance\n1,2,\n", "Expecting value"),
+        ("rank,a,provenance\n1,2,{\n", "Expecting property name"),
+        ("rank,a,provenance\n1,2,5\n", "no attribute 'pop'"),
+        ("rank,a,provenance\n1,2,{}\n", "axis is missing"),
+        ('rank,a,provenance\n1,x,"{}"\n', "could not convert string to float: 'x'"),
+        ("rank,a,provenance\n1,2,{}\n3,\n", "inhomogeneous"),
         ("# richlazy curve {}\nrank,a\n", "it holds no values"),
         ("# richlazy curve {\nrank,a\n1,2\n", "Expecting property name"),
         ("# richlazy curve 5\nrank,a\n1,2\n", "no attribute 'pop'"),

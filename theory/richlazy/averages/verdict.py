@@ -112,6 +112,7 @@ def verdict(
     own_norm: float | None = None,
     outputs: int = 1,
     strength: float = 1.0,
+    white: bool = True,
 ) -> Verdict:
     """Say what a prediction at one norm, number of outputs, strength and time means.
 
@@ -125,6 +126,8 @@ def verdict(
         Norm it was predicted at, and the one it was given with if that is another.
     outputs, strength
         Of its task or tasks.
+    white
+        Whether its inputs are; for others there are no references.
 
     Examples
     --------
@@ -141,13 +144,13 @@ def verdict(
         value, error = found.kernel_alignment, 0.0
     most, t = min(hidden, inputs), found.time
     gaussian = None
-    if most <= _LARGE and outputs == 1 and norm * norm <= _STIFF * strength:
+    if white and most <= _LARGE and outputs == 1 and norm * norm <= _STIFF * strength:
         s = spectrum.gaussian(hidden, inputs, norm)
         with suppress(AssumptionError, ConvergenceError):
             typical = expect(s, inputs, strength=strength, t=t, method="typical")
             gaussian = typical.kernel_alignment.mean
     by_law = None
-    if own_norm is not None and outputs == 1:
+    if white and own_norm is not None and outputs == 1:
         law = limits.law(
             min(participation_ratio, inputs), inputs, norm=own_norm, strength=strength, t=found.time
         )
@@ -157,7 +160,7 @@ def verdict(
         regime = "lazy"
     elif value is not None and value <= RICH:
         regime = "rich"
-    flat = _full_rank(most, inputs, outputs, norm, strength, t)
+    flat = _full_rank(most, inputs, outputs, norm, strength, t) if white else None
     ratio = participation_ratio
     return Verdict(regime, value, error, flat, gaussian, ratio, most, own_norm, by_law)
 

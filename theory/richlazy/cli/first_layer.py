@@ -11,6 +11,7 @@ from richlazy.cli.tables import print_line, print_measures
 if TYPE_CHECKING:
     from richlazy.averages.record import Expected
     from richlazy.averages.verdict import Verdict
+    from richlazy.cli.data import Data
     from richlazy.laziness import Laziness
     from richlazy.sources.source import Source
     from richlazy.start.network import Network
@@ -30,6 +31,7 @@ class Answer:
     ranks: dict[str, float]
     said: Verdict
     notes: tuple[str, ...]
+    data: Data | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints of it."""
@@ -47,6 +49,8 @@ class Answer:
                 "strength": self.task.strength,
                 "alignment": _alignment(source, self.task),
             }
+        if self.data is not None:
+            about["data"] = self.data.to_dict()
         return {**about, "verdict": self.said.to_dict(), **self.found.to_dict()}
 
     def show(self) -> None:
@@ -62,10 +66,13 @@ class Answer:
         if task is not None:
             shares = _alignment(source, task)
             words = "unknown" if shares is None else ", ".join(f"{c:.4g}" for c in shares)
+            told = "as in its file" if self.data is None else f"of {self.data.name}"
             print_line(
-                f"task: {task.outputs} x {task.inputs}, strength {task.strength:.6g} as in its "
-                f"file (not rescaled), alignment c {words}"
+                f"task: {task.outputs} x {task.inputs}, strength {task.strength:.6g} {told} "
+                f"(not rescaled), alignment c {words}"
             )
+        if self.data is not None:
+            print_line(f"data: {self.data.sentence}")
         print_source(source, self.given_norm, self.notes)
 
 
@@ -73,23 +80,33 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
     """Laziness of two-layer networks with these weights, or singular values, and silent readout."""
     from richlazy.averages.expect import expect
     from richlazy.averages.verdict import verdict
+    from richlazy.cli.data import read
     from richlazy.sources import source as sources
     from richlazy.start.network import Network
 
     given_norm = source.norm
-    source = sources.rescaled(source, norm_wanted(source, text, given["norm"]))
+    task_file, files = given["task_file"], given["data"]
+    # data have units, and weights beside them too
+    wanted = "keep" if files is not None and given["norm"] is None else given["norm"]
+    source = sources.rescaled(source, norm_wanted(source, text, wanted))
     inputs, hidden, outputs = given["inputs"], given["hidden"], given["outputs"]
-    strength, task_file = given["strength"], given["task_file"]
-    if task_file is not None:
+    strength = given["strength"]
+    if task_file is not None or files is not None:
+        option, what = ("task", "file is") if files is None else ("data", "data are")
         for name in ("alignment", "strength", "outputs"):
             if given[name] is not None:
-                raise ValueError(f"--{name} and --task exclude each other: the file is the task")
-    _check_sizes(source, inputs, hidden, task_file)
+                raise ValueError(f"--{name} and --{option} exclude each other: the {what} the task")
+        if task_file is not None and files is not None:
+            raise ValueError("--task and --data exclude each other: give one of them")
+    if files is None and task_file is None and source.is_spectrum and inputs is None:
+        raise ValueError("--inputs is needed with a spectrum: the number of input directions")
+    _check_sizes(source, inputs, hidden)
     network = None if source.is_spectrum else Network(source.values, precision=source.precision)
     found: Expected | Laziness
-    task: Task | None = None
+    data = None if files is None else read(*files)
+    task = _task(source, task_file, data, inputs)
     notes = source.notes
-    if task_file is None:
+    if task is None:
         found = expect(
             source.values if network is None else network,
             inputs,
@@ -100,7 +117,6 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
             precision=source.precision if network is None else None,
         )
     else:
-        task = _task(task_file, inputs)
         found = _on_task(source, task, hidden, given["t"])
         if source.is_spectrum:
             notes = (*notes, "singular vectors drawn at random, seed 0")
@@ -115,8 +131,9 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
         own_norm=given_norm if differs(source.norm, given_norm) and not source.family else None,
         outputs=task.outputs if task is not None else outputs or 1,
         strength=task.strength if task is not None else strength or 1.0,
+        white=task is None or task.white,
     )
-    return Answer(source, given_norm, task, found, ranks, said, notes)
+    return Answer(source, given_norm, task, found, ranks, said, notes, data)
 
 
 def _shape(source: Source, hidden: int | None, inputs: int | None) -> tuple[int, int]:
@@ -157,12 +174,8 @@ def _alignment(source: Source, task: Task) -> list[float] | None:
     return [float(c) for c in Network(source.values, precision=source.precision).alignment(task)]
 
 
-def _check_sizes(
-    source: Source, inputs: int | None, hidden: int | None, task_file: str | None
-) -> None:
+def _check_sizes(source: Source, inputs: int | None, hidden: int | None) -> None:
     if source.is_spectrum:
-        if inputs is None and task_file is None:
-            raise ValueError("--inputs is needed with a spectrum: the number of input directions")
         rank = int((source.values > 0).sum())
         if hidden is not None and hidden < rank:
             raise ValueError(f"--hidden must be at least the rank {rank}; it is {hidden}")
@@ -175,13 +188,23 @@ def _check_sizes(
             raise ValueError(f"--{name} is {wanted}, but the weights have {size} {what}")
 
 
-def _task(task_file: str, inputs: int | None) -> Task:
+def _task(
+    source: Source, task_file: str | None, data: Data | None, inputs: int | None
+) -> Task | None:
+    """The one task that was given, None for random ones."""
     from richlazy.sources.files import read_vector_or_matrix
     from richlazy.start.task import Task
 
-    task = Task(read_vector_or_matrix(task_file, "--task"))
+    if data is not None:
+        task, what = data.task, "data have"
+        if not source.is_spectrum:
+            data.check_weights(source)
+    elif task_file is not None:
+        task, what = Task(read_vector_or_matrix(task_file, "--task")), "task has"
+    else:
+        return None
     if inputs is not None and inputs != task.inputs:
-        raise ValueError(f"--inputs is {inputs}, but the task has {task.inputs}")
+        raise ValueError(f"--inputs is {inputs}, but the {what} {task.inputs}")
     return task
 
 

@@ -32,6 +32,7 @@ _SHOWN = (12, 24)  # columns and lines of a printed map
 @click.option("--x", "x_values", metavar="VALUES", help="Values along the first AXIS.")
 @click.option("--y", "y_values", metavar="VALUES", help="Values along the second AXIS.")
 @with_starts
+@click.option("--norm", type=float, help="Frobenius norm of W1(0).  [1.0]")
 @click.option("--tasks", type=int, help="Random tasks of recurrent networks.  [50]")
 @click.option("--seed", type=int, help="Of their draws.  [0]")
 @click.option("--measure", multiple=True, help="Column to draw or print; may be repeated.")

@@ -21,7 +21,6 @@ with_reading = click.option(
 _STARTS = (
     click.option("--inputs", type=int, help="Number of inputs d (all but depth)."),
     click.option("--rank", type=float, help="Rank of the start."),
-    click.option("--norm", type=float, help="Frobenius norm of W1(0).  [1.0]"),
     click.option("--start", type=float, help="Strength of the mode at time 0 (depth only)."),
     click.option("--strength", type=float, help="Length of the task vector, or task mode.  [1.0]"),
     click.option("--alignment", type=float, help="Fixed task alignment; default: random tasks."),

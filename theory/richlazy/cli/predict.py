@@ -46,7 +46,7 @@ class Refused:
 
 
 #: Options that only one reading knows.
-_FIRST_LAYER = ("inputs", "hidden", "task_file", "alignment")
+_FIRST_LAYER = ("inputs", "hidden", "task_file", "data", "alignment")
 _RECURRENT = ("units", "steps", "channels", "gain")
 
 
@@ -57,9 +57,14 @@ _RECURRENT = ("units", "steps", "channels", "gain")
 @click.option("--inputs", type=int, help="Number of inputs d (needed with a spectrum).")
 @click.option("--hidden", type=int, help="Number of hidden units (at least the rank).")
 @click.option(
-    "--norm", metavar="NUMBER|keep", help="||W||_F; 'keep' leaves it.  [of a file, first layer: 1]"
+    "--norm",
+    metavar="NUMBER|keep",
+    help="||W||_F; 'keep' leaves it.  [of a file, first layer: 1; --data: keep]",
 )
 @click.option("--task", "task_file", help="File with cov_yx (outputs x inputs), or one vector.")
+@click.option(
+    "--data", nargs=2, metavar="X Y", help="Files of inputs and targets, a sample a row: the task."
+)
 @click.option("--alignment", type=float, help="Share of the squared task in the row space.")
 @click.option("--strength", type=float, help="Length of the task vector.  [1.0]")
 @click.option("--outputs", type=int, help="Number of outputs.  [1]")
@@ -83,6 +88,9 @@ def predict(
     family: flat:rank=5,norm=1, power_law:count=100,exponent=1, exponential:count=50,rate=0.1,
     gaussian:hidden=50,inputs=80. A square matrix is read both ways; a reading whose flow does not
     settle says so, and leaves the other its answer.
+
+    With --data the task is that of your data, whatever the covariance of its inputs, and the
+    weights keep their norm.
     """
     from rich.console import Console
 

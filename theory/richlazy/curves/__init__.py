@@ -13,6 +13,7 @@ from richlazy.curves.flat import (
     strength,
     time,
 )
+from richlazy.curves.given import of
 from richlazy.curves.grid import Map, map_from_csv, map_from_json
 from richlazy.curves.maps import map
 
@@ -31,6 +32,7 @@ __all__ = [
     "map",
     "map_from_csv",
     "map_from_json",
+    "of",
     "rank",
     "scale",
     "strength",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from richlazy import names
 from richlazy.curves.axes import AXES, LOGARITHMIC
+from richlazy.errors import instance
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +25,7 @@ __all__ = [
     "MARKERS",
     "defaults",
     "draw_curve",
+    "draw_into",
     "new_figure",
     "panel",
     "render",
@@ -153,6 +155,28 @@ def new_figure(width: float, height: float) -> Figure:
 
 def panel(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
     """One measure of a curve, with a band of one standard deviation over random tasks."""
+    _line(axes, curve, measure, **line)
+    beside = {name: measure + suffix for suffix, name in _BESIDE.items()}
+    for colour, (label, name) in zip(COLOURS[1:], beside.items(), strict=False):
+        if name in curve.columns:
+            axes.plot(curve.x, curve.columns[name], color=colour, ls="--", lw=1.2, label=label)
+            exact = "laziest rank" if label == "full rank" else "exact"
+            axes.get_lines()[0].set_label(line.get("label") or exact)
+            axes.legend()
+    if measure == "weight_change" and "weight_change_recurrent" in curve.columns:
+        axes.get_lines()[0].set_label(line.get("label") or "all")
+        for colour, (name, label) in zip(COLOURS[1:], _PARTS.items(), strict=False):
+            dashes = ":" if name.endswith("readout") else "--"  # often over that of the inputs
+            axes.plot(curve.x, curve.columns[name], color=colour, ls=dashes, lw=1.2, label=label)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.3 * (high - low))  # room for the legend
+        axes.legend(loc="upper center", ncols=2, fontsize=7, columnspacing=1.0)
+    _label_axis(axes, curve)
+    axes.set_ylabel(_label(measure))
+    _whole_range(axes, [measure])
+
+
+def _line(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
     values = curve.columns[measure]
     keywords = {"color": COLOURS[0], "marker": "o" if curve.x.size == 1 else None, **line}
     axes.plot(curve.x, values, **keywords)
@@ -161,30 +185,29 @@ def panel(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
         axes.fill_between(
             curve.x, values - spread, values + spread, color=keywords["color"], alpha=0.18, lw=0
         )
-    beside = {name: measure + suffix for suffix, name in _BESIDE.items()}
-    for colour, (label, name) in zip(COLOURS[1:], beside.items(), strict=False):
-        if name in curve.columns:
-            axes.plot(curve.x, curve.columns[name], color=colour, ls="--", lw=1.2, label=label)
-            axes.get_lines()[0].set_label("laziest rank" if label == "full rank" else "exact")
-            axes.legend()
-    if measure == "weight_change" and "weight_change_recurrent" in curve.columns:
-        axes.get_lines()[0].set_label("all")
-        for colour, (name, label) in zip(COLOURS[1:], _PARTS.items(), strict=False):
-            dashes = ":" if name.endswith("readout") else "--"  # often over that of the inputs
-            axes.plot(curve.x, curve.columns[name], color=colour, ls=dashes, lw=1.2, label=label)
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.3 * (high - low))  # room for the legend
-        axes.legend(loc="upper center", ncols=2, fontsize=7, columnspacing=1.0)
-    _label_axis(axes, curve)
-    axes.set_ylabel(LABELS[measure])
-    if measure.endswith("alignment"):
-        axes.set_ylim(-0.02, 1.05)
+
+
+def _label(measure: str) -> str:
+    return LABELS.get(measure, measure.replace("_", " "))
+
+
+def _axis_label(axis: str) -> str:
+    return "{} ({})".format(*AXES[axis])
 
 
 def _label_axis(axes: Axes, curve: Curve) -> None:
+    _scale(axes, curve)
+    axes.set_xlabel(_axis_label(curve.axis))
+
+
+def _scale(axes: Axes, curve: Curve) -> None:
     if curve.axis in LOGARITHMIC and np.all(curve.x > 0) and curve.x.size > 1:
         axes.set_xscale("log")
-    axes.set_xlabel("{} ({})".format(*AXES[curve.axis]))
+
+
+def _whole_range(axes: Axes, measures: Sequence[str]) -> None:
+    if all(measure.endswith("alignment") for measure in measures):
+        axes.set_ylim(-0.02, 1.05)
 
 
 def _together(axes: Axes, curve: Curve, what: str) -> None:
@@ -208,31 +231,109 @@ def _together(axes: Axes, curve: Curve, what: str) -> None:
     axes.legend()
 
 
-def draw_curve(curve: Curve) -> Figure:
-    """KA, RA, weight and NTK change of a curve side by side, as far as it has them.
+def draw_curve(
+    curve: Curve, asked: str | Sequence[str] | None = None, label: str | None = None
+) -> Figure:
+    """The measures asked for side by side; by default all that a curve has, as far as it has them.
 
-    The loss too, along time. Boundaries, slopes and turning ranks share one panel each.
+    These are KA, RA, weight and NTK change, the loss too along time. Boundaries, slopes and turning
+    ranks share one panel each.
 
     Raises
     ------
     ValueError
         If the curve has none of these.
     """
-    measures = [m for m in LABELS if m in curve.columns and (m != "loss" or curve.axis == "time")]
+    measures = _measures(curve, asked)
     kinds = [kind for kind, columns in _TOGETHER.items() if columns.keys() & curve.columns.keys()]
+    kinds = kinds if asked is None else []
     if not (measures or kinds):
         known = [*LABELS, *(name for columns in _TOGETHER.values() for name in columns)]
         raise ValueError(f"the curve must have one of {', '.join(known)}; it has none of them")
     panels = len(measures) + len(kinds)
+    named = {} if label is None else {"label": label}
     with style():
         figure = new_figure(max(3.1 * panels, 4.6), 2.9)
         grid = figure.subplots(1, panels, squeeze=False)[0]
         for axes, measure in zip(grid, measures, strict=False):
-            panel(axes, curve, measure)
+            panel(axes, curve, measure, **named)
+            if named and axes.get_legend() is None:
+                axes.legend()
         for axes, kind in zip(grid[len(measures) :], kinds, strict=True):
             _together(axes, curve, kind)
         figure.suptitle(names.drawn(curve.title), fontsize=9)
     return figure
+
+
+def draw_into(
+    axes: Axes, curve: Curve, asked: str | Sequence[str] | None = None, label: str | None = None
+) -> Figure:
+    """Lines of a curve in axes that may hold others; the figure of these axes, in its own style.
+
+    Each line has the next colour. The labels of the axes are set where there are none, their
+    scale and limits where there is nothing in them yet.
+
+    Raises
+    ------
+    ValueError
+        If the labels say that the axes show something else, or the curve lacks a measure.
+    """
+    from matplotlib.axes import Axes
+
+    instance(axes, Axes, "ax", "write ax=Figure().subplots(), or one of an array of axes")
+    measures = _measures(curve, asked)[: None if asked is not None else 1]
+    if not measures:
+        columns = ", ".join(curve.columns)
+        raise ValueError(f"measures must be named for this curve: some of {columns}")
+    across, up = _axis_label(curve.axis), ", ".join(_label(measure) for measure in measures)
+    there = axes.get_xlabel()
+    # words of the caller's own may well mean the same
+    if there != across and there in [_axis_label(axis) for axis in AXES]:
+        raise ValueError(
+            f"ax runs along {there!r}, and this curve along {across!r}; give it axes of its own"
+        )
+    there_up, known = axes.get_ylabel(), {*map(_label, (*LABELS, *curve.columns))}
+    if there_up != up and set(there_up.split(", ")) <= known:
+        raise ValueError(
+            f"ax shows {there_up!r}, and this would be {up!r}; give it axes of its own, or both "
+            "as measures=[...]"
+        )
+    if not axes.has_data():
+        _scale(axes, curve)
+        _whole_range(axes, measures)
+    axes.set_xlabel(there or across)
+    axes.set_ylabel(there_up or up)
+    for measure in measures:
+        words = [label] if label is not None else []
+        words += [_label(measure)] if len(measures) > 1 else []
+        named = {"label": ", ".join(words)} if words else {}
+        _line(axes, curve, measure, color=_next_colour(axes), **named)
+    if label is not None or len(measures) > 1:
+        axes.legend()
+    return axes.figure  # type: ignore[return-value]
+
+
+def _next_colour(axes: Axes) -> str:
+    """The first that no line has; once all are taken, round again."""
+    from matplotlib.colors import to_hex
+
+    lines = axes.get_lines()
+    taken = {to_hex(line.get_color()).upper() for line in lines}
+    free = [colour for colour in COLOURS if colour not in taken]
+    return free[0] if free else COLOURS[len(lines) % len(COLOURS)]
+
+
+def _measures(curve: Curve, asked: str | Sequence[str] | None) -> list[str]:
+    """Columns to draw, by default those that have a panel."""
+    if asked is None:
+        return [m for m in LABELS if m in curve.columns and (m != "loss" or curve.axis == "time")]
+    wanted = [asked] if isinstance(asked, str) else list(asked)
+    for name in wanted:
+        if name not in curve.columns:
+            raise ValueError(f"measures must be of {', '.join(curve.columns)}; one is {name!r}")
+    if not wanted:
+        raise ValueError("measures must name at least one column; it names none")
+    return wanted
 
 
 def render(figure: Figure, suffix: str) -> bytes:

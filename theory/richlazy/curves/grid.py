@@ -12,23 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.curves.axes import AXES
-from richlazy.curves.record import (
-    SPREAD,
-    UNREADABLE,
-    check,
-    csv_lines,
-    plain,
-    reason,
-    title,
-    written,
-)
-from richlazy.errors import FileError
+from richlazy.curves.files import Table, csv_text, read_csv, read_json, written
+from richlazy.curves.record import SPREAD, check, plain, title
 from richlazy.summary import summary
 
 __all__ = ["Map", "map_from_csv", "map_from_json"]
 
 Array = NDArray[np.float64]
-_MARK = "# richlazy map "
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +56,12 @@ class Map:
                 raise ValueError(f"{name} must be one of {', '.join(AXES)}; it is {axis!r}")
         if self.x_axis == self.y_axis:
             raise ValueError(f"y_axis must be another axis than x_axis; both are {self.x_axis}")
-        check({"x": self.x, "y": self.y}, self.columns, self.provenance)
+        check(
+            {"x": self.x, "y": self.y},
+            self.columns,
+            self.provenance,
+            (self.x_axis, self.y_axis),
+        )
         shapes = [values.shape for values in self.columns.values()]
         if (self.x.ndim, self.y.ndim) != (1, 1) or any(
             shape != (self.y.size, self.x.size) for shape in shapes
@@ -78,12 +73,10 @@ class Map:
 
     def to_csv(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> str:
         """The map as CSV text, one line a cell, x running first; as `Curve.to_csv`."""
-        lines = [_MARK + json.dumps({**self._about(), **self.provenance})]
-        lines.append(",".join([self.x_axis, self.y_axis, *self.columns]))
         y, x = np.meshgrid(self.y, self.x, indexing="ij")
-        cells = (values.ravel().tolist() for values in (x, y, *self.columns.values()))
-        lines += [",".join(map(repr, row)) for row in zip(*cells, strict=True)]
-        return written("\n".join(lines) + "\n", path, force)
+        cells = (values.ravel() for values in (x, y, *self.columns.values()))
+        names = (self.x_axis, self.y_axis, *self.columns)
+        return written(csv_text(names, cells, {**self._about(), **self.provenance}), path, force)
 
     def to_json(self, path: str | os.PathLike[str] | None = None, *, force: bool = False) -> str:
         """The map as JSON text, a column as a list of rows; as `Curve.to_json`."""
@@ -156,51 +149,49 @@ def _ends(values: Array) -> str:
     return f"{values.size} from {values.min():.4g} to {values.max():.4g}" if values.size else "0"
 
 
-def map_from_json(text: str) -> Map:
-    """Read what `Map.to_json` wrote.
+def map_from_json(source: str | os.PathLike[str]) -> Map:
+    """Read what `Map.to_json` wrote, by its path or from its text.
 
     Raises
     ------
     FileError
-        If the text is not a map.
+        If there is no such file, or it is not a map.
     """
-    try:
-        stored = json.loads(text)
-        x, y = (np.array([float(v) for v in stored[name]]) for name in ("x", "y"))
-        columns = {
-            str(k): np.array([[float(v) for v in row] for row in rows]).reshape(y.size, x.size)
-            for k, rows in stored["columns"].items()
-        }
-        return Map(*_axes(stored), x, y, columns, dict(stored["provenance"]))
-    except UNREADABLE as error:
-        raise FileError(f"not a map in JSON: {reason(error)}") from None
+    return read_json(source, "map", _from_json)
 
 
-def map_from_csv(text: str) -> Map:
-    """Read what `Map.to_csv` wrote.
+def map_from_csv(source: str | os.PathLike[str]) -> Map:
+    """Read what `Map.to_csv` wrote, by its path or from its text.
 
     Raises
     ------
     FileError
-        If the text is not a map.
+        If there is no such file, or it is not a map.
     """
-    lines = csv_lines(text, _MARK, "map")
-    try:
-        provenance = json.loads(lines[0][len(_MARK) :])
-        axes, (width, height) = _axes(provenance), provenance["sizes"]
-        for key in ("axes", "labels", "units", "sizes"):
-            provenance.pop(key)
-        table = np.array([[float(v) for v in line.split(",")] for line in lines[2:]])
-        x, y = table[:width, 0].copy(), table[::width, 1].copy()
-        grid = [np.tile(x, height), np.repeat(y, width)]
-        if y.size != height or not np.array_equal(table[:, :2].T, grid, equal_nan=True):
-            raise ValueError("its lines are not the cells of a grid, x running first")
-        names = lines[1].split(",")
-        cells = table.T[2:].reshape(-1, y.size, x.size)
-        columns = dict(zip(names[2:], (c.copy() for c in cells), strict=True))
-        return Map(*axes, x, y, columns, provenance)
-    except UNREADABLE as error:
-        raise FileError(f"not a map in CSV: {reason(error)}") from None
+    return read_csv(source, "map", _from_csv)
+
+
+def _from_json(stored: Any) -> Map:
+    x, y = (np.array([float(v) for v in stored[name]]) for name in ("x", "y"))
+    columns = {
+        str(k): np.array([[float(v) for v in row] for row in rows]).reshape(y.size, x.size)
+        for k, rows in stored["columns"].items()
+    }
+    return Map(*_axes(stored), x, y, columns, dict(stored["provenance"]))
+
+
+def _from_csv(stored: Table) -> Map:
+    provenance, names, table = stored
+    axes, (width, height) = _axes(provenance), provenance["sizes"]
+    for key in ("axes", "labels", "units", "sizes"):
+        provenance.pop(key)
+    x, y = table[:width, 0].copy(), table[::width, 1].copy()
+    grid = [np.tile(x, height), np.repeat(y, width)]
+    if y.size != height or not np.array_equal(table[:, :2].T, grid, equal_nan=True):
+        raise ValueError("its lines are not the cells of a grid, x running first")
+    cells = table.T[2:].reshape(-1, y.size, x.size)
+    columns = dict(zip(names[2:], (c.copy() for c in cells), strict=True))
+    return Map(*axes, x, y, columns, provenance)
 
 
 def _axes(stored: Mapping[str, Any]) -> tuple[str, str]:

@@ -87,10 +87,12 @@ def question(axes: Collection[str], setting: Mapping[str, Any]) -> dict[str, Any
     return {name: v for name, v in {**DEFAULTS, **setting}.items() if name not in own}
 
 
-def columns(found: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+def columns(
+    found: Sequence[Mapping[str, Any]], measures: Sequence[str] = Measures._fields
+) -> dict[str, Array]:
     """Columns of the records of `expect`, as dictionaries; NaN where a measure is 0/0."""
     made = {}
-    for name in Measures._fields:
+    for name in measures:
         for suffix, part in (("", "mean"), ("_sd", "sd"), ("_standard_error", "standard_error")):
             each = [None if record[name] is None else record[name][part] for record in found]
             made[name + suffix] = np.array([np.nan if v is None else v for v in each])

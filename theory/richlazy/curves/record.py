@@ -1,40 +1,37 @@
-"""What curves and maps have in common: provenance, titles, and numbers in their files."""
+"""What curves and maps have in common: columns, provenance and titles."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Collection
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy import writing
-from richlazy.errors import FileError, instance
+from richlazy.curves.files import PROVENANCE
+from richlazy.errors import instance
 
 __all__ = [
     "SPREAD",
-    "UNREADABLE",
     "check",
-    "csv_lines",
     "plain",
     "provenance",
-    "reason",
     "title",
-    "written",
 ]
 
 #: Ends of the names of columns that say how far another one is spread.
 SPREAD = ("_sd", "_standard_error")
-#: What a text that is neither curve nor map may raise on the way to one.
-UNREADABLE = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 _COUNTS = ("inputs", "units", "steps", "channels", "outputs", "tasks", "rng")
 
 
 def check(
-    axes: dict[str, NDArray[np.float64]], columns: dict[str, NDArray[np.float64]], known: Any
+    axes: dict[str, NDArray[np.float64]],
+    columns: dict[str, NDArray[np.float64]],
+    known: Any,
+    named: Collection[str],
 ) -> None:
-    """Refuse what is no array, no name or no provenance.
+    """Refuse what is no array, no name or no provenance; `named` are names of the axes.
 
     Raises
     ------
@@ -50,6 +47,8 @@ def check(
     for name in columns:
         if not name.isidentifier():  # tables and pictures are headed by it
             raise ValueError(f"a column must be named as a variable is; it is {name!r}")
+        if name == PROVENANCE or name in named:
+            raise ValueError(f"a column must not be named {name!r}, which files name their own")
 
 
 def provenance(formula: str, setting: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -73,34 +72,6 @@ def title(source: dict[str, Any]) -> str:
 def plain(value: float) -> float | str:
     """A number that JSON has: infinity and NaN are words."""
     return float(value) if np.isfinite(value) else str(float(value))
-
-
-def written(text: str, path: str | os.PathLike[str] | None, force: bool) -> str:
-    """The text, in a file too where one is named."""
-    if path is not None:
-        writing.write_text(writing.output_file(path, force), text)
-    return text
-
-
-def csv_lines(text: str, mark: str, what: str) -> list[str]:
-    """Lines of a CSV file: its provenance behind the mark, its header, at least one of values.
-
-    Raises
-    ------
-    FileError
-        If they are not there.
-    """
-    lines = instance(text, str, "text", "write path.read_text()").splitlines()
-    if not lines or not lines[0].startswith(mark):
-        raise FileError(f"not a {what} in CSV: its first line must start with {mark.strip()!r}")
-    if len(lines) < 3:
-        raise FileError(f"not a {what} in CSV: it holds no values")
-    return lines
-
-
-def reason(error: Exception) -> str:
-    """Why a text could not be read."""
-    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _in_words(name: str, value: Any) -> str:

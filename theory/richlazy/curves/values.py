@@ -10,6 +10,7 @@ from richlazy.errors import integer, positive, real_array, times
 __all__ = [
     "alignments",
     "default_ranks",
+    "few_norms",
     "few_strengths",
     "few_ts",
     "gains",
@@ -44,11 +45,11 @@ def ranks(given: ArrayLike | None, inputs: int, *, whole: bool) -> Array:
     return x if whole or inputs == 1 else x[x < inputs]
 
 
-def alignments(given: ArrayLike | None, *, full: bool) -> Array:
+def alignments(given: ArrayLike | None, *, full: bool, few: bool = False) -> Array:
     """Just above 0, where nothing is learned, to 1; at full rank 1 alone."""
     if given is not None:
         return _vector(given, "alignments")
-    return np.ones(1) if full else np.r_[1e-3, np.linspace(0.0, 1.0, _POINTS)[1:]]
+    return np.ones(1) if full else np.r_[1e-3, np.linspace(0.0, 1.0, _FEW if few else _POINTS)[1:]]
 
 
 def norms(given: ArrayLike | None, strength: float) -> Array:
@@ -56,9 +57,10 @@ def norms(given: ArrayLike | None, strength: float) -> Array:
     return _wide(np.sqrt(strength)) if given is None else _vector(given, "norms")
 
 
-def strengths(given: ArrayLike | None, norm: float) -> Array:
+def strengths(given: ArrayLike | None, norm: float, *, few: bool = False) -> Array:
     """0.01 to 100 times the squared norm."""
-    return _vector(_wide(norm * norm) if given is None else given, "strengths")
+    points = _FEW if few else _POINTS
+    return _vector(_wide(norm * norm, points) if given is None else given, "strengths")
 
 
 def ts(given: ArrayLike | None, strength: float) -> Array:
@@ -100,6 +102,13 @@ def few_strengths(given: ArrayLike | None) -> Array:
     return np.geomspace(0.1, 10.0, _FEW) if given is None else _vector(given, "strengths")
 
 
+def few_norms(given: ArrayLike | None, strength: float) -> Array:
+    """0.1 to 10 times the root of the strength."""
+    if given is None:
+        return np.asarray(np.geomspace(0.1, 10.0, _FEW) * np.sqrt(strength))
+    return _vector(given, "norms")
+
+
 def few_ts(given: ArrayLike | None, strength: float) -> Array:
     """0.01 to 100 over the strength."""
     if given is None:
@@ -107,8 +116,8 @@ def few_ts(given: ArrayLike | None, strength: float) -> Array:
     return np.atleast_1d(times(given, "ts"))
 
 
-def _wide(centre: float) -> Array:
-    return np.asarray(np.geomspace(1e-2, 1e2, _POINTS) * centre)
+def _wide(centre: float, points: int = _POINTS) -> Array:
+    return np.asarray(np.geomspace(1e-2, 1e2, points) * centre)
 
 
 def _vector(values: ArrayLike, name: str) -> Array:

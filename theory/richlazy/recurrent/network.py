@@ -105,7 +105,7 @@ class Network(Stack):
         at = self._place(place)
         return Network(self.inputs[at], self.recurrent[at], self.readout[at], self.leak)
 
-    def spread(self, shape: tuple[int, ...]) -> Network:
+    def _spread(self, shape: tuple[int, ...]) -> Network:
         """The same in a larger stack, broadcast."""
         if shape == self.shape:
             return self

@@ -101,7 +101,7 @@ class Task(Stack):
         """One task of a stack, or a stack of what further axes hold."""
         return Task(self.response[self._place(place)], self.weights, self.cov)
 
-    def spread(self, shape: tuple[int, ...]) -> Task:
+    def _spread(self, shape: tuple[int, ...]) -> Task:
         """The same in a larger stack, broadcast."""
         if shape == self.shape:
             return self

@@ -131,7 +131,7 @@ def read(
 def read_vector_or_matrix(
     path: str | os.PathLike[str], name: str, *, limit: float = LIMIT
 ) -> Array:
-    """Read a task file: one column or row is a vector (d,), a table a matrix (m, d).
+    """Read a task or data: one column or row is a vector (d,), a table a matrix (m, d).
 
     The formats are those of `read`, except that an edge list is not a task; signs and order
     are free. `name` says in every message what the file was for.
@@ -149,8 +149,9 @@ def read_vector_or_matrix(
                 raise ReadError("must be a vector or a table of numbers, not an edge list")
             dense = _to_dense(values, limit)
     except FileError as error:
-        remedy = " (--task: or save it as .npy)" if "; say --" in str(error) else ""
-        raise FileError(f"{name}: {error}{remedy}") from None
+        remedy = f" ({name}: or save it as .npy)" if "; say --" in str(error) else ""
+        said = str(error).partition(" (--missing")[0]  # which is for the start
+        raise FileError(f"{name}: {said}{remedy}") from None
     return dense.ravel() if 1 in dense.shape else dense
 
 

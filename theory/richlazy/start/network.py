@@ -168,7 +168,7 @@ class Network(Stack):
         w2 = None if self.readout is None else self.readout[at]
         return Network(self.first[at], w2, precision=self.precision)
 
-    def spread(self, shape: tuple[int, ...]) -> Network:
+    def _spread(self, shape: tuple[int, ...]) -> Network:
         """The same in a larger stack, broadcast; entries of W1 are needed."""
         if shape == self.shape:
             return self

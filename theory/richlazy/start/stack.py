@@ -39,7 +39,7 @@ class Stack:
         """One of a stack, or a stack of what further axes hold."""
         raise NotImplementedError
 
-    def spread(self: _Thing, shape: tuple[int, ...]) -> _Thing:
+    def _spread(self: _Thing, shape: tuple[int, ...]) -> _Thing:
         """The same in a larger stack, broadcast."""
         raise NotImplementedError
 
@@ -74,7 +74,7 @@ def together(start: _Thing, task: _Other) -> tuple[_Thing, _Other]:
             f"the stacks must agree: that of networks has shape {start.shape}, that of tasks "
             f"{task.shape}"
         ) from None
-    return start.spread(shape), task.spread(shape)
+    return start._spread(shape), task._spread(shape)
 
 
 def places(shape: tuple[int, ...], count: NDArray[np.intp] | int) -> tuple[int, ...]:

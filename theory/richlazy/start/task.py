@@ -116,7 +116,7 @@ class Task(Stack):
         at = self._place(place)
         return Task(self.cov_yx[at], None if self.cov_xx is None else self.cov_xx[at])
 
-    def spread(self, shape: tuple[int, ...]) -> Task:
+    def _spread(self, shape: tuple[int, ...]) -> Task:
         """The same in a larger stack, broadcast."""
         if shape == self.shape:
             return self
