@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -226,3 +227,15 @@ def test_what_is_no_run_is_refused(tmp_path):
 def test_what_it_says_of_itself():
     assert repr(Run()) == "Run(snapshots=0)"
     assert repr(recorded()).startswith("Run(snapshots=4, step=30, relative_weight_change=")
+
+
+def test_libraries_are_asked_for_by_name():
+    """With an error that names the extra, where it is not there."""
+    for name in ("torch", "jax"):
+        if find_spec(name) is None:
+            with pytest.raises(ImportError, match=rf"pip install richlazy\[{name}\]"):
+                getattr(rl.runs, name)
+        else:
+            assert getattr(rl.runs, name).track
+    with pytest.raises(AttributeError, match="has no attribute 'keras'"):
+        _ = rl.runs.keras

@@ -275,6 +275,10 @@ class Blended(nn.Module):
         return self.a(x - x.mean(dim=0))
 
 
+def test_the_module_is_found_where_runs_are():
+    assert rl.runs.torch.track is track
+
+
 def test_what_is_asked_wrongly():
     model, probe = made("perceptron", torch.float64)
     for keywords, message in (
@@ -371,6 +375,45 @@ def test_a_perceptron_trained_for_real_tells_how_lazy_it_was():
         assert " after 600 steps: KA " in run.verdict()
         assert 1.0 <= run.change_rank()["0.weight"].participation <= 16.0
     assert found[0.5] < found[4.0]
+
+
+def test_a_recurrent_network_trained_for_real_is_recorded_and_gone_on_with(tmp_path):
+    """The worked example: which of two pulses came first, told at the end; saved half way."""
+    torch.manual_seed(0)
+    x = torch.zeros(64, 8, 2)
+    first = torch.randint(0, 3, (64,))
+    order = torch.randint(0, 2, (64,))
+    x[range(64), first, order] = 1.0
+    x[range(64), first + 4, 1 - order] = 1.0
+    y = 2.0 * order.float() - 1.0
+    model = nn.RNN(2, 24, batch_first=True)
+    read = nn.Linear(24, 1)
+    both = nn.ModuleDict({"states": model, "read": read})
+
+    def answer(module, inputs):
+        return module["read"](module["states"](inputs)[0][:, -1])
+
+    descent = torch.optim.Adam(both.parameters(), lr=0.01)
+    tracker = track(both, x[:24], targets=y[:24].numpy(), forward=answer)
+    for step in range(161):
+        loss = ((answer(both, x)[:, 0] - y) ** 2).mean()
+        if step % 40 == 0:
+            tracker(step, loss=loss.item())
+        if step == 80:
+            tracker.run.save(tmp_path / "half")
+            tracker = track(both, x[:24], forward=answer, run=rl.runs.load(tmp_path / "half.npz"))
+        descent.zero_grad()
+        loss.backward()
+        descent.step()
+    run = tracker.run
+    assert run["step"].tolist() == [0.0, 40.0, 80.0, 120.0, 160.0]
+    assert run["loss"][-1] < 0.3 * run["loss"][0]
+    assert np.all(run["kernel_alignment"][1:] < 0.9)
+    assert run["target_alignment"][-1] > run["target_alignment"][0]
+    assert set(run.change_rank()) >= {"states.weight_hh_l0", "read.weight"}
+    curve = run.curve("kernel_alignment", "target_alignment")
+    assert curve.axis == "updates"
+    assert len(curve.plot().axes) == 2
 
 
 def test_recording_costs_less_than_training():
