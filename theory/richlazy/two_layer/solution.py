@@ -60,7 +60,7 @@ class UnrotatedRoute(Route, Protocol):
         """W1 (n, r, d) and W2 (n, m, r) at n times, up to a rotation of the r hidden units."""
 
     def alignments(self, at: Array) -> Alignments:
-        """RA, KA and loss of the large network at ascending times."""
+        """Alignments and loss of the large network at ascending times."""
 
 
 def _unrotated(route: Route) -> TypeGuard[UnrotatedRoute]:
@@ -172,10 +172,18 @@ class Solution(Shared):
         """KA between 0 and t; UndefinedError where it is 0/0."""
         return laziness.defined(self._alignments(t).kernel_alignment, "kernel alignment")
 
+    def target_alignment(self, t: ArrayLike = np.inf) -> Array:
+        """Alignment of the tangent kernel at t with the task; UndefinedError where it is 0/0.
+
+        <S, K S> / (||K|| ||S||^2) with S = cov_yx (T21), at most 1:
+        <S, K S> = ||W1 S'||^2 + ||W2' S||^2. Inputs that are not white are seen whitened.
+        """
+        return laziness.defined(self._alignments(t).target_alignment, "target alignment")
+
     def _alignments(self, t: ArrayLike) -> Alignments:
         route = self._route
         question = route.alignments if _unrotated(route) else route.measures
-        return Alignments(*self._answers(t, question)[-3:])
+        return Alignments(*self._answers(t, lambda at: question(at).alignments))
 
     def at(self, t: float) -> State:
         """Weights at one time, as thin factors."""
@@ -254,6 +262,7 @@ class Solution(Shared):
             relative_weight_change_input=change1 / np.sqrt(size1) if size1 > 0 else None,
             representation_alignment=laziness.or_none(m.representation_alignment),
             kernel_alignment=laziness.or_none(m.kernel_alignment),
+            target_alignment=laziness.or_none(m.target_alignment),
             loss=float(m.loss),
             time=float(t),
             method=self.method,

@@ -209,7 +209,7 @@ class _Group(Group, Protocol):
         """Every measure at ascending times, (times, networks)."""
 
     def alignments(self, at: Array) -> Alignments:
-        """RA, KA and loss, likewise."""
+        """Alignments and loss, likewise."""
 
 
 class _Alone:
@@ -235,7 +235,7 @@ class _Alone:
 
     def alignments(self, at: Array) -> Alignments:
         answer = getattr(self.route, "alignments", self.route.measures)(at)
-        return Alignments(*(v[:, None] for v in answer[-3:]))
+        return Alignments(*(v[:, None] for v in answer.alignments))
 
 
 class _Balanced:
@@ -290,7 +290,9 @@ class _Balanced:
             except AssumptionError:
                 pass
         self._alone = True
-        each = [getattr(answer, "alignments", answer.measures)(at)[-3:] for answer in self._routes]
+        each = [
+            getattr(answer, "alignments", answer.measures)(at).alignments for answer in self._routes
+        ]
         return Alignments(*(np.stack(columns, axis=1) for columns in zip(*each, strict=True)))
 
     def _at_once(self, at: Array) -> Alignments:
@@ -299,7 +301,7 @@ class _Balanced:
         share = found.loss / (0.5 * _square(self._layers[2]))
         known = np.maximum(found.error, _ACCURATE) / np.sqrt(np.maximum(share, _ACCURATE**2))
         self._doubt.take_loss(found.loss, 4.0 * known)
-        return Alignments(*found[:3])
+        return Alignments(*(getattr(found, name) for name in Alignments._fields))
 
 
 class _Integrated:
@@ -350,7 +352,7 @@ class _Integrated:
         return found
 
     def alignments(self, at: Array) -> Alignments:
-        return Alignments(*self.measures(at)[-3:])
+        return self.measures(at).alignments
 
 
 def _sharing(case: Case) -> bool:
