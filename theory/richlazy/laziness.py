@@ -32,11 +32,13 @@ from richlazy.summary import summary
 __all__ = [
     "ORTHOGONAL",
     "Alignments",
+    "ChangeRank",
     "Laziness",
     "Measures",
     "Traces",
     "alignment",
     "along_task",
+    "change_rank",
     "defined",
     "difference",
     "from_traces",
@@ -90,6 +92,13 @@ class Alignments(NamedTuple):
     def alignments(self) -> Alignments:
         """These."""
         return self
+
+
+class ChangeRank(NamedTuple):
+    """Participation ratios of the change of each layer (T21)."""
+
+    input: Array
+    readout: Array
 
 
 @dataclass(frozen=True)
@@ -188,6 +197,31 @@ def alignment(inner: ArrayLike, square0: ArrayLike, square_t: ArrayLike) -> Arra
     defined = product > 0
     ratio = np.asarray(inner) / np.where(defined, product, 1.0)
     return np.where(defined, np.minimum(ratio, 1.0), np.nan)
+
+
+def change_rank(change: Array) -> Array:
+    """Participation ratio (||X||^2)^2 / ||X X'||^2 of matrices (..., rows, columns).
+
+    Between 1 and the rank (T21).
+
+    Raises
+    ------
+    UndefinedError
+        If one is zero.
+
+    Examples
+    --------
+    >>> change_rank(np.array([np.eye(3), np.ones((3, 3))])).round(12)
+    array([3., 1.])
+    """
+    largest = np.abs(change).max(axis=(-2, -1), keepdims=True, initial=0.0)
+    if np.any(largest == 0):
+        raise UndefinedError("rank of the weight change is 0/0: a layer has not moved at some time")
+    x = change / largest
+    x = x if x.shape[-2] <= x.shape[-1] else np.swapaxes(x, -1, -2)
+    gram = x @ np.swapaxes(x, -1, -2)
+    trace = np.trace(gram, axis1=-2, axis2=-1)
+    return np.asarray(trace**2 / np.sum(gram * gram, axis=(-2, -1)))
 
 
 def difference(a: Measures, b: Measures) -> float:

@@ -27,7 +27,7 @@ from richlazy.deep.reduction import reduced
 from richlazy.errors import real_array, several
 from richlazy.errors import times as checked_times
 from richlazy.integration.shared import Shared, distinct
-from richlazy.laziness import Measures, alignment, along_task, defined, difference
+from richlazy.laziness import Measures, alignment, along_task, change_rank, defined, difference
 from richlazy.start.task import Task, as_task
 from richlazy.summary import summary
 
@@ -198,6 +198,20 @@ class DeepSolution(Shared):
             Where it is 0/0.
         """
         return defined(self.measures(t).target_alignment, "target alignment")
+
+    def change_rank(self, t: ArrayLike = np.inf) -> list[Array]:
+        """Participation ratio of the change of every layer, first layer first, shape of t.
+
+        (||dW||^2)^2 / ||dW dW'||^2: over how many directions a change is spread (T21).
+
+        Raises
+        ------
+        UndefinedError
+            Where a layer has not moved, as at t = 0.
+        """
+        at, place = distinct(t)
+        layers = zip(*self._changes(at), strict=True)
+        return [change_rank(np.stack(layer))[place] for layer in layers]
 
     def weights(self, t: ArrayLike) -> list[Array]:
         """W_1(t), ..., W_L(t), each of the shape of t followed by that of the layer."""

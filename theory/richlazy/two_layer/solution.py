@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from richlazy import laziness
 from richlazy.errors import times
 from richlazy.integration.shared import Shared, distinct
-from richlazy.laziness import Alignments, Laziness, Measures
+from richlazy.laziness import Alignments, ChangeRank, Laziness, Measures
 from richlazy.start import matrices
 from richlazy.start.network import Network, as_network
 from richlazy.start.task import Task, as_task
@@ -180,10 +180,37 @@ class Solution(Shared):
         """
         return laziness.defined(self._alignments(t).target_alignment, "target alignment")
 
+    def change_rank(self, t: ArrayLike = np.inf) -> ChangeRank:
+        """Participation ratio of the change of each layer between 0 and t, shape of t.
+
+        (||dW||^2)^2 / ||dW dW'||^2: over how many directions a change is spread (T21), 1 for one of
+        rank one. Known to a few times what `accuracy` says of the weights.
+
+        Raises
+        ------
+        UndefinedError
+            Where a layer has not moved, as at t = 0.
+
+        Examples
+        --------
+        >>> from richlazy.two_layer.solve import solve
+        >>> found = solve(Network(0.1 * np.eye(3)), Task(np.diag([2.0, 2.0, 1e-3])))
+        >>> [round(float(x), 3) for x in found.change_rank()]
+        [2.0, 2.0]
+        """
+        return ChangeRank(*self._answers(t, self._change_ranks))
+
+    def _change_ranks(self, at: Array) -> tuple[Array, ...]:
+        # the bases of the small network are orthonormal: its changes have the singular values
+        changes = self._route.changes(at)
+        layers = ([c.first for c in changes], [c.readout for c in changes])
+        return tuple(laziness.change_rank(np.concatenate(layer)) for layer in layers)
+
     def _alignments(self, t: ArrayLike) -> Alignments:
         route = self._route
-        question = route.alignments if _unrotated(route) else route.measures
-        return Alignments(*self._answers(t, lambda at: question(at).alignments))
+        if _unrotated(route):
+            return Alignments(*self._answers(t, route.alignments))
+        return Measures(*self._answers(t, route.measures)).alignments
 
     def at(self, t: float) -> State:
         """Weights at one time, as thin factors."""

@@ -18,7 +18,7 @@ from richlazy.errors import AssumptionError, times
 from richlazy.integration.groups import Group, Groups, alike, in_front
 from richlazy.integration.parts import components
 from richlazy.integration.shared import Shared
-from richlazy.laziness import Alignments, Laziness, Measures
+from richlazy.laziness import Alignments, ChangeRank, Laziness, Measures
 from richlazy.start import precision
 from richlazy.start.network import Network
 from richlazy.start.stack import places, together
@@ -164,6 +164,11 @@ class Solutions(Solution):
     def drift(self, t: float = np.inf) -> float:
         """The largest of all networks: see `Solution.drift`."""
         return max(self[place].drift(t) for place in np.ndindex(self.shape))
+
+    def change_rank(self, t: ArrayLike = np.inf) -> ChangeRank:
+        """Participation ratio of the change of each layer: see `Solution.change_rank`."""
+        found = self._each(lambda one: np.stack(one.change_rank(t)))
+        return ChangeRank(*np.moveaxis(found, len(self.shape), 0))
 
     def representation(self, t: ArrayLike) -> Array:
         """R(t) = W1'W1, dense: the shape of the stack, that of t, then (d, d)."""
