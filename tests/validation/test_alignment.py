@@ -76,7 +76,7 @@ def test_the_quick_study_passes_and_nothing_is_vacuous(found):
     assert counts["settled"] == runs - 4 + 4 * QUICK.runs
     assert counts["never"] == 3 * 7 * 4 * 4
     assert counts["outputs"] == 7 * 4 * 4 * QUICK.runs
-    assert counts["outputs limit"] == (6 + 4 + 6 + 4) * QUICK.runs
+    assert counts["outputs limit"] == (7 + 5 + 7 + 5) * QUICK.runs
     assert counts["sides"] == counts["boundary"] == sum(len(case["boundary"]) for case in one)
     measured = {name for case in one for name in case["boundary"]}
     assert measured == set(boundaries.Boundary._fields)
