@@ -54,7 +54,7 @@ def test_the_quick_study_passes_and_nothing_is_vacuous(found):
     assert counts["riccati"] == balanced * 7 * QUICK.runs * 2
     assert counts["second moment"] == balanced * QUICK.runs * 2 * 10 * 10
     assert counts["conservation order"] == shared + balanced
-    assert counts["riccati order"] == balanced * 6
+    assert counts["riccati order"] == balanced * 7
     assert len({tuple(row) for row in result.rows}) == 1
     assert len(result.findings) == len(QUICK.sizes)
     json.dumps(dict(result.settings))
