@@ -38,6 +38,7 @@ MODULES = {
     "T18": "t18_invariant_space",
     "T19": "t19_recurrent_modes",
     "T20": "t20_typical_start",
+    "T21": "t21_target_alignment",
 }
 
 

@@ -305,4 +305,18 @@ ROWS = (
         ("recurrent/test_typical", "against_derivations/test_t20"),
         ("recurrent",),
     ),
+    Row(
+        "T21",
+        "Solution.target_alignment",
+        ("two_layer/test_target_alignment", "against_derivations/test_t21"),
+        ("rank", "alignment", "scale", "imbalance"),
+    ),
+    Row(
+        "T21",
+        "deep.DeepSolution.target_alignment",
+        ("deep/test_solution", "against_derivations/test_t21"),
+        ("depth",),
+    ),
+    Row("T21", "low_rank.measures", ("against_derivations/test_t21",), ("rank", "scale")),
+    Row("T21", "several_outputs.expected", ("against_derivations/test_t21",), ("scale",)),
 )

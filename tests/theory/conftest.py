@@ -84,6 +84,7 @@ def dense_measures():
             return np.sum(a * b) / np.linalg.norm(a) / np.linalg.norm(b)
 
         target = task.cov_yx @ inverse
+        goal = target.T.ravel()  # index order (input, output)
         change1, change2 = np.linalg.norm(w1 - first), np.linalg.norm(w2 - readout)
         return Measures(
             np.hypot(change1, change2),
@@ -91,6 +92,7 @@ def dense_measures():
             change2,
             cosine(seen(first), seen(w1)),
             cosine(kernel(first, readout), kernel(w1, w2)),
+            cosine(kernel(w1, w2), np.outer(goal, goal)),
             0.5 * np.sum((target - w2 @ w1 @ root) ** 2),
         )
 

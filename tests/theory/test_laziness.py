@@ -25,8 +25,18 @@ def kernel(representation, readout, cov=None):
     return np.kron(representation, np.eye(m)) + np.kron(np.eye(d) if cov is None else cov, readout)
 
 
+TASK = np.random.default_rng(9).standard_normal((2, 4))
+
+
+def towards(k):
+    """Target alignment of a kernel with `TASK`, from its definition."""
+    s = TASK.T.ravel()
+    return s @ k @ s / (np.linalg.norm(k) * (s @ s))
+
+
 def traces(r0, rt, b0, bt, cov=None):
     weight = np.eye(len(r0)) if cov is None else cov
+    moved = np.trace(TASK @ rt @ TASK.T) + np.trace(TASK @ weight @ TASK.T @ bt)
     return laziness.Traces(
         r0_rt=np.trace(r0 @ rt),
         r0_r0=np.trace(r0 @ r0),
@@ -38,6 +48,7 @@ def traces(r0, rt, b0, bt, cov=None):
         bt_bt=np.trace(bt @ bt),
         b0=np.trace(b0),
         bt=np.trace(bt),
+        along=laziness.along_task(moved, np.sum(TASK**2)),
     )
 
 
@@ -54,10 +65,11 @@ def test_traces_give_the_alignment_of_full_kernels(silent):
     rng = np.random.default_rng(1)
     (r0, b0), (rt, bt) = random_state(rng), random_state(rng)
     b0 = np.zeros((2, 2)) if silent else b0
-    ra, ka = laziness.from_traces(traces(r0, rt, b0, bt), inputs=4, outputs=2)
+    ra, ka, ta = laziness.from_traces(traces(r0, rt, b0, bt), inputs=4, outputs=2)
     assert ra == pytest.approx(cosine(r0, rt), rel=1e-14)
     assert ka == pytest.approx(cosine(kernel(r0, b0), kernel(rt, bt)), rel=1e-14)
     assert ka == pytest.approx(rl.kernel_alignment(kernel(r0, b0), kernel(rt, bt)), rel=1e-14)
+    assert ta == pytest.approx(towards(kernel(rt, bt)), rel=1e-14)
 
 
 def test_traces_give_the_alignment_on_inputs_that_are_not_white():
@@ -66,9 +78,10 @@ def test_traces_give_the_alignment_on_inputs_that_are_not_white():
     cov = root @ root
     (r0, b0), (rt, bt) = random_state(rng), random_state(rng)
     r0, rt = root @ r0 @ root, root @ rt @ root
-    ra, ka = laziness.from_traces(traces(r0, rt, b0, bt, cov), inputs=np.sum(cov**2), outputs=2)
+    ra, ka, ta = laziness.from_traces(traces(r0, rt, b0, bt, cov), inputs=np.sum(cov**2), outputs=2)
     assert ra == pytest.approx(cosine(r0, rt), rel=1e-14)
     assert ka == pytest.approx(cosine(kernel(r0, b0, cov), kernel(rt, bt, cov)), rel=1e-14)
+    assert ta == pytest.approx(towards(kernel(rt, bt, cov)), rel=1e-14)
 
 
 def test_the_kernel_is_that_of_the_network():
@@ -99,7 +112,7 @@ def test_traces_broadcast_and_mark_what_is_0_over_0():
         traces(0 * r0, rt, 0 * b0, bt),
         traces(r0, r0, b0, b0),
     ]
-    ra, ka = laziness.from_traces(laziness.Traces(*np.array(each).T), inputs=4, outputs=2)
+    ra, ka, _ = laziness.from_traces(laziness.Traces(*np.array(each).T), inputs=4, outputs=2)
     np.testing.assert_array_equal(np.isnan(ra), [False, True, True, False])
     np.testing.assert_array_equal(np.isnan(ka), [False, False, True, False])
     assert ra[3] == pytest.approx(1, abs=1e-15)

@@ -70,13 +70,13 @@ def test_the_quick_study_passes_and_nothing_is_vacuous(found):
     assert set(counts) == CHECKS
     one = [case for case in CASES if case["kind"] == "one"]
     runs = sum(len(case["alignments"]) for case in one)
-    assert counts["runs"] == 6 * 4 * runs
-    assert counts["order"] == 6 * len(one) == 6 * 2 * 3
-    assert counts["limit"] == 6 * (runs - 4)  # all but those that learn nothing
+    assert counts["runs"] == 7 * 4 * runs
+    assert counts["order"] == 7 * len(one) == 7 * 2 * 3
+    assert counts["limit"] == 7 * (runs - 4)  # all but those that learn nothing
     assert counts["settled"] == runs - 4 + 4 * QUICK.runs
-    assert counts["never"] == 3 * 6 * 4 * 4
-    assert counts["outputs"] == 6 * 4 * 4 * QUICK.runs
-    assert counts["outputs limit"] == (6 + 4 + 6 + 4) * QUICK.runs
+    assert counts["never"] == 3 * 7 * 4 * 4
+    assert counts["outputs"] == 7 * 4 * 4 * QUICK.runs
+    assert counts["outputs limit"] == (7 + 5 + 7 + 5) * QUICK.runs
     assert counts["sides"] == counts["boundary"] == sum(len(case["boundary"]) for case in one)
     measured = {name for case in one for name in case["boundary"]}
     assert measured == set(boundaries.Boundary._fields)
@@ -129,7 +129,7 @@ def test_every_measure_of_a_run_is_tested(found, monkeypatch, measure):
     assert expected <= failed(found)
 
 
-@pytest.mark.parametrize("measure", range(6))
+@pytest.mark.parametrize("measure", range(len(Measures._fields)))
 def test_every_measure_of_two_outputs_is_tested(found, monkeypatch, measure):
     whole = Solution.measures
 

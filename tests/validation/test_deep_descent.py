@@ -114,7 +114,7 @@ def test_a_step_goes_down_the_slope_of_the_loss(depth):
 def test_halved_runs_end_at_the_same_times_and_approach_each_other():
     weights, cov_yx, _ = drawn(3, white=True)
     measures, layers = halved(weights, cov_yx, step=0.02, record=[10, 50])
-    assert measures.shape == (3, 6, RUNS, 2)
+    assert measures.shape == (3, 7, RUNS, 2)
     assert [w.shape for w in layers] == [(3, RUNS, 2, *w.shape[1:]) for w in weights]
     apart = [np.sqrt(sum(squares(w[i + 1] - w[i]) for w in layers)) for i in range(2)]
     np.testing.assert_allclose(apart[0] / apart[1], 2.0, atol=0.2)

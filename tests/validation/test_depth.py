@@ -66,7 +66,7 @@ def test_the_quick_study_passes_and_nothing_is_vacuous(found):
     assert counts["aligned order"] == 6 * 4 * 3 - 3
     assert counts["powers"] == 4 * 3 * len(QUICK.real_depths) * 2
     assert counts["infinite"] == 3 * 3 * 2
-    assert counts["random"] == 6 * 4 * QUICK.runs * 2
+    assert counts["random"] == 7 * 4 * QUICK.runs * 2
     assert counts["conservation"] == 4 * QUICK.runs
     assert counts["times"] >= 4 * 3 * 3
     kinds = {row["kind"] for row in result.rows}

@@ -45,15 +45,15 @@ def test_the_quick_study_passes_and_counts_everything(found):
     assert [check.name for check in result.checks if not check.passed] == []
     counts = {check.name: check.count for check in result.checks}
     g = features.QUICK
-    cells, real = 6 * 2 * 5 * 2, 6 * 1 * 4 * 2  # measures, norms, anisotropies or starts, times
+    cells, real = 7 * 2 * 5 * 2, 7 * 1 * 4 * 2  # measures, norms, anisotropies or starts, times
     assert counts == {
         "alignment": 10 * (g.draws + g.runs),
         "mean alignment": 10,
         "features": cells * g.runs,
         "means": cells,
         "digits": real * g.digits_runs,
-        "order": 6 * 2 * 2,
-        "order on digits": 6 * 1 * 2,
+        "order": 7 * 2 * 2,
+        "order on digits": 7 * 1 * 2,
     }
     assert len(result.rows) == cells + real
     assert len({tuple(row) for row in result.rows}) == 1

@@ -50,11 +50,11 @@ def test_the_quick_study_passes_and_nothing_is_vacuous(found):
     assert set(counts) == CHECKS
     shared, balanced = 2 * 2, 2 * 5  # norms and colours, sizes and lambdas
     assert counts["modes"] == shared * 5 * QUICK.directions * 2 * 3
-    assert counts["networks"] == shared * 6 * QUICK.directions * 2
-    assert counts["riccati"] == balanced * 6 * QUICK.runs * 2
+    assert counts["networks"] == shared * 7 * QUICK.directions * 2
+    assert counts["riccati"] == balanced * 7 * QUICK.runs * 2
     assert counts["second moment"] == balanced * QUICK.runs * 2 * 10 * 10
     assert counts["conservation order"] == shared + balanced
-    assert counts["riccati order"] == balanced * 6
+    assert counts["riccati order"] == balanced * 7
     assert len({tuple(row) for row in result.rows}) == 1
     assert len(result.findings) == len(QUICK.sizes)
     json.dumps(dict(result.settings))

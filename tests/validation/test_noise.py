@@ -46,14 +46,14 @@ def test_the_quick_run_passes_with_every_cell(found):
     assert result.verdict == "passed (4 of 4 checks)"
     cells = 1 * 2 * 3 * 2  # starts, label noises, batches, times
     counts = {check.name: check.count for check in result.checks}
-    families = 1 * 2 * 2 * 6  # starts, label noises, times, measures
+    families = 1 * 2 * 2 * 7  # starts, label noises, times, measures
     assert counts == {
-        "runs": 6 * cells,
-        "means": 6 * cells,
+        "runs": 7 * cells,
+        "means": 7 * cells,
         "spread": 2 * families,
         "gradient": cells,
     }
-    assert len(result.rows) == 6 * cells * (QUICK.halvings + 1)
+    assert len(result.rows) == 7 * cells * (QUICK.halvings + 1)
     assert len(result.findings) == 2 * 2 + 1
     json.dumps([result.settings, result.rows, CASES], allow_nan=False)
 

@@ -73,7 +73,7 @@ def damage_law(monkeypatch, part, factor):
 def test_the_quick_run_passes_with_every_cell_in_its_table(simulation):
     rows, checks = rank.compare(rank.QUICK, simulation)
     assert [check.name for check in checks if not check.passed] == []
-    cells = 6 * 2 * 12 * 2  # measures, norms, ranks, times
+    cells = 7 * 2 * 12 * 2  # measures, norms, ranks, times
     counts = {check.name: check.count for check in checks}
     assert counts["means"] == len(rows) == cells
     assert counts["runs"] == cells * rank.QUICK.runs

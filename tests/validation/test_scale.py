@@ -50,7 +50,7 @@ def test_the_quick_study_passes_and_nothing_is_vacuous(found):
     assert [check.name for check in result.checks if not check.passed] == []
     counts = {check.name: check.count for check in result.checks}
     assert set(counts) == CHECKS
-    cells = len(QUICK.scales) * len(QUICK.ranks) * 6
+    cells = len(QUICK.scales) * len(QUICK.ranks) * 7
     assert counts["order"] == cells
     assert counts["means"] == cells * len(QUICK.times)
     assert counts["runs"] == counts["means"] * QUICK.tasks
@@ -59,7 +59,7 @@ def test_the_quick_study_passes_and_nothing_is_vacuous(found):
     assert counts["lazy order"] == 2 * sum(2 + (rank > 1) for rank in QUICK.lazy_ranks)
     thin = [case for case in CASES if case["part"] == "thin"]
     two = sum(case["group"] == "unequal" for case in thin)
-    assert counts["thin means"] == 6 * (len(thin) - two) + 4 * two
+    assert counts["thin means"] == 7 * (len(thin) - two) + 5 * two
     # the window: two stretches beside each of two turns of KA and three beyond, and of RA two and
     # two; four steps outside; two outputs, beside the laziest and at two norms; one early pair
     assert counts["signs"] == 7 + 4 + 4 + 2 + 2 + 1

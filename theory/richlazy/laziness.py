@@ -8,7 +8,9 @@ With R = W1'W1 (d x d), B = W2 W2' (m x m) and K = R (x) I_m + I_d (x) B, index 
 
 - weight change ||dW||_F, all layers together;
 - representation alignment RA = tr(R_0 R_t) / (||R_0|| ||R_t||);
-- kernel alignment KA = tr(K_0 K_t) / (||K_0|| ||K_t||).
+- kernel alignment KA = tr(K_0 K_t) / (||K_0|| ||K_t||);
+- target alignment TA = <S, K_t S> / (||K_t|| ||S||^2), S = cov_yx: between the kernel at one time
+  and the task (T21), at most 1.
 
 A measure that is 0/0 is None in a record and an UndefinedError from a direct call.
 """
@@ -28,16 +30,21 @@ from richlazy.errors import UndefinedError, real_array
 from richlazy.summary import summary
 
 __all__ = [
+    "ORTHOGONAL",
     "Alignments",
+    "ChangeRank",
     "Laziness",
     "Measures",
     "Traces",
     "alignment",
+    "along_task",
     "as_kernel",
+    "change_rank",
     "defined",
     "defined_alignment",
     "difference",
     "from_traces",
+    "gap",
     "kernel_alignment",
     "kernels",
     "or_none",
@@ -54,6 +61,8 @@ Array = NDArray[np.float64]
 
 _SINGLE_PRECISION = 1e-6  # of the largest entry: how far a kernel in float32 is from symmetric
 _LOW_PRECISION = 1e-2  # the same in TF32 and bfloat16
+#: Target alignments are known relative to themselves down to this, and below it relative to it.
+ORTHOGONAL = 1e-12
 
 
 Weights = ArrayLike | Sequence[ArrayLike]
@@ -67,7 +76,13 @@ class Measures(NamedTuple):
     weight_change_readout: Array
     representation_alignment: Array
     kernel_alignment: Array
+    target_alignment: Array
     loss: Array
+
+    @property
+    def alignments(self) -> Alignments:
+        """Those that the representation, readout and function give."""
+        return Alignments(*(getattr(self, name) for name in Alignments._fields))
 
 
 class Alignments(NamedTuple):
@@ -75,7 +90,20 @@ class Alignments(NamedTuple):
 
     representation_alignment: Array
     kernel_alignment: Array
+    target_alignment: Array
     loss: Array
+
+    @property
+    def alignments(self) -> Alignments:
+        """These."""
+        return self
+
+
+class ChangeRank(NamedTuple):
+    """Participation ratios of the change of each layer (T21)."""
+
+    input: Array
+    readout: Array
 
 
 @dataclass(frozen=True)
@@ -93,6 +121,7 @@ class Laziness:
     relative_weight_change_input: float | None
     representation_alignment: float | None
     kernel_alignment: float | None
+    target_alignment: float | None
     loss: float
     time: float
     method: str
@@ -126,7 +155,7 @@ def plain(value: Any) -> Any:
 
 
 class Traces(NamedTuple):
-    """What the alignments need of two representations and two readouts."""
+    """What the alignments need of two representations, two readouts and a task."""
 
     r0_rt: Array  #: tr R_0 R_t
     r0_r0: Array  #: tr R_0^2
@@ -138,10 +167,11 @@ class Traces(NamedTuple):
     bt_bt: Array
     b0: Array
     bt: Array
+    along: Array  #: <S, K_t S> / ||S||^2, `along_task`
 
 
-def from_traces(v: Traces, inputs: float, outputs: int) -> tuple[Array, Array]:
-    """RA and KA from traces.
+def from_traces(v: Traces, inputs: float, outputs: int) -> tuple[Array, Array, Array]:
+    """RA, KA and target alignment from traces.
 
     tr K_0 K_t = m tr R_0 R_t + tr R_0 tr B_t + tr B_0 tr R_t + d tr B_0 B_t.
 
@@ -152,7 +182,18 @@ def from_traces(v: Traces, inputs: float, outputs: int) -> tuple[Array, Array]:
     cross = outputs * v.r0_rt + v.r0 * v.bt + v.b0 * v.rt + inputs * v.b0_bt
     square0 = outputs * v.r0_r0 + 2 * v.r0 * v.b0 + inputs * v.b0_b0
     square_t = outputs * v.rt_rt + 2 * v.rt * v.bt + inputs * v.bt_bt
-    return ra, alignment(cross, square0, square_t)
+    ka = alignment(cross, square0, square_t)
+    return ra, ka, alignment(v.along, np.ones_like(square_t), square_t)
+
+
+def along_task(moved: Array, size: ArrayLike) -> Array:
+    """<S, K S> / ||S||^2 of a task, NaN of none.
+
+    `moved` is <S, K S> = ||W1 cov_yx'||^2 + ||W2' cov_yx||^2 (T21): with inputs that are not white
+    S is cov_yx cov_xx^(-1/2), K that of `from_traces`, and the roots cancel. `size` is ||S||^2.
+    """
+    known = np.asarray(size) > 0
+    return np.asarray(np.where(known, moved / np.where(known, size, 1.0), np.nan))
 
 
 def alignment(inner: ArrayLike, square0: ArrayLike, square_t: ArrayLike) -> Array:
@@ -163,15 +204,47 @@ def alignment(inner: ArrayLike, square0: ArrayLike, square_t: ArrayLike) -> Arra
     return np.where(defined, np.minimum(ratio, 1.0), np.nan)
 
 
+def change_rank(change: Array) -> Array:
+    """Participation ratio (||X||^2)^2 / ||X X'||^2 of matrices (..., rows, columns).
+
+    Between 1 and the rank (T21).
+
+    Raises
+    ------
+    UndefinedError
+        If one is zero.
+
+    Examples
+    --------
+    >>> change_rank(np.array([np.eye(3), np.ones((3, 3))])).round(12)
+    array([3., 1.])
+    """
+    largest = np.abs(change).max(axis=(-2, -1), keepdims=True, initial=0.0)
+    if np.any(largest == 0):
+        raise UndefinedError("rank of the weight change is 0/0: a layer has not moved at some time")
+    x = change / largest
+    x = x if x.shape[-2] <= x.shape[-1] else np.swapaxes(x, -1, -2)
+    gram = x @ np.swapaxes(x, -1, -2)
+    trace = np.trace(gram, axis1=-2, axis2=-1)
+    return np.asarray(trace**2 / np.sum(gram * gram, axis=(-2, -1)))
+
+
 def difference(a: Measures, b: Measures) -> float:
-    """Largest relative difference of weight change and alignments between two runs."""
-    worst = 0.0
-    for name in ("weight_change", "representation_alignment", "kernel_alignment"):
-        x, y = getattr(a, name), getattr(b, name)
-        known = np.isfinite(x) & np.isfinite(y) & (x != y)
-        gap = np.abs(x - y)[known] / np.maximum(np.abs(x), np.abs(y))[known]
-        worst = max(worst, float(np.max(gap, initial=0.0)))
-    return worst
+    """Largest `gap` of weight change and alignments between two runs."""
+    names = ("weight_change", "representation_alignment", "kernel_alignment", "target_alignment")
+    return max(gap(name, getattr(a, name), getattr(b, name)) for name in names)
+
+
+def gap(name: str, a: Array, b: Array) -> float:
+    """Largest relative difference of one measure, found in two ways.
+
+    A target alignment below `ORTHOGONAL` is rounding of a start orthogonal to its task, and known
+    relative to that.
+    """
+    least = ORTHOGONAL if name == "target_alignment" else 0.0
+    known = np.isfinite(a) & np.isfinite(b) & (a != b)
+    size = np.maximum(np.maximum(np.abs(a), np.abs(b))[known], least)
+    return float(np.max(np.abs(a - b)[known] / size, initial=0.0))
 
 
 def defined(values: Array, what: str) -> Array:

@@ -105,7 +105,7 @@ def compare(cases: Sequence[Case], found: Sequence[Arrays]) -> tuple[list[Any], 
             seen = Comparison(part["values"], theory, scale_of(theory))
             never = np.array(case["alignments"]) == 0.0
             off_order.append(orders(seen.off[:, :, ~never], (2, 3)) - 1.0)
-            start = np.reshape([0.0, 0.0, 0.0, 1.0, 1.0, 0.5], (-1, 1, 1))
+            start = np.reshape([0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.5], (-1, 1, 1))
             moved.append(part["values"][:, :, never] - start)
             off_runs.append(seen.left)
             to_end = seen.twice[..., -1] - end

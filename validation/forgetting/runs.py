@@ -245,6 +245,7 @@ def _kernel_alignment(before: tuple[Array, Array], after: tuple[Array, Array], x
         bt_bt=_squares(bt),
         b0=_squares(v2),
         bt=_squares(w2),
+        along=np.zeros(len(w2)),  # no task is asked about
     )
     return np.asarray(from_traces(traces, _squares(xx), v2.shape[1])[1])
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import ConvergenceError, integer, positive, real_array
-from richlazy.laziness import Measures, alignment
+from richlazy.laziness import Measures, alignment, along_task
 from richlazy.start.task import Task
 from validation.steps import FINER
 
@@ -173,6 +173,7 @@ class _Gauge:
         self.start = start
         self.root, self.cov_xx = task.root, task.cov_xx
         self.whitened = task.whitened.reshape(len(start[0]), -1, task.inputs)
+        self.cov_yx = task.cov_yx.reshape(self.whitened.shape)
         self.inputs = task.inputs if task.cov_xx is None else float(np.sum(task.cov_xx**2))
         self.before = self._thin(start)
         self.square = self._overlap(self.before, self.before)
@@ -191,6 +192,7 @@ class _Gauge:
             weight_change_readout=np.sqrt(changes[-1]),
             representation_alignment=alignment(*grams),
             kernel_alignment=alignment(*kernel),
+            target_alignment=alignment(self._along(weights), 1.0, kernel[2]),
             loss=0.5 * squares(self.whitened - product),
         )
 
@@ -201,6 +203,12 @@ class _Gauge:
         for w in self.start[1:]:
             product = w @ product
         return size * (squares(self.whitened - product) + squares(self.whitened))
+
+    def _along(self, weights: list[Array]) -> Array:
+        """<S, K S>/||S||^2, <S, K S> = sum_l ||B_l' cov_yx A_l'||^2."""
+        sides = zip(*_products(weights), strict=True)
+        moved = sum(squares(b.mT @ self.cov_yx @ a.mT) for a, b in sides)
+        return along_task(np.asarray(moved), squares(self.whitened))
 
     def _seen(self, x: Array) -> Array:
         return x if self.root is None else x @ self.root

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.laziness import Traces, from_traces
+from richlazy.laziness import Traces, along_task, from_traces
 from richlazy.two_layer.descent import descend
 from validation.steps import FINER, steps_per_unit
 
@@ -42,16 +42,16 @@ def thin_halved(
         steps = time * frequency
         run = descend(first, readout, cov_yx, step=1.0 / frequency, steps=steps, record=[steps])
         changes = _squares(run.first - first), _squares(run.readout)
-        alignments = _alignments(run.first, run.readout, modes.shape[1], rank, norm)
+        alignments = _alignments(run.first, run.readout, cov_yx, modes.shape[1], rank, norm)
         changed = [np.sqrt(changes[0] + changes[1]), *np.sqrt(changes)]
         found.append(np.stack([*changed, *alignments, run.measures.loss[:, 0]]))
     return np.stack(found)
 
 
 def _alignments(
-    first: Array, readout: Array, inputs: int, rank: int, norm: float
-) -> tuple[Array, Array]:
-    """RA and KA, with the directions that keep s."""
+    first: Array, readout: Array, cov_yx: Array, inputs: int, rank: int, norm: float
+) -> tuple[Array, ...]:
+    """RA, KA and target alignment, with the directions that keep s."""
     k, square = first.shape[1], norm**2 / rank
     still = rank - k
     b = readout @ readout.mT
@@ -67,6 +67,9 @@ def _alignments(
         bt_bt=_squares(b),
         b0=none,
         bt=_squares(readout),
+        along=along_task(
+            _squares(first @ cov_yx.mT) + _squares(readout.mT @ cov_yx), _squares(cov_yx)
+        ),
     )
     return from_traces(traces, inputs, readout.shape[1])
 

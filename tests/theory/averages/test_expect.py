@@ -198,7 +198,7 @@ def test_merging_equal_singular_values_changes_nothing(method):
     merged = np.array([2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 0.3])
     apart = merged * (1.0 + 1e-9 * np.arange(8)[::-1])
     one, two = (expect(s, 12, method=method, strength=2.0) for s in (merged, apart))
-    np.testing.assert_allclose(means(one, ALL[:5]), means(two, ALL[:5]), rtol=1e-7)
+    np.testing.assert_allclose(means(one, ALL[:-1]), means(two, ALL[:-1]), rtol=1e-7)
 
 
 def test_groups():
@@ -226,7 +226,7 @@ def test_a_matrix_is_its_spectrum(method):
     wanted = expect(s, 8, method=method, tasks=30)
     for start in [*faces, matrices.svd(dense), Network(dense)]:
         found = expect(start, method=method, tasks=30)
-        np.testing.assert_allclose(means(found, ALL[:5]), means(wanted, ALL[:5]), rtol=1e-9)
+        np.testing.assert_allclose(means(found, ALL[:-1]), means(wanted, ALL[:-1]), rtol=1e-9)
     assert expect(dense, 8, tasks=2).method == wanted.method.replace("30", "2") or method
 
 

@@ -12,7 +12,7 @@ from richlazy.laziness import Measures
 
 NAMES = Measures._fields
 TIMES = st.sampled_from([np.inf, 0.3, 5.0])
-UNITS = (0.5, 0.5, 0.5, 0.0, 0.0, 2.0)  # powers of k where norm^2, strength and 1/t are k-fold
+UNITS = (0.5, 0.5, 0.5, 0.0, 0.0, 0.0, 2.0)  # powers of k where norm^2, strength and 1/t are k-fold
 
 ranks = st.integers(1, 8)
 spectra = st.builds(
@@ -27,7 +27,7 @@ def found(s, more, **keywords):
     return expect(s, s.size + more, **keywords)
 
 
-def same(one, other, rtol=1e-9, units=(1.0,) * 6):
+def same(one, other, rtol=1e-9, units=(1.0,) * 7):
     for name, unit in zip(NAMES, units, strict=True):
         a, b = getattr(one, name), getattr(other, name)
         floor = 1e-10 * unit

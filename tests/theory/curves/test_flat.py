@@ -201,7 +201,7 @@ def test_a_curve_ends_at_its_limits():
     np.testing.assert_allclose(ends, [limits.rich_limit_mean(5, 40), lazy], rtol=1e-8)
     rest = curves.time(5, 40, ts=[0.0])
     at_rest = [float(rest.columns[m][0]) for m in Measures._fields]
-    np.testing.assert_allclose(at_rest, [0, 0, 0, 1, 1, 0.5], rtol=1e-15)
+    np.testing.assert_allclose(at_rest, [0, 0, 0, 1, 1, 5**0.5 / 40, 0.5], rtol=1e-15)
 
 
 def test_representation_alignment_peaks_at_rank_four():

@@ -62,7 +62,7 @@ def jacobian(weights, root):
 
 
 def dense_measures(weights, task, later):
-    """Weight change, RA, KA and loss from the dense kernel."""
+    """Weight change, RA, KA, target alignment and loss from the dense kernel."""
     root = np.eye(task.inputs) if task.white else task.root
     grams, kernels = [], []
     for ws in (weights, later):
@@ -78,7 +78,15 @@ def dense_measures(weights, task, later):
     for w in later:
         function = w @ function
     change = np.sqrt(sum(np.sum((b - a) ** 2) for a, b in zip(weights, later, strict=True)))
-    return (change, cosine(*grams), cosine(*kernels), 0.5 * np.sum((task.whitened - function) ** 2))
+    # in the order of `jacobian`
+    goal = task.whitened.ravel()
+    return (
+        change,
+        cosine(*grams),
+        cosine(*kernels),
+        cosine(kernels[1], np.outer(goal, goal)),
+        0.5 * np.sum((task.whitened - function) ** 2),
+    )
 
 
 def case(sizes, scale, seed, white=True):

@@ -25,7 +25,7 @@ cases = st.builds(
 )  # fmt: skip
 
 
-def agree(one, other, loss, scales=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0)):
+def agree(one, other, loss, scales=(1.0,) * 7):
     """Measures of two runs; the loss relative to its start, changes to the largest."""
     for name, a, b, scale in zip(one._fields, one, other, scales, strict=True):
         largest = loss if name == "loss" else np.max(b)
@@ -59,7 +59,7 @@ def test_weights_times_k_and_the_task_times_k_to_the_depth(drawn, k):
         there.measures(TIMES / k ** (2 * depth - 2)),
         here.measures(TIMES),
         here.loss(0.0),
-        (k, k, k, 1.0, 1.0, k ** (2 * depth)),
+        (k, k, k, 1.0, 1.0, 1.0, k ** (2 * depth)),
     )
 
 

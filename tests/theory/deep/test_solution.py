@@ -40,10 +40,12 @@ def test_weights_and_measures_agree_with_scipy(sizes, scale, white):
     assert [w.shape for w in at] == [(3, *w.shape) for w in weights]
     for i, later in enumerate(reference(weights, task, times)):
         assert gap([w[i] for w in at], later, weights) < 1e-8
-        change, ra, ka, loss = dense_measures(weights, task, later)
+        change, ra, ka, ta, loss = dense_measures(weights, task, later)
         assert found.weight_change[i] == pytest.approx(change, rel=1e-8)
         assert found.representation_alignment[i] == pytest.approx(ra, rel=1e-8)
         assert found.kernel_alignment[i] == pytest.approx(ka, rel=1e-8)
+        assert found.target_alignment[i] == pytest.approx(ta, rel=1e-8)
+        assert solution.target_alignment(times)[i] == found.target_alignment[i]
         assert found.loss[i] == pytest.approx(loss, rel=1e-6, abs=1e-12)
         ends = np.linalg.norm(later[0] - weights[0]), np.linalg.norm(later[-1] - weights[-1])
         assert found.weight_change_input[i] == pytest.approx(ends[0], rel=1e-8)
@@ -186,7 +188,7 @@ def test_layers_of_rank_one(white):
     (later,) = reference(weights, task, [1.5])
     assert gap(solution.weights(1.5), later, weights) < 1e-8
     found = solution.measures(1.5)
-    got = found.weight_change, found.representation_alignment, found.kernel_alignment, found.loss
+    got = found.weight_change, *found.alignments
     np.testing.assert_allclose(got, dense_measures(weights, task, later), rtol=1e-8)
 
 

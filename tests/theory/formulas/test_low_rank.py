@@ -57,6 +57,7 @@ def plain_t6(r, d, c, sigma, g, t):
         weight_change_readout=readout,
         representation_alignment=inner / mpmath.sqrt(r * norm),
         kernel_alignment=(inner + readout**2 * r) / mpmath.sqrt(r * kernel),
+        target_alignment=(parallel**2 + readout**2) / mpmath.sqrt(kernel),
         loss=((g - readout * parallel) ** 2 + (readout * orthogonal) ** 2) / 2,
     )
 
@@ -192,6 +193,7 @@ def flow_measures(w1, beta, times):
             change2,
             np.sum(r0 * r) / np.linalg.norm(r0) / np.linalg.norm(r),
             np.sum(r0 * k) / np.linalg.norm(r0) / np.linalg.norm(k),
+            beta @ k @ beta / np.sum(beta**2) / np.linalg.norm(k),
             0.5 * np.sum((beta - readout @ first) ** 2),
         )
 
@@ -242,7 +244,7 @@ def test_only_norm_squared_over_strength_and_strength_times_t_matter(r, more, c,
     other = low_rank.measures(
         r, r + more, alignment=c, norm=sigma * np.sqrt(b), strength=b, t=t / b
     )
-    for name, unit in zip(NAMES, [np.sqrt(b)] * 3 + [1.0, 1.0, b * b], strict=True):
+    for name, unit in zip(NAMES, [np.sqrt(b)] * 3 + [1.0, 1.0, 1.0, b * b], strict=True):
         expected = getattr(one, name) * unit
         assert getattr(other, name) == pytest.approx(expected, rel=1e-11, abs=1e-280), name
 
@@ -251,7 +253,7 @@ def test_only_norm_squared_over_strength_and_strength_times_t_matter(r, more, c,
 def test_alignments_lie_between_0_and_1_and_nothing_is_nan(r, more, c, x, t):
     found = low_rank.measures(r, r + more, alignment=c, norm=10.0**x, t=t)
     assert all(np.all(np.isfinite(v)) for v in found)
-    for name in ("representation_alignment", "kernel_alignment"):
+    for name in ("representation_alignment", "kernel_alignment", "target_alignment"):
         assert 0 <= getattr(found, name) <= 1
     total = np.hypot(found.weight_change_input, found.weight_change_readout)
     assert found.weight_change == pytest.approx(total, rel=1e-14, abs=0)

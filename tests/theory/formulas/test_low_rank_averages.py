@@ -55,6 +55,10 @@ CASES = [
 ]
 
 
+#: The same for every task at t = infinity.
+SAME = ("weight_change_readout", "target_alignment", "loss")
+
+
 @pytest.mark.parametrize(("r", "d", "sigma", "g", "t"), CASES)
 def test_moments_agree_with_sampling(r, d, sigma, g, t):
     c = sampled_alignments(r, d, np.random.default_rng(r * d))
@@ -65,7 +69,9 @@ def test_moments_agree_with_sampling(r, d, sigma, g, t):
         assert abs(values.mean() - mean) <= 4 * values.std() / np.sqrt(SAMPLES) + 1e-14 * mean, name
         squares = (values - values.mean()) ** 2
         spread = 4 * squares.std() / np.sqrt(SAMPLES)
-        assert abs(squares.mean() - sd**2) <= spread + 1e-14 * mean**2, name
+        # near its end target alignment differs for rare tasks alone, which a sample may miss
+        rare = 1e-12 if name == "target_alignment" else 1e-14
+        assert abs(squares.mean() - sd**2) <= spread + rare * mean**2, name
 
 
 @pytest.mark.parametrize(
@@ -195,7 +201,7 @@ def test_only_norm_squared_over_strength_and_strength_times_t_matter(r, more, x,
     sigma, b = 10.0**x, 10.0**y
     one = low_rank.expected(r, r + more, norm=sigma, t=t)
     other = low_rank.expected(r, r + more, norm=sigma * np.sqrt(b), strength=b, t=t / b)
-    for name, unit in zip(NAMES, [np.sqrt(b)] * 3 + [1.0, 1.0, b * b], strict=True):
+    for name, unit in zip(NAMES, [np.sqrt(b)] * 3 + [1.0, 1.0, 1.0, b * b], strict=True):
         for moment in ("mean", "sd"):
             value = getattr(getattr(one, moment), name) * unit
             scale = getattr(one.mean, name) * unit
@@ -263,7 +269,7 @@ def test_quantiles_agree_with_sampling(r, sigma, t):
     slack = 4 * np.sqrt(q * (1 - q) / SAMPLES) + 1 / 4001
     for name in NAMES:
         values, cuts = getattr(sample, name), getattr(found, name)
-        if np.isinf(t) and name in ("weight_change_readout", "loss"):  # the same for every task
+        if np.isinf(t) and name in SAME:
             np.testing.assert_allclose(cuts, values[0], rtol=1e-14)
             continue
         assert np.all(np.diff(cuts) > 0), name

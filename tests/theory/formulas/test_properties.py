@@ -105,7 +105,7 @@ def test_quantiles_are_ordered_and_in_other_units_the_same(r, extra, x, t, q):
     other = low_rank.quantile(
         q, r, r + extra, norm=np.sqrt(k) * norm, strength=k, t=t / k
     )  # fmt: skip
-    units = (np.sqrt(k), np.sqrt(k), np.sqrt(k), 1.0, 1.0, k * k)
+    units = (np.sqrt(k), np.sqrt(k), np.sqrt(k), 1.0, 1.0, 1.0, k * k)
     ends = low_rank.quantile([0.0, 1.0], r, r + extra, norm=norm, t=t)
     for name, unit in zip(NAMES, units, strict=True):
         values = getattr(found, name)
@@ -219,7 +219,7 @@ def test_the_law_between_the_ranks_it_lies_between(pr, extra, x, t):
             assert getattr(law.mean, name) == pytest.approx(value, rel=1e-12)
     k = 5.0
     other = limits.law(pr, d, norm=np.sqrt(k) * norm, strength=k, t=t / k)
-    for name, unit in zip(NAMES, (*[np.sqrt(k)] * 3, 1.0, 1.0, k * k), strict=True):
+    for name, unit in zip(NAMES, (*[np.sqrt(k)] * 3, 1.0, 1.0, 1.0, k * k), strict=True):
         mean = float(getattr(law.mean, name))
         assert getattr(other.mean, name) == pytest.approx(unit * mean, rel=1e-9, abs=1e-13)
         assert getattr(other.sd, name) >= 0.0

@@ -178,7 +178,7 @@ def test_balance_is_judged_at_the_precision_of_the_data():
     other = solve(Network(rows.astype(float)), task, "flow").measures(times)
     told = float(re.search(r"function to ([\d.e+-]+) relative", _asked(found, times).accuracy)[1])
     assert 1e-8 < told < 1e-4
-    for one, two in zip(found.measures(times)[:5], other[:5], strict=True):
+    for one, two in zip(found.measures(times)[:-1], other[:-1], strict=True):
         np.testing.assert_allclose(one, two, rtol=told)
 
 
@@ -200,7 +200,7 @@ def test_shared_modes_of_single_precision():
     one, two = found.measures(2.0), wanted.measures(2.0)
     told = float(re.search(r"to ([\d.e+-]+) relative", found.accuracy)[1])
     assert 1e-8 < told < 1e-5
-    np.testing.assert_allclose(one[:5], two[:5], rtol=10.0 * told)
+    np.testing.assert_allclose(one[:-1], two[:-1], rtol=10.0 * told)
 
 
 def test_features_of_single_precision():

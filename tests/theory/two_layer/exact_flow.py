@@ -108,6 +108,9 @@ def measures(start, end, cov_yx, cov_xx=None):
             squares = inner(k0, k0) * inner(k, k)
             return float(inner(k0, k) / mp.sqrt(squares)) if squares > 0 else np.nan
 
+        # <S, K S> of S = cov_yx cov^(-1/2): the roots cancel
+        moved = _inner(a * task.T, a * task.T) + _inner(b.T * task, b.T * task)
+        size = mp.sqrt(overlap(k, k)) * _inner(target * cov, target)
         rest = target - b * a
         changes = _norm(a - a0), _norm(b - b0)
         return Measures(
@@ -116,6 +119,7 @@ def measures(start, end, cov_yx, cov_xx=None):
             float(changes[1]),
             cosine(seen),
             cosine(overlap),
+            float(moved / size) if size > 0 else np.nan,
             float(_inner(rest * cov, rest) / 2),
         )
 

@@ -44,6 +44,7 @@ def naive(first, readout, cov_yx, step, steps, record, cov_xx):
     found = []
     for w10, w20, yx in zip(first, readout, cov_yx, strict=True):
         best = yx @ np.linalg.pinv(cov_xx)
+        goal = (best @ root).T.ravel()
         w1, w2 = w10, w20
         for index in range(steps + 1):
             if index in record:
@@ -56,12 +57,13 @@ def naive(first, readout, cov_yx, step, steps, record, cov_xx):
                         change2,
                         correlation(r0, r),
                         correlation(kernel(w10, w20, root), kernel(w1, w2, root)),
+                        correlation(kernel(w1, w2, root), np.outer(goal, goal)),
                         0.5 * np.trace((best - w2 @ w1) @ cov_xx @ (best - w2 @ w1).T),
                     ]
                 )
             error = yx - w2 @ w1 @ cov_xx
             w1, w2 = w1 + step * w2.T @ error, w2 + step * error @ w1.T
-    return np.reshape(found, (len(first), len(record), 6)).transpose(2, 0, 1)
+    return np.reshape(found, (len(first), len(record), 7)).transpose(2, 0, 1)
 
 
 @pytest.mark.parametrize("white", [True, False])
@@ -347,7 +349,7 @@ def test_weights_scale_as_the_root_of_the_task(shape, seed, k):
     scaled = measured(root * first, root * readout, k * yx, step=0.05 / k)
     np.testing.assert_array_equal(scaled.first, root * plain.first)
     np.testing.assert_array_equal(scaled.readout, root * plain.readout)
-    units = (root, root, root, 1.0, 1.0, k * k)
+    units = (root, root, root, 1.0, 1.0, 1.0, k * k)
     for one, other, unit in zip(scaled.measures, plain.measures, units, strict=True):
         np.testing.assert_allclose(one, unit * other, rtol=1e-12, atol=1e-14 * unit)
 

@@ -198,8 +198,8 @@ def test_weights_scale_as_the_root_of_the_task(name, s, route):
     other = Task(s**2 * task.cov_yx, task.cov_xx)
     times = np.array([0.5, 4.0, np.inf])
     found, wanted = solve(larger, other).measures(times / s**2), solve(start, task).measures(times)
-    powers = Measures(s, s, s, 1.0, 1.0, s**4)
-    for one, two, factor in zip(found[:5], wanted[:5], powers[:5], strict=True):
+    powers = Measures(s, s, s, 1.0, 1.0, 1.0, s**4)
+    for one, two, factor in zip(found[:-1], wanted[:-1], powers[:-1], strict=True):
         np.testing.assert_allclose(one, factor * two, rtol=2e-9)
     np.testing.assert_allclose(found.loss, s**4 * wanted.loss, rtol=1e-7, atol=1e-16 * s**4)
 

@@ -21,7 +21,7 @@ def dense(start):
     return (thin.left * thin.values) @ thin.right.T
 
 
-def agree(one, other, scales=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0)):
+def agree(one, other, scales=(1.0,) * 7):
     for name, a, b, scale in zip(one._fields, one, other, scales, strict=True):
         largest = np.abs(np.asarray(b)[np.isfinite(b)]).max(initial=0.0)
         np.testing.assert_allclose(a, scale * b, rtol=1e-7, atol=1e-9 * scale * largest + 1e-14,
@@ -56,7 +56,7 @@ def test_only_the_weights_squared_over_the_task_matter(name, seed, factor, route
     agree(
         scaled.measures(TIMES / factor),
         solve(start, task).measures(TIMES),
-        (root, root, root, 1.0, 1.0, factor**2),
+        (root, root, root, 1.0, 1.0, 1.0, factor**2),
     )
 
 

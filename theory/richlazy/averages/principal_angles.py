@@ -1,8 +1,9 @@
 """T7, several equal outputs at t = infinity: averages over principal angles.
 
 Of a random task a flat start sees the principal angles between its row space and the task's
-modes, and no more. RA and KA need their sum of squared cosines, whose moments are exact; the
-weight change needs the sum of cosines, which has no simple law and is sampled.
+modes, and no more. RA and KA need their sum of squared cosines, whose moments are exact, and target
+alignment none of them (T21); the weight change needs the sum of cosines, which has no simple law
+and is sampled.
 """
 
 from __future__ import annotations

@@ -85,6 +85,7 @@ class Expected:
     weight_change_readout: Statistic
     representation_alignment: Statistic
     kernel_alignment: Statistic
+    target_alignment: Statistic
     loss: Statistic
     time: float
     method: str

@@ -38,6 +38,7 @@ _OF_LAYERS = ("inputs", "norm", "strength", "alignment", "outputs", "t")
 _SHOWN = {  # of a curve, as far as it has them
     "mode_strength": "mode strength u",
     "kernel_alignment": MEASURES["kernel_alignment"],
+    "target_alignment": MEASURES["target_alignment"],
     "representation_alignment": MEASURES["representation_alignment"],
     "weight_change": MEASURES["weight_change"],
     "weight_change_recurrent": MEASURES["weight_change_recurrent"].strip(),

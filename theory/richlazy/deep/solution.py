@@ -27,7 +27,7 @@ from richlazy.deep.reduction import reduced
 from richlazy.errors import real_array, several
 from richlazy.errors import times as checked_times
 from richlazy.integration.shared import Shared, distinct
-from richlazy.laziness import Measures, alignment, defined, difference
+from richlazy.laziness import Measures, alignment, along_task, change_rank, defined, difference
 from richlazy.start.task import Task, as_task
 from richlazy.summary import summary
 
@@ -187,6 +187,32 @@ class DeepSolution(Shared):
         """
         return defined(self.measures(t).kernel_alignment, "kernel alignment")
 
+    def target_alignment(self, t: ArrayLike = np.inf) -> Array:
+        """Alignment of the tangent kernel at t with the task (T21), at most 1.
+
+        <S, K S> / (||K|| ||S||^2), S = W* cov_xx^(1/2); <S, K S> = sum_l ||B_l' cov_yx A_l'||^2.
+
+        Raises
+        ------
+        UndefinedError
+            Where it is 0/0.
+        """
+        return defined(self.measures(t).target_alignment, "target alignment")
+
+    def change_rank(self, t: ArrayLike = np.inf) -> list[Array]:
+        """Participation ratio of the change of every layer, first layer first, shape of t.
+
+        (||dW||^2)^2 / ||dW dW'||^2: over how many directions a change is spread (T21).
+
+        Raises
+        ------
+        UndefinedError
+            Where a layer has not moved, as at t = 0.
+        """
+        at, place = distinct(t)
+        layers = zip(*self._changes(at), strict=True)
+        return [change_rank(np.stack(layer))[place] for layer in layers]
+
     def weights(self, t: ArrayLike) -> list[Array]:
         """W_1(t), ..., W_L(t), each of the shape of t followed by that of the layer."""
         at, place = distinct(t)
@@ -246,14 +272,15 @@ class DeepSolution(Shared):
     def _measured(self, changes: list[list[Array]]) -> Measures:
         rows = []
         small = self._small
+        task = _square(small.target) + 2.0 * self._lost  # what is out of reach is part of it
         first = Products(small, small.weights)
         for change in changes:
             later = Products(small, [w + c for w, c in zip(small.weights, change, strict=True)])
-            ra, ka = _alignments(first, later, small)
+            ra, ka, ta = _alignments(first, later, small, task)
             layers = [float(np.linalg.norm(c)) for c in change]
             total = float(np.linalg.norm(layers))
             loss = 0.5 * float(np.sum(later.error**2)) + self._lost
-            rows.append((total, layers[0], layers[-1], ra, ka, loss))
+            rows.append((total, layers[0], layers[-1], ra, ka, ta, loss))
         return Measures(*np.array(rows).T)
 
 
@@ -293,8 +320,10 @@ def _balance(weights: Sequence[Array], i: int) -> Array:
     return weights[i + 1].T @ weights[i + 1] - weights[i] @ weights[i].T
 
 
-def _alignments(first: Products, later: Products, small: Small) -> tuple[float, float]:
-    """RA of the first layer and KA, NaN where 0/0."""
+def _alignments(
+    first: Products, later: Products, small: Small, task: float
+) -> tuple[float, float, float]:
+    """RA of the first layer, KA and target alignment, NaN where 0/0; `task` is ||S||^2."""
 
     def inner(a: Products, b: Products) -> float:
         total = 0.0
@@ -305,12 +334,15 @@ def _alignments(first: Products, later: Products, small: Small) -> tuple[float, 
                 total += seen * read
         return total
 
-    ka = alignment(inner(first, later), inner(first, first), inner(later, later))
+    square = inner(later, later)
+    ka = alignment(inner(first, later), inner(first, first), square)
+    moved = np.asarray(sum(_square(x) for x in later.pulled(small.target)))
+    ta = alignment(along_task(moved, task), 1.0, square)
     grams = [
         _square(x @ y.T)
         for x, y in ((first.seen, later.seen), *([w, w] for w in (first.seen, later.seen)))
     ]
-    return float(alignment(*grams)), float(ka)
+    return float(alignment(*grams)), float(ka), float(ta)
 
 
 def _square(x: Array) -> float:

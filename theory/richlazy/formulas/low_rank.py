@@ -50,7 +50,8 @@ def measures(
 
     At t = infinity, with s^2 = sigma^2/r, mu^2 = (s^2 + sqrt(s^4 + 4 |beta|^2))/2 and
     alpha^2 = mu^2 - s^2: ||dW||^2 = 2 mu (mu - s sqrt(c)), RA = [s^2 (r-1) + mu^2 c] /
-    (sqrt(r) sqrt(s^4 (r-1) + mu^4)), and KA the same with the readout's alpha^2.
+    (sqrt(r) sqrt(s^4 (r-1) + mu^4)), and KA the same with the readout's alpha^2. Target alignment
+    (mu^2 + alpha^2) / ||K|| does not depend on c and falls as the rank grows (T21).
 
     Parameters
     ----------
@@ -95,7 +96,9 @@ def _measures(r: Array, d: Array, c: Array, sigma: Array, g: Array, t: Array) ->
     cross = 2.0 * readout * (frozen + state.norm_squared)
     root = np.sqrt(r)
     ra = traces / (root * np.sqrt(square))
-    ka = (traces + readout * r) / (root * np.sqrt(square + cross + d * readout**2))
+    kernel = np.sqrt(square + cross + d * readout**2)
+    ka = (traces + readout * r) / (root * kernel)
+    ta = (state.parallel**2 + readout) / kernel
     loss = 0.5 * (g * np.hypot(state.residual_parallel, state.residual_orthogonal)) ** 2
     return (
         np.hypot(change1, change2),
@@ -103,6 +106,7 @@ def _measures(r: Array, d: Array, c: Array, sigma: Array, g: Array, t: Array) ->
         change2,
         np.minimum(ra, 1.0),
         np.minimum(ka, 1.0),
+        np.minimum(ta, 1.0),
         loss,
     )
 
@@ -125,9 +129,9 @@ def expected(
 ) -> Expectation:
     """Mean and standard deviation of `measures` over c ~ Beta(r/2, (d-r)/2) (T7).
 
-    At t = infinity RA and KA are linear in c, so their moments are exact:
-    E c = r/d, Var c = 2 r (d-r) / (d^2 (d+2)). The rest is integrated over the Beta law by
-    the trapezoidal rule in log(c/(1-c)), where the integrand is analytic and decays
+    At t = infinity RA and KA are linear in c and target alignment does not depend on it, so their
+    moments are exact: E c = r/d, Var c = 2 r (d-r) / (d^2 (d+2)). The rest is integrated over the
+    Beta law by the trapezoidal rule in log(c/(1-c)), where the integrand is analytic and decays
     exponentially both ways, to rounding; a mean loss to 1e-16 of its start, since late in
     training it hangs on the rare tasks that have hardly begun.
 
@@ -143,7 +147,7 @@ def expected(
     shape = r.shape
     r, d, sigma, g, time = (np.ravel(a) for a in (r, d, sigma, g, time))
     final = np.isinf(time)
-    mean, sd = np.empty((6, r.size)), np.empty((6, r.size))
+    mean, sd = np.empty((2, len(Measures._fields), r.size))
     # the law of c is that of rank and inputs alone, which many cells of a map share
     laws, law = np.unique(r + 1j * d, return_inverse=True)
     for known, c, weight in _beta_rule(laws.real, laws.imag):
@@ -219,7 +223,8 @@ def _final_moments(
         mean[k, cells] = at_mean[k]
         sd[k, cells] = limit[k] * (unit.norm_squared / top) * spread
     mean[2, cells], sd[2, cells] = start * unit.readout, 0.0
-    mean[5, cells], sd[5, cells] = 0.0, 0.0
+    mean[5, cells], sd[5, cells] = at_mean[5], 0.0  # T21: the same for every task
+    mean[6, cells], sd[6, cells] = 0.0, 0.0
     # ||dW||^2 = 2 mu (mu - s sqrt(c)), ||dW1||^2 = (mu - s)^2 + 2 mu s (1 - sqrt(c))
     mu = start * np.sqrt(unit.norm_squared)
     gap = start * unit.change_parallel  # mu - s without cancellation

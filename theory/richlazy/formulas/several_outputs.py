@@ -39,6 +39,7 @@ class Converged(NamedTuple):
 
     representation_alignment: Array
     kernel_alignment: Array
+    target_alignment: Array
     weight_change_readout: Array
     loss: Array
 
@@ -59,6 +60,7 @@ class _Final(NamedTuple):
     frozen: Array  #: directions of the start that keep s^2
     norm_ra: Array  #: ||R_0|| ||R||
     norm_ka: Array  #: ||K_0|| ||K||
+    target: Array  #: TA
     loss: Array
 
 
@@ -70,11 +72,12 @@ def alignments(
     strengths: ArrayLike = 1.0,
     norm: ArrayLike = 1.0,
 ) -> Converged:
-    """RA, KA, ||dW2|| and loss at t = infinity (T6, m outputs), any row space of these alignments.
+    """Alignments, ||dW2|| and loss at t = infinity (T6, m outputs), any row space of these c_i.
 
     With k modes learned, tr R_0 R = s^2 [sum mu_i^2 c_i + s^2 (r-k)] and
     ||R||^2 = sum mu_i^4 + s^4 (r-k); KA follows from tr K_0 K = m tr R_0 R + tr R_0 tr B and
-    ||K||^2 = m ||R||^2 + 2 tr R tr B + d ||B||^2. Needs V_r' of the learned modes to have
+    ||K||^2 = m ||R||^2 + 2 tr R tr B + d ||B||^2. Target alignment is sum s_i^2 (mu_i^2 +
+    alpha_i^2) over ||K|| sum s_i^2, whatever the c_i (T21). Needs V_r' of the learned modes to have
     full column rank, which random directions have.
 
     Parameters
@@ -146,8 +149,8 @@ def measures(
     away = (1.0 - c) / (1.0 + root)  # 1 - sqrt(c)
     change1 = s * np.sqrt(np.sum(gap**2 + 2.0 * mu * away, axis=-1))
     total = s * np.sqrt(np.sum(2.0 * mu * (gap + away), axis=-1))
-    ra, ka, change2, loss = _alignments(final, c, r, g.shape[-1], sigma)
-    return Measures(total, change1, change2, ra, ka, loss)
+    ra, ka, ta, change2, loss = _alignments(final, c, r, g.shape[-1], sigma)
+    return Measures(total, change1, change2, ra, ka, ta, loss)
 
 
 def expected(
@@ -185,7 +188,7 @@ def expected(
     variance = 2.0 * r * (d - r) / (d * (d + 2.0) * np.where(d > 1, d - 1.0, 1.0))
     deviation = np.sqrt(variance * spread)
     zero = np.zeros(deviation.shape)
-    sd = Converged(deviation / final.norm_ra, m * deviation / final.norm_ka, zero, zero)
+    sd = Converged(deviation / final.norm_ra, m * deviation / final.norm_ka, zero, zero, zero)
     return Expectation(mean, sd)
 
 
@@ -220,6 +223,8 @@ def _final(r: Array, d: Array, g: Array, sigma: Array, reached: Mask) -> _Final:
     trace, b = np.sum(mu, axis=-1) + frozen, np.sum(alpha, axis=-1)
     k_square = m * r_square + 2.0 * trace * b + d * np.sum(alpha**2, axis=-1)
     left = np.where(learned, 0.0, g)
+    share = (g / np.max(g, axis=-1, keepdims=True)) ** 2
+    along = np.sum(share * (mu + alpha), axis=-1) / np.sum(share, axis=-1)
     return _Final(
         mu=mu,
         alpha=alpha,
@@ -227,6 +232,7 @@ def _final(r: Array, d: Array, g: Array, sigma: Array, reached: Mask) -> _Final:
         frozen=frozen,
         norm_ra=np.sqrt(r) * np.sqrt(r_square),
         norm_ka=np.sqrt(m * r) * np.sqrt(k_square),
+        target=np.minimum(along / np.sqrt(k_square), 1.0),
         loss=0.5 * np.sum(left**2, axis=-1),
     )
 
@@ -237,6 +243,7 @@ def _alignments(final: _Final, c: Array, r: Array, m: int, sigma: Array) -> Conv
     return Converged(
         np.minimum(overlap / final.norm_ra, 1.0),
         np.minimum((m * overlap + r * b) / final.norm_ka, 1.0),
+        final.target,
         sigma / np.sqrt(r) * np.sqrt(b),
         final.loss,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,7 @@ from richlazy.recurrent.task import Task, as_task
 from richlazy.start import matrices
 from richlazy.summary import summary
 
-__all__ = ["Found", "Route", "Solution", "State"]
+__all__ = ["ChangeRank", "Found", "Route", "Solution", "State"]
 
 Array = NDArray[np.float64]
 
@@ -54,6 +54,14 @@ class Route(Protocol):
 
     def found(self, at: Array) -> Found:
         """The flow at ascending times."""
+
+
+class ChangeRank(NamedTuple):
+    """Participation ratios of the changes of U, W and V (T21)."""
+
+    inputs: Array
+    recurrent: Array
+    readout: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +192,21 @@ class Solution:
             u, w, v = (x + dx for x, dx in zip(problem[:3], change[:3], strict=True))
             each.append(v @ controls(w, u, problem.steps)[0])
         return np.stack(each)[place]
+
+    def change_rank(self, t: ArrayLike = np.inf) -> ChangeRank:
+        """Participation ratio of the change of U, W and V between 0 and t, shape of t.
+
+        (||dX||^2)^2 / ||dX dX'||^2: over how many directions a change is spread (T21).
+
+        Raises
+        ------
+        UndefinedError
+            Where one of them has not moved, as at t = 0 or where it is not trained.
+        """
+        at, place = distinct(t)
+        # bases are orthonormal: the changes of the small network have the singular values
+        changes = zip(*(change[:3] for change in self._found(at).changes), strict=True)
+        return ChangeRank(*(laziness.change_rank(np.concatenate(x))[place] for x in changes))
 
     def at(self, t: float) -> State:
         """Weights at one time, the change of W as thin factors."""

@@ -21,7 +21,7 @@ from richlazy.recurrent.network import Network
 from richlazy.recurrent.record import Laziness
 from richlazy.recurrent.reduction import Reduced, Training, whole
 from richlazy.recurrent.routes.route import certified, left_over
-from richlazy.recurrent.solution import Solution, State
+from richlazy.recurrent.solution import ChangeRank, Solution, State
 from richlazy.recurrent.task import Task
 from richlazy.start.stack import places, together
 from richlazy.summary import summary
@@ -140,6 +140,12 @@ class Solutions(Solution):
         """F_k(t) = V W^k U: the shape of the stack, that of t, then (steps, outputs, channels)."""
         found = np.stack([self[place].response(t) for place in np.ndindex(self.shape)])
         return found.reshape(self.shape + found.shape[1:])
+
+    def change_rank(self, t: ArrayLike = np.inf) -> ChangeRank:
+        """Participation ratios of the changes: see `Solution.change_rank`."""
+        each = [self[place].change_rank(t) for place in np.ndindex(self.shape)]
+        columns = (np.stack(column) for column in zip(*each, strict=True))
+        return ChangeRank(*(x.reshape(self.shape + x.shape[1:]) for x in columns))
 
     def at(self, t: float) -> State:
         """Refused of a stack: ask one network, `solutions[place].at(t)`."""

@@ -221,7 +221,7 @@ class Gauge:
         _check_shapes(self.first, self.readout, yx)
         task = Task(yx.reshape(-1, yx.shape[2]), cov_xx)  # all runs' outputs, one under another
         self._root, self.cov_xx = task.root, task.cov_xx
-        self._whitened = task.whitened.reshape(yx.shape)
+        self._task, self._whitened = yx, task.whitened.reshape(yx.shape)
         self._kernel_inputs = task.inputs if task.cov_xx is None else float(np.sum(task.cov_xx**2))
         self._start = self._thin(self.first, self.readout)
 
@@ -239,8 +239,12 @@ class Gauge:
             bt_bt=_squares(b),
             b0=_squares(self.readout),
             bt=_squares(readout),
+            along=laziness.along_task(
+                _squares(first @ self._task.mT) + _squares(readout.mT @ self._task),
+                _squares(self._whitened),
+            ),
         )
-        ra, ka = laziness.from_traces(traces, self._kernel_inputs, readout.shape[1])
+        ra, ka, ta = laziness.from_traces(traces, self._kernel_inputs, readout.shape[1])
         changes = _squares(first - self.first), _squares(readout - self.readout)
         return Measures(
             weight_change=np.sqrt(changes[0] + changes[1]),
@@ -248,6 +252,7 @@ class Gauge:
             weight_change_readout=np.sqrt(changes[1]),
             representation_alignment=ra,
             kernel_alignment=ka,
+            target_alignment=ta,
             loss=0.5 * _squares(self._whitened - readout @ seen),
         )
 

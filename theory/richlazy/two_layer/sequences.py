@@ -140,7 +140,7 @@ def _since(
     readouts = _readout(start, task.outputs), _readout(end, task.outputs)
     change1 = float(np.linalg.norm(left @ right.T))
     change2 = float(np.linalg.norm(readouts[1] - readouts[0]))
-    ra, ka = _alignments((start, end), readouts, task)
+    ra, ka, ta = _alignments((start, end), readouts, task)
     size1 = start.square
     size = size1 + float(np.sum(readouts[0] ** 2))
     total = float(np.hypot(change1, change2))
@@ -152,6 +152,7 @@ def _since(
         relative_weight_change_input=change1 / np.sqrt(size1) if size1 > 0 else None,
         representation_alignment=ra,
         kernel_alignment=ka,
+        target_alignment=ta,
         loss=records[-1].loss,
         time=sum(state.time for state in moved),
         **said(records),
@@ -160,8 +161,8 @@ def _since(
 
 def _alignments(
     networks: tuple[Network, Network], readouts: tuple[Array, Array], task: Task
-) -> tuple[float | None, float | None]:
-    """RA and KA between two networks, None where 0/0."""
+) -> tuple[float | None, ...]:
+    """RA and KA between two networks, target alignment of the second; None where 0/0."""
     # W1 but for a rotation of the hidden units, which no measure sees
     rows = [n.factors.values[:, None] * n.factors.right.T for n in networks]
     seen0, seen = rows if task.root is None else [row @ task.root for row in rows]
@@ -178,11 +179,14 @@ def _alignments(
         bt_bt=_square(bt),
         b0=_square(readouts[0]),
         bt=_square(readouts[1]),
+        along=laziness.along_task(
+            _square(rows[1] @ task.cov_yx.T) + _square(readouts[1].T @ task.cov_yx),
+            _square(task.whitened),
+        ),
     )
     inputs = float(task.inputs if task.cov_xx is None else np.sum(task.cov_xx**2))
     found = laziness.from_traces(traces, inputs, task.outputs)
-    ra, ka = (laziness.or_none(value) for value in found)
-    return ra, ka
+    return tuple(laziness.or_none(value) for value in found)
 
 
 def _square(x: Array) -> Array:

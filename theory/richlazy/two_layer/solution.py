@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from richlazy import laziness
 from richlazy.errors import times
 from richlazy.integration.shared import Shared, distinct
-from richlazy.laziness import Alignments, Laziness, Measures
+from richlazy.laziness import Alignments, ChangeRank, Laziness, Measures
 from richlazy.start import matrices
 from richlazy.start.network import Network, as_network
 from richlazy.start.task import Task, as_task
@@ -60,7 +60,7 @@ class UnrotatedRoute(Route, Protocol):
         """W1 (n, r, d) and W2 (n, m, r) at n times, up to a rotation of the r hidden units."""
 
     def alignments(self, at: Array) -> Alignments:
-        """RA, KA and loss of the large network at ascending times."""
+        """Alignments and loss of the large network at ascending times."""
 
 
 def _unrotated(route: Route) -> TypeGuard[UnrotatedRoute]:
@@ -172,10 +172,45 @@ class Solution(Shared):
         """KA between 0 and t; UndefinedError where it is 0/0."""
         return laziness.defined(self._alignments(t).kernel_alignment, "kernel alignment")
 
+    def target_alignment(self, t: ArrayLike = np.inf) -> Array:
+        """Alignment of the tangent kernel at t with the task; UndefinedError where it is 0/0.
+
+        <S, K S> / (||K|| ||S||^2) with S = cov_yx (T21), at most 1:
+        <S, K S> = ||W1 S'||^2 + ||W2' S||^2. Inputs that are not white are seen whitened.
+        """
+        return laziness.defined(self._alignments(t).target_alignment, "target alignment")
+
+    def change_rank(self, t: ArrayLike = np.inf) -> ChangeRank:
+        """Participation ratio of the change of each layer between 0 and t, shape of t.
+
+        (||dW||^2)^2 / ||dW dW'||^2: over how many directions a change is spread (T21), 1 for one of
+        rank one. Known to a few times what `accuracy` says of the weights.
+
+        Raises
+        ------
+        UndefinedError
+            Where a layer has not moved, as at t = 0.
+
+        Examples
+        --------
+        >>> from richlazy.two_layer.solve import solve
+        >>> found = solve(Network(0.1 * np.eye(3)), Task(np.diag([2.0, 2.0, 1e-3])))
+        >>> [round(float(x), 3) for x in found.change_rank()]
+        [2.0, 2.0]
+        """
+        return ChangeRank(*self._answers(t, self._change_ranks))
+
+    def _change_ranks(self, at: Array) -> tuple[Array, ...]:
+        # the bases of the small network are orthonormal: its changes have the singular values
+        changes = self._route.changes(at)
+        layers = ([c.first for c in changes], [c.readout for c in changes])
+        return tuple(laziness.change_rank(np.concatenate(layer)) for layer in layers)
+
     def _alignments(self, t: ArrayLike) -> Alignments:
         route = self._route
-        question = route.alignments if _unrotated(route) else route.measures
-        return Alignments(*self._answers(t, question)[-3:])
+        if _unrotated(route):
+            return Alignments(*self._answers(t, route.alignments))
+        return Measures(*self._answers(t, route.measures)).alignments
 
     def at(self, t: float) -> State:
         """Weights at one time, as thin factors."""
@@ -252,6 +287,7 @@ class Solution(Shared):
             relative_weight_change_input=change1 / np.sqrt(size1) if size1 > 0 else None,
             representation_alignment=laziness.or_none(m.representation_alignment),
             kernel_alignment=laziness.or_none(m.kernel_alignment),
+            target_alignment=laziness.or_none(m.target_alignment),
             loss=float(m.loss),
             time=float(t),
             method=self.method,

@@ -19,7 +19,7 @@ from richlazy.errors import AssumptionError, times
 from richlazy.integration.groups import Group, Groups, alike, in_front
 from richlazy.integration.parts import components
 from richlazy.integration.shared import Shared
-from richlazy.laziness import Alignments, Laziness, Measures
+from richlazy.laziness import Alignments, ChangeRank, Laziness, Measures
 from richlazy.start import precision
 from richlazy.start.network import Network
 from richlazy.start.stack import places, together
@@ -166,6 +166,11 @@ class Solutions(Solution):
         """The largest of all networks: see `Solution.drift`."""
         return max(self[place].drift(t) for place in np.ndindex(self.shape))
 
+    def change_rank(self, t: ArrayLike = np.inf) -> ChangeRank:
+        """Participation ratio of the change of each layer: see `Solution.change_rank`."""
+        found = self._each(lambda one: np.stack(one.change_rank(t)))
+        return ChangeRank(*np.moveaxis(found, len(self.shape), 0))
+
     def representation(self, t: ArrayLike) -> Array:
         """R(t) = W1'W1, dense: the shape of the stack, that of t, then (d, d)."""
         return self._each(lambda one: one.representation(t))
@@ -210,7 +215,7 @@ class _Group(Group, Protocol):
         """Every measure at ascending times, (times, networks)."""
 
     def alignments(self, at: Array) -> Alignments:
-        """RA, KA and loss, likewise."""
+        """Alignments and loss, likewise."""
 
 
 class _Alone:
@@ -236,7 +241,7 @@ class _Alone:
 
     def alignments(self, at: Array) -> Alignments:
         answer = getattr(self.route, "alignments", self.route.measures)(at)
-        return Alignments(*(v[:, None] for v in answer[-3:]))
+        return Alignments(*(v[:, None] for v in answer.alignments))
 
 
 class _Balanced:
@@ -291,7 +296,9 @@ class _Balanced:
             except AssumptionError:
                 pass
         self._alone = True
-        each = [getattr(answer, "alignments", answer.measures)(at)[-3:] for answer in self._routes]
+        each = [
+            getattr(answer, "alignments", answer.measures)(at).alignments for answer in self._routes
+        ]
         return Alignments(*(np.stack(columns, axis=1) for columns in zip(*each, strict=True)))
 
     def _at_once(self, at: Array) -> Alignments:
@@ -300,7 +307,7 @@ class _Balanced:
         share = found.loss / (0.5 * _square(self._layers[2]))
         known = np.maximum(found.error, _ACCURATE) / np.sqrt(np.maximum(share, _ACCURATE**2))
         self._doubt.take_loss(found.loss, 4.0 * known)
-        return Alignments(*found[:3])
+        return Alignments(*(getattr(found, name) for name in Alignments._fields))
 
 
 class _Integrated:
@@ -348,7 +355,7 @@ class _Integrated:
         return found
 
     def alignments(self, at: Array) -> Alignments:
-        return Alignments(*self.measures(at)[-3:])
+        return self.measures(at).alignments
 
 
 def _sharing(case: Case) -> bool:

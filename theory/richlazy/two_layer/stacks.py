@@ -42,6 +42,7 @@ class Stacked(NamedTuple):
 
     representation_alignment: Array
     kernel_alignment: Array
+    target_alignment: Array
     loss: Array  #: excess loss
     error: Array  #: estimated, relative; of the loss, as a share of that of zero weights
 
@@ -49,7 +50,7 @@ class Stacked(NamedTuple):
 def alignments(
     first: ArrayLike, readout: ArrayLike | None, cov_yx: ArrayLike, t: ArrayLike = np.inf
 ) -> Stacked:
-    """RA, KA and excess loss of a stack of lambda-balanced networks on white inputs.
+    """Alignments and excess loss of a stack of lambda-balanced networks on white inputs.
 
     Gradient flow keeps W2'W2 - W1 W1' = lambda I, and its Q Q' is closed: T5, `richlazy.riccati`
     (Fukumizu 1998; Braun et al. 2022; Domine et al. 2025).
@@ -105,7 +106,7 @@ def alignments(
         for x in (w1, w2, cov)
     ]
     at = np.broadcast_to(at, shape).ravel()
-    found = np.full((4, at.size), np.nan)
+    found = np.full((len(Stacked._fields), at.size), np.nan)
     lanes = max(1, _CHUNK // (max(w1.shape[-2:]) + m) ** 2)
     for i in range(0, at.size, lanes):
         part = slice(i, i + lanes)
@@ -122,7 +123,7 @@ def balanced(first: Array, readout: Array | None, cov_yx: Array) -> Flags:
 def _some(layers: list[Array], at: Array, begun: int, shape: tuple[int, ...]) -> Array:
     """Of a part of the stack that begins at a place."""
     stack = _understood(*layers)
-    found = np.full((4, at.size), np.nan)
+    found = np.full((len(Stacked._fields), at.size), np.nan)
     done = np.zeros(at.size, dtype=bool)
     for sign in (-1, 0, 1):
         mine = np.flatnonzero(stack.plain & (np.sign(stack.level) == sign))
@@ -139,8 +140,8 @@ def _some(layers: list[Array], at: Array, begun: int, shape: tuple[int, ...]) ->
             place = np.unravel_index(begun + k, shape) if shape else ()
             where = f"network {tuple(int(i) for i in place)} of the stack: " if shape else ""
             raise AssumptionError(f"{where}{refusal}") from None
-        found[:3, k] = np.ravel(route.alignments(at[k : k + 1]))
-        found[3, k] = route.error
+        found[:-1, k] = np.ravel(route.alignments(at[k : k + 1]))
+        found[-1, k] = route.error
     return found
 
 
@@ -233,8 +234,8 @@ class _Same:
         blur = noise[:, 0] / np.maximum(left.min(axis=1), _TINY)
         self.error = 4.0 * np.maximum(stack.blur, blur) + _EPS
 
-    def alignments(self, at: Array) -> tuple[Array, Array, Array, Array]:
-        """RA, KA and loss at a time of each network, and the error."""
+    def alignments(self, at: Array) -> tuple[Array, ...]:
+        """Alignments and loss at a time of each network, and the error."""
         moved, p = self._at(at), self.strengths.shape[1]
         grow, fade = moved[:, :p], moved[:, : -p - 1 : -1]
         between, split = self.rest
@@ -243,7 +244,7 @@ class _Same:
         mine, other = self.a[..., None], self.b[..., None]
         a = np.concatenate([mine * grow + other * fade, rest_in], axis=1)
         b = np.concatenate([other * grow - mine * fade, rest_out], axis=1)
-        a0, b0 = self.start
+        (a0, b0), s = self.start, self.strengths[..., None]
         grams = [np.swapaxes(x, 1, 2) @ y for x, y in ((a0, a0), (a0, a), (a, a))]
         others = [np.swapaxes(x, 1, 2) @ y for x, y in ((b0, b0), (b0, b), (b, b))]
         traces = Traces(
@@ -257,6 +258,7 @@ class _Same:
             bt_bt=_square(others[2]),
             b0=np.einsum("nij,nij->n", b0, b0),
             bt=np.einsum("nij,nij->n", b, b),
+            along=laziness.along_task(_square(s * a[:, :p]) + _square(s * b[:, :p]), _square(s)),
         )
         error = -(b @ np.swapaxes(a, 1, 2))
         error[:, range(p), range(p)] += self.strengths

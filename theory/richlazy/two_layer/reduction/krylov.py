@@ -128,6 +128,7 @@ class Reduced:
         square0 = _gram(seen0, seen0)
         outside = _beyond(self.trace, r0), _beyond(self.trace_square, square0)
         grown = self._grown(first, w1)
+        target = cov_yx if root is None else cov_yx @ inverse_root(root)
         traces = Traces(
             r0_rt=outside[1] + _gram(seen0, seen) + grown,
             r0_r0=outside[1] + square0,
@@ -139,12 +140,16 @@ class Reduced:
             bt_bt=_square(w2 @ _t(w2)),
             b0=_square(readout),
             bt=_square(w2),
+            # what is out of reach is orthogonal to both layers, but part of the task
+            along=laziness.along_task(
+                _square(w1 @ _t(cov_yx)) + _square(_t(w2) @ cov_yx),
+                _square(target) + 2.0 * self.out_of_reach,
+            ),
         )
-        ra, ka = laziness.from_traces(traces, self.inputs, readout.shape[1])
-        target = cov_yx if root is None else cov_yx @ inverse_root(root)
+        ra, ka, ta = laziness.from_traces(traces, self.inputs, readout.shape[1])
         change1, change2 = np.sqrt(_square(change.first)), np.sqrt(_square(change.readout))
         loss = 0.5 * _square(target - w2 @ seen) + self.out_of_reach
-        return Measures(np.hypot(change1, change2), change1, change2, ra, ka, loss)
+        return Measures(np.hypot(change1, change2), change1, change2, ra, ka, ta, loss)
 
     def _trace(self, w: Array, seen: Array) -> Array:
         """tr G V'S^2 V, G = w'w."""

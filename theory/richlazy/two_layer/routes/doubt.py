@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from richlazy import laziness
 from richlazy.laziness import Measures
 from richlazy.start.precision import EPS
 from richlazy.two_layer.flow import Problem
@@ -29,7 +30,8 @@ class Doubt:
     Attributes
     ----------
     relative
-        Of weight changes and alignments, relative to themselves.
+        Of weight changes and alignments, relative to themselves; of a target alignment at most
+        `laziness.ORTHOGONAL`, relative to that.
     loss
         Of losses, relative to themselves, where that is small.
     floor
@@ -41,14 +43,13 @@ class Doubt:
 
     def add(self, one: Measures, other: Measures) -> Doubt:
         """Take in that two ways to the same measures disagree as these do."""
-        for name in Measures._fields:
-            a, b = getattr(one, name), getattr(other, name)
-            known = np.isfinite(a) & np.isfinite(b) & (a != b)
-            gap, size = np.abs(a - b)[known], np.maximum(np.abs(a), np.abs(b))[known]
-            if name == "loss":
-                self.take_loss(size, gap / size)
-            else:
-                self.relative = max(self.relative, float((gap / size).max(initial=0.0)))
+        for name, a, b in zip(Measures._fields, one, other, strict=True):
+            if name != "loss":
+                self.relative = max(self.relative, laziness.gap(name, a, b))
+        a, b = one.loss, other.loss
+        known = np.isfinite(a) & np.isfinite(b) & (a != b)
+        gap, size = np.abs(a - b)[known], np.maximum(np.abs(a), np.abs(b))[known]
+        self.take_loss(size, gap / size)
         return self
 
     def take_loss(self, loss: Array, relative: Array) -> None:

@@ -127,6 +127,7 @@ class ClosedModes:
         a, b = q * state.first**2, state.readout**2
         still = self._readout @ self._readout.T
         trace, square = float(np.trace(still)), float(np.sum(still**2))
+        squares = found.strengths**2
         traces = Traces(
             r0_rt=rest.square + a @ a0,
             r0_r0=np.asarray(rest.square + a0 @ a0),
@@ -138,12 +139,16 @@ class ClosedModes:
             bt_bt=square + np.sum(b * b, axis=1),
             b0=np.asarray(trace + np.sum(b0)),
             bt=trace + np.sum(b, axis=1),
+            along=laziness.along_task(
+                state.first**2 @ squares + b @ squares,
+                np.sum(squares / np.where(q > 0, q, 1.0), where=q > 0),
+            ),
         )
-        ra, ka = laziness.from_traces(traces, self.reduced.inputs, len(still))
+        ra, ka, ta = laziness.from_traces(traces, self.reduced.inputs, len(still))
         change1 = np.linalg.norm(state.change_first, axis=1)
         change2 = np.linalg.norm(state.change_readout, axis=1)
         loss = np.sum(np.where(q > 0, state.loss, 0.0), axis=1)
-        return Measures(np.hypot(change1, change2), change1, change2, ra, ka, loss)
+        return Measures(np.hypot(change1, change2), change1, change2, ra, ka, ta, loss)
 
 
 def closed_modes(start: Network, task: Task) -> ClosedModes | str:

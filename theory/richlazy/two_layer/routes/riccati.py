@@ -84,6 +84,7 @@ class ByRiccati:
         self._target = np.zeros((len(b), len(a)))
         np.fill_diagonal(self._target[: found.strengths.size], found.strengths)
         self._target_norm = float(np.sqrt(map_size))
+        self._task_square = map_size + 2.0 * float(reduced.out_of_reach)
         self._entries = (len(a) + len(b)) * found.rank
         self._size = float(np.sqrt(np.sum(a**2) + np.sum(b**2)))
         largest = float(np.abs(a.T @ a + b.T @ b).sum(axis=1).max(initial=0.0))  # above ||Q||_2^2
@@ -212,10 +213,10 @@ class ByRiccati:
         return Measures(np.hypot(first, readout), first, readout, *self.alignments(at))
 
     def alignments(self, at: Array) -> Alignments:
-        """RA, KA and loss, which need no rotation; between nodes where there are many times."""
+        """Alignments and loss, which need no rotation; between nodes where there are many times."""
         finite = at[np.isfinite(at)]
         many = finite.size > FEW
-        values = np.empty((at.size, 3))
+        values = np.empty((at.size, 4))
         if many:
             values[: finite.size] = np.exp(in_log_time(self._logs, finite, self._rate))
         elif finite.size:
@@ -227,44 +228,48 @@ class ByRiccati:
         if finite.size < at.size:
             values[finite.size :] = self._exactly(np.array([np.inf]))[0]
         values[values < 2.0 * _LEAST] = 0.0
-        ra, ka = np.minimum(values[:, :2], 1.0).T
-        return Alignments(ra, ka, values[:, 2] + self.reduced.out_of_reach)
+        ra, ka, ta = np.minimum(values[:, :3], 1.0).T
+        return Alignments(ra, ka, ta, values[:, 3] + self.reduced.out_of_reach)
 
     @cached_property
     def _begun(self) -> Traces:
         """The traces at t = 0."""
         (r0, r00), (b0, b00) = ((_square(x), _square(x.T @ x)) for x in self.balanced.start)
-        return Traces(r00, r00, r00, r0, r0, b00, b00, b00, b0, b0)
+        return Traces(r00, r00, r00, r0, r0, b00, b00, b00, b0, b0, np.zeros(()))
 
     def _logs(self, times: Array) -> tuple[Array, Array]:
-        """Logarithms of RA, KA and loss, so that each is interpolated on its own scale."""
+        """Logarithms of alignments and loss, so that each is interpolated on its own scale."""
         values, noise = self._measured(times, self.balanced.quick_factors)
-        gone = ~(values >= 2.0 * _LEAST).all(axis=1)
-        noise[gone | (noise[:, 2] > _GONE)] = np.inf
+        gone = ~(values[:, [0, 1, 3]] >= 2.0 * _LEAST).all(axis=1)
+        noise[gone | (noise[:, 3] > _GONE)] = np.inf
         return np.log(np.maximum(values, _LEAST)), noise
 
     def _exactly(self, times: Array) -> tuple[Array, Array]:
-        """RA, KA and loss themselves, and their noise."""
+        """Alignments and loss themselves, and their noise."""
         one = np.ones(1)
         return self._measured(times, lambda at: (*self.balanced.factors(at), one))
 
     def _measured(
         self, times: Array, factors: Callable[[Array], tuple[Array, Array, Array]]
     ) -> tuple[Array, Array]:
-        """RA, KA and loss (n, 3), and what rounding leaves uncertain of each, of itself."""
-        values, noise = np.empty((2, times.size, 3))
+        """Alignments and loss (n, 4), and what rounding leaves uncertain of each, of itself."""
+        values, noise = np.empty((2, times.size, 4))
         lanes = max(1, _CHUNK // max(1, self._entries))
         for i in range(0, times.size, lanes):
             part = slice(i, i + lanes)
             values[part], noise[part] = self._at(*factors(times[part]))
-        self._doubt.relative = max(self._doubt.relative, float(noise[:, :2].max()))
-        self._doubt.take_loss(values[:, 2], noise[:, 2])
+        ta = values[:, 2]  # orthogonal to the task it is rounding
+        noisy = noise[:, 2] * ta / np.maximum(ta, laziness.ORTHOGONAL)
+        worst = float(max(noise[:, :2].max(), np.nanmax(noisy, initial=0.0)))
+        self._doubt.relative = max(self._doubt.relative, worst)
+        self._doubt.take_loss(values[:, 3], noise[:, 3])
         return values, noise
 
     def _at(self, a: Array, b: Array, lost: Array) -> tuple[Array, Array]:
-        """RA, KA and loss (n, 3) and their noise from A, B, and what was lost of them (n,)."""
+        """Alignments and loss (n, 4) and their noise from A, B, and what was lost of them (n,)."""
         a0, b0 = self.balanced.start
-        begun = self._begun
+        begun, s = self._begun, self.balanced.strengths[:, None]
+        moved = _square(s * a[:, : len(s)]) + _square(s * b[:, : len(s)])
         traces = begun._replace(
             r0_rt=_square(a0.T @ a),
             rt_rt=_square(a.mT @ a),
@@ -272,18 +277,20 @@ class ByRiccati:
             b0_bt=_square(b0.T @ b) if begun.b0 > 0 else np.zeros(len(b)),
             bt_bt=_square(b.mT @ b),
             bt=_square(b),
+            along=laziness.along_task(moved, self._task_square),
         )
         outputs = self.reduced.problem.readout.shape[1]
-        ra, ka = laziness.from_traces(traces, self.reduced.inputs, outputs)
+        ra, ka, ta = laziness.from_traces(traces, self.reduced.inputs, outputs)
         loss = 0.5 * _square(self._target - b @ a.mT)
-        noise = np.empty((len(a), 3))
+        noise = np.empty((len(a), 4))
         # all weights may be larger than the first layer
         noise[:, 0] = 4.0 * np.sqrt((traces.rt + traces.bt) / np.maximum(traces.rt, _LEAST))
         noise[:, 1] = 1.0
+        noise[:, 2] = 4.0 * self._target_norm * np.sqrt((traces.rt + traces.bt) / (moved + _LEAST))
         # the error E is known to rounding of the task, so ||E||^2 to twice that over ||E||
-        noise[:, 2] = 16.0 * self._target_norm / np.sqrt(np.maximum(2.0 * loss, _LEAST))
+        noise[:, 3] = 16.0 * self._target_norm / np.sqrt(np.maximum(2.0 * loss, _LEAST))
         noise *= (_ROUNDING * lost)[:, None]
-        return np.stack([ra, ka, loss], axis=1), noise
+        return np.stack([ra, ka, ta, loss], axis=1), noise
 
 
 def seems_balanced(start: Network) -> bool:
