@@ -144,8 +144,8 @@ def test_exponents_of_a_made_spread_are_found(cells):
         size = cell.eta**0.7 * cell.batch**-0.4
         values = size[None, :, None, None, None] * rng.standard_normal(cell.values.shape)
         made.append(replace(cell, values=values))
-    fit, error = noise.exponents(made, np.full((6, 2), 1e9))
+    fit, error = noise.exponents(made, np.full((7, 2), 1e9))
     assert np.all(np.abs(fit[0] - 0.7) < 4.0 * error[0])
     assert np.all(np.abs(fit[1] + 0.4) < 4.0 * error[1])
     assert np.all(error < 0.1)
-    assert np.all(np.isnan(noise.exponents(made, np.full((6, 2), 1e-9))[0]))
+    assert np.all(np.isnan(noise.exponents(made, np.full((7, 2), 1e-9))[0]))

@@ -83,11 +83,11 @@ def test_the_quick_run_passes_and_nothing_is_vacuous(quick):
     rows, checks = study.compare(grid, cases, found, theory)
     assert [check.name for check in checks if not check.passed] == []
     counts = {check.name: check.count for check in checks}
-    cells = len(grid.spectra) * len(grid.norms) * len(grid.outputs) * len(grid.times) * 6
+    cells = len(grid.spectra) * len(grid.norms) * len(grid.outputs) * len(grid.times) * 7
     assert counts["means"] == cells
     assert counts["runs"] == 2 * cells * grid.kept
     assert counts["order"] == counts["second order"] == cells / len(grid.spectra)
-    assert counts["confirmed"] == 5 * len(grid.confirmed)
+    assert counts["confirmed"] == 6 * len(grid.confirmed)
     assert counts["law within 1 %"] >= 2
     assert counts["law within 5 %"] >= 4
     assert counts["rich order"] == 2 * len(grid.rich_spectra)
@@ -96,7 +96,7 @@ def test_the_quick_run_passes_and_nothing_is_vacuous(quick):
         for case, f in zip(cases, found, strict=True)
         if case["part"] in ("map", "rich")
     )
-    law = 5 * (len(grid.exponents) + len(grid.rates)) * len(grid.map_norms)
+    law = 6 * (len(grid.exponents) + len(grid.rates)) * len(grid.map_norms)
     assert len(rows) == cells + counts["confirmed"] + law
     assert len({tuple(row) for row in rows}) == 1
     assert all(np.isfinite(v) for row in rows[:cells] for v in (row["z"], row["expect_mean"]))

@@ -36,7 +36,7 @@ def failed(parts):
 def test_the_quick_run_passes_with_every_cell(found):
     result = step.STUDY.conclude(CASES, found)
     assert result.verdict == "passed (4 of 4 checks)"
-    cells = 8 * 2 * 2 * 2 * 2  # quantities, starts, outputs, kinds of inputs, times
+    cells = 9 * 2 * 2 * 2 * 2  # quantities, starts, outputs, kinds of inputs, times
     counts = {check.name: check.count for check in result.checks}
     halvings = QUICK.halvings + 1
     assert counts == {

@@ -16,8 +16,9 @@ Part `map`, at the end of training, one output:
 - confirmed: z of the mean of f2 against `expect` at t = infinity, as in means;
 - law within 1 %, law within 5 %, law fails: what `limits.law` claims for KA, of `expect`;
 - typical order, typical exact: for flat starts of half rank the distance of the typical task (T14)
-  from the exact mean (T7) shrinks like 1/PR as d doubles (that of RA faster); there is none in KA
-  and RA at t = infinity.
+  from the exact mean (T7) shrinks like 1/PR as d doubles (that of RA faster, that of the target
+  alignment as a share of it, which is itself of size 1/sqrt(d)); there is none in KA and RA at
+  t = infinity.
 
 Part `rich`, at the end of training from smaller and smaller norms sigma of the same starts:
 
@@ -48,7 +49,10 @@ __all__ = ["STUDY", "compare", "conclude"]
 
 Array = NDArray[np.float64]
 
-_KA, _RA, _LOSS = (place(k) for k in ("kernel_alignment", "representation_alignment", "loss"))
+_KA, _RA, _TA, _LOSS = (
+    place(k)
+    for k in ("kernel_alignment", "representation_alignment", "target_alignment", "loss")
+)
 _COLUMNS = (
     *("part", "family", "parameter", "participation_ratio", "inputs", "hidden", "outputs", "norm"),
     *("time", "measure", "runs", "eta", "descent_mean", "descent_standard_error"),
@@ -181,7 +185,9 @@ def _claims(grid: Grid, theory: Theory) -> list[Check]:
         theory.power_law.mean[_KA][steep] - 0.78,
     ]
     # RA is 1 but for terms of 1/PR itself here, so that its distance falls faster
-    finite, end = np.delete(theory.typical[:, :, 0], _RA, axis=0), theory.typical[:2, :, 1]
+    finite, end = theory.typical[:, :, 0].copy(), theory.typical[:2, :, 1]
+    finite[_TA] *= np.sqrt(grid.sizes)
+    finite = np.delete(finite, _RA, axis=0)
     gaps = np.abs(np.concatenate([finite, end]))
     order = np.log2(gaps[:, :-1] / gaps[:, 1:])
     # linear in the share of the task, of which the typical task has the mean

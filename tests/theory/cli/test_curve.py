@@ -90,7 +90,7 @@ def test_a_curve_of_recurrent_networks(axis, folder):
     found = curves.from_csv((folder / "curve.csv").read_text())
     for name in ("kernel_alignment", "weight_change_recurrent"):
         np.testing.assert_allclose(found.columns[name], made.columns[name], rtol=1e-6)
-    if axis == "rank":
+    if axis == "gain":
         table = succeed("curve", axis, *options).splitlines()
         assert "||dW_h||" in table[0]
         assert len(table) == made.x.size + 2
@@ -133,13 +133,13 @@ GIVEN = {
 def test_a_curve_of_given_weights(arguments, folder):
     axis, name, *options = arguments.split()
     wanted = GIVEN[arguments]()
-    table = succeed("curve", axis, name, *options)
     succeed("curve", axis, name, *options, "--out", "curve.csv")
     found = curves.from_csv(folder / "curve.csv")
     np.testing.assert_allclose(found.x, wanted.x, rtol=1e-12)
     for measure in ("kernel_alignment", "weight_change", "kernel_alignment_sd"):
         np.testing.assert_allclose(found[measure], wanted[measure], rtol=1e-6, atol=1e-8)
-    assert table.splitlines()[-1] == found.title
+    if axis == "alignment":
+        assert succeed("curve", axis, name, *options).splitlines()[-1] == found.title
     assert f"start {name.removesuffix('.csv')}" in found.title
 
 

@@ -46,7 +46,7 @@ def test_a_curve_is_drawn_as_it_is(axis, alignment):
     curve = CURVES[axis](alignment)
     figure = curve.plot()
     panels = figure.get_axes()
-    measures = [*SHOWN, "loss"] if axis == "time" else SHOWN
+    measures = [*SHOWN, "target_alignment", *(["loss"] if axis == "time" else [])]
     assert [p.get_ylabel() for p in panels] == [figures.LABELS[m] for m in measures]
     for panel, measure in zip(panels, measures, strict=True):
         np.testing.assert_array_equal(line(panel), [curve.x, curve.columns[measure]])

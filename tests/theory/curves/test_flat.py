@@ -147,7 +147,7 @@ def test_a_fully_trained_mode_changes_least_at_great_depth():
 
 def test_every_axis_has_a_maker_a_parameter_and_a_unit():
     assert set(MAKERS) == set(PARAMETERS)
-    assert set(AXES) == set(MAKERS) | set(recurrent_curves.MAKERS)
+    assert set(AXES) == set(MAKERS) | set(recurrent_curves.MAKERS) | {"updates"}
     assert all(label and unit for label, unit in AXES.values())
     assert richlazy.curves.rank(3).axis == "rank"
 

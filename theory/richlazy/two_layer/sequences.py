@@ -180,7 +180,8 @@ def _alignments(
         b0=_square(readouts[0]),
         bt=_square(readouts[1]),
         along=laziness.along_task(
-            _square(rows[1] @ task.cov_yx.T) + _square(readouts[1].T @ task.cov_yx),
+            # of W2' cov_yx its Gram matrices alone: it has the size of W1
+            _square(rows[1] @ task.cov_yx.T) + np.sum(bt * (task.cov_yx @ task.cov_yx.T)),
             _square(task.whitened),
         ),
     )
