@@ -50,8 +50,7 @@ __all__ = ["STUDY", "compare", "conclude"]
 Array = NDArray[np.float64]
 
 _KA, _RA, _TA, _LOSS = (
-    place(k)
-    for k in ("kernel_alignment", "representation_alignment", "target_alignment", "loss")
+    place(k) for k in ("kernel_alignment", "representation_alignment", "target_alignment", "loss")
 )
 _COLUMNS = (
     *("part", "family", "parameter", "participation_ratio", "inputs", "hidden", "outputs", "norm"),

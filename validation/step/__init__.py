@@ -4,7 +4,8 @@ Random tasks are learned with the largest step up to 2/sharpness/2 that divides 
 (sharpness as estimated by `stable_step`), halved seven times to about /256, and held at fixed times
 against `solve`, which takes T6's closed form where there is one. Quantities y are the seven
 measures, both layers' weights together, and the conserved D = W2'W2 - W1 W1' of T1, relative to the
-size of their own theory (D to that of W2'W2 + W1 W1' on the flow). T13 says y(eta) = y + eta y1 + O(eta^2):
+size of their own theory (D to that of W2'W2 + W1 W1' on the flow). T13 says
+y(eta) = y + eta y1 + O(eta^2):
 the flow W' = G(W), with J its derivative, carries the correction delta' = J (delta - G/2) of the
 weights, from 0; that of a measure is its slope along delta, and that of D the integral of
 G2'G2 - G1 G1'. SciPy integrates both with the flow. A cell is one quantity, start, number of
