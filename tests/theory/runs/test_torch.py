@@ -237,6 +237,14 @@ def test_a_kernel_that_does_not_fit_is_sketched_or_refused():
         tangent_kernel(model, probe, outputs="full", memory=5000.0)
 
 
+def test_a_sketch_is_not_gone_on_with_from_elsewhere():
+    """Its alignments would be those since then, and not since the start."""
+    model, probe = made("perceptron", torch.float64)
+    run = recorded(model, probe, directions=20)
+    with pytest.raises(ValueError, match="a sketched run cannot be gone on with"):
+        track(model, probe, directions=20, run=run)
+
+
 def test_the_model_is_left_as_it_was():
     model, probe = made("normalised", torch.float64)
     model.train()

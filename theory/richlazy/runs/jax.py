@@ -168,12 +168,9 @@ class _Model:
         found = self._hidden(self.params, self._probe)
         return found if isinstance(found, dict) else {"hidden": found}
 
-    def _chosen(self, plan: Plan) -> list[int]:
-        return [plan.outputs] if isinstance(plan.outputs, int) else list(range(self.outputs))
-
     def kernel(self, plan: Plan) -> Array:
         """The tangent kernel, exact, from gradients of blocks of samples."""
-        side, chosen = plan.rows(self.samples, self.outputs), self._chosen(plan)
+        side, chosen = plan.rows(self.samples, self.outputs), plan.chosen(self.outputs)
         found = np.zeros((side, side))
         turns = [chosen] if plan.outputs == "full" else [[output] for output in chosen]
         apiece = len(turns[0])
@@ -217,7 +214,7 @@ class _Model:
             every = [np.asarray(targets).reshape(self.samples, self.outputs)]
         else:
             every = []
-            for output in self._chosen(plan):
+            for output in plan.chosen(self.outputs):
                 for column in np.asarray(targets).reshape(self.samples, -1).T:
                     one = np.zeros((self.samples, self.outputs))
                     one[:, output] = column

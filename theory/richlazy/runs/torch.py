@@ -236,16 +236,16 @@ class _Model:
                 self._by_samples(found, rest, plan)
         return np.asarray(found.numpy())
 
-    def _chosen(self, plan: Plan) -> list[int]:
-        return [plan.outputs] if isinstance(plan.outputs, int) else list(range(self.outputs))
-
     def _by_calls(self, found: Any, plan: Plan) -> set[str]:
         """Add what linear layers contribute; the names of their parameters."""
         calls: dict[str, _Calls] = {}
+        tied = _shared(self._model)  # such weights are no layer's own
         modules = {
             name: m
             for name, m in self._model.named_modules()
-            if type(m) is nn.Linear and m.weight.requires_grad
+            if type(m) is nn.Linear
+            and m.weight.requires_grad
+            and not tied & {f"{_prefix(name)}weight", f"{_prefix(name)}bias"}
         }
 
         def watch(name: str) -> Callable[[Any, Any, Any], None]:
@@ -277,7 +277,7 @@ class _Model:
             return set()
         gradients: list[list[Any]] = []  # by output, then by call
         trusted = set(plain)
-        for output in self._chosen(plan):
+        for output in plan.chosen(self.outputs):
             total = answer[:, output].sum()
             each = torch.autograd.grad(
                 total, [*given, *weights], retain_graph=True, allow_unused=True
@@ -306,25 +306,19 @@ class _Model:
             place += len(record.given)
             if name not in trusted:
                 continue
-            module, prefix = modules[name], f"{name}." if name else ""
+            module, prefix = modules[name], _prefix(name)
             names.add(f"{prefix}weight")
             bias = module.bias is not None and module.bias.requires_grad
             if bias:
                 names.add(f"{prefix}bias")
             _add_layer(found, record.seen, [g[part] for g in gradients], bias, plan)
-        shared = _shared(self._model)
-        return names - shared if not names & shared else self._none(found)
-
-    def _none(self, found: Any) -> set[str]:
-        """Begin again without calls: tied weights are no layers of their own."""
-        found.zero_()
-        return set()
+        return names
 
     def _by_samples(self, found: Any, parameters: dict[str, Any], plan: Plan) -> None:
         """Add what parameters contribute, from gradients of blocks of samples."""
         count = sum(p.numel() for p in parameters.values())
         size = next(iter(parameters.values())).element_size()
-        chosen = self._chosen(plan)
+        chosen = plan.chosen(self.outputs)
         apiece = len(chosen) if plan.outputs == "full" else 1
         block = afforded(self.samples, count * apiece, size, plan.memory)
         starts = range(0, self.samples, block)
@@ -398,7 +392,9 @@ class _Model:
                 sums = [(answer * goal).sum()]
             else:
                 columns = goal.reshape(self.samples, -1).T
-                sums = [answer[:, o] @ column for o in self._chosen(plan) for column in columns]
+                sums = [
+                    answer[:, o] @ column for o in plan.chosen(self.outputs) for column in columns
+                ]
             for value in sums:
                 each = torch.autograd.grad(value, weights, retain_graph=True, allow_unused=True)
                 total += sum(float((g.double() ** 2).sum()) for g in each if g is not None)
@@ -445,6 +441,11 @@ def _add_one(found: Any, inputs: Any, gradients: Any, bias: bool) -> None:
     if bias:
         own = gradients.sum(dim=1).to(found)
         found += own @ own.T
+
+
+def _prefix(module: str) -> str:
+    """What the names of a module's parameters begin with."""
+    return f"{module}." if module else ""
 
 
 def _shared(model: nn.Module) -> set[str]:

@@ -63,6 +63,10 @@ class Plan:
         """Side of the kernel."""
         return samples * outputs if self.outputs == "full" else samples
 
+    def chosen(self, outputs: int) -> list[int]:
+        """The outputs that count, of as many as there are."""
+        return [self.outputs] if isinstance(self.outputs, int) else list(range(outputs))
+
     def as_rows(self, moved: Array) -> Array:
         """J v (samples, outputs) as the kernel has its rows, (outputs summed over, rows)."""
         if self.outputs == "full":
@@ -117,6 +121,11 @@ class Tracker:
     """
 
     def __init__(self, model: Watched, run: Run, plan: Plan | None) -> None:
+        if len(run) and plan is not None and plan.directions is not None:
+            raise ValueError(
+                "a sketched run cannot be gone on with: what its directions met at the start is "
+                "not kept, and KA is measured from there; take kernel=False, or a new run"
+            )
         self.run, self._model, self._plan = run, model, plan
         self._first: Array | None = None
 
