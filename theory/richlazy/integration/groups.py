@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from richlazy.errors import AssumptionError, ConvergenceError
 from richlazy.start.stack import places
 
-__all__ = ["Group", "Groups", "alike", "in_front"]
+__all__ = ["Group", "Groups", "alike", "in_front", "over_root", "squares"]
 
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -90,6 +90,16 @@ class Groups(Generic[_Kind]):
 def in_front(values: Sequence[Array], shape: tuple[int, ...]) -> list[Array]:
     """Arrays (..., networks) with the axes of the stack first."""
     return [np.moveaxis(v, -1, 0).reshape(shape + v.shape[:-1]) for v in values]
+
+
+def squares(x: Array) -> Array:
+    """Squared Frobenius norms of matrices (..., rows, columns)."""
+    return np.asarray(np.sum(x * x, axis=(-2, -1)))
+
+
+def over_root(change: Array, size: Array) -> Array:
+    """Relative to the root of size, NaN where that is 0."""
+    return np.where(size > 0, change / np.sqrt(np.where(size > 0, size, 1.0)), np.nan)
 
 
 def alike(scales: Sequence[float], stiffness: Sequence[float]) -> Iterator[Places]:

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import AssumptionError, times
-from richlazy.integration.groups import Group, Groups, alike, in_front
+from richlazy.integration.groups import (
+    Group,
+    Groups,
+    alike,
+    in_front,
+    over_root,
+    squares,
+)
 from richlazy.integration.shared import distinct
 from richlazy.recurrent.choice import Case, Method, exact_route, route
 from richlazy.recurrent.flow import Change, Problem, start_rates
@@ -161,11 +168,11 @@ class Solutions(Solution):
         m = self.measures(times(t, ndim=0))
         net = self.start
         assert isinstance(net.recurrent, np.ndarray)
-        size_w = _square(net.recurrent)
-        size = size_w + _square(net.inputs) + _square(net.readout)
+        size_w = squares(net.recurrent)
+        size = size_w + squares(net.inputs) + squares(net.readout)
         fields: dict[str, Any] = m._asdict()
-        fields["relative_weight_change"] = _over(m.weight_change, size)
-        fields["relative_weight_change_recurrent"] = _over(m.weight_change_recurrent, size_w)
+        fields["relative_weight_change"] = over_root(m.weight_change, size)
+        fields["relative_weight_change_recurrent"] = over_root(m.weight_change_recurrent, size_w)
         return Laziness(
             **fields,
             time=float(t),
@@ -252,12 +259,3 @@ def _integrated(
         _Integrated(np.array([flows[i][0] for i in some]), [flows[i][1] for i in some], leak, words)
         for some in alike(scales, stiffness)
     ]
-
-
-def _square(x: Array) -> Array:
-    return np.asarray(np.sum(x * x, axis=(-2, -1)))
-
-
-def _over(change: Array, size: Array) -> Array:
-    """Relative to the root of size, NaN where that is 0."""
-    return np.where(size > 0, change / np.sqrt(np.where(size > 0, size, 1.0)), np.nan)

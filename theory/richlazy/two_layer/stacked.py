@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import AssumptionError, times
-from richlazy.integration.groups import Group, Groups, alike, in_front
+from richlazy.integration.groups import (
+    Group,
+    Groups,
+    alike,
+    in_front,
+    over_root,
+    squares,
+)
 from richlazy.integration.parts import components
 from richlazy.integration.shared import Shared
 from richlazy.laziness import Alignments, ChangeRank, Laziness, Measures
@@ -190,11 +197,11 @@ class Solutions(Solution):
     def laziness(self, t: float = np.inf) -> Laziness:
         """All measures at t in one record of arrays, NaN where one is 0/0."""
         m = self.measures(times(t, ndim=0))
-        size1 = _square(self.start.first)
-        size = size1 + (0.0 if self.start.readout is None else _square(self.start.readout))
+        size1 = squares(self.start.first)
+        size = size1 + (0.0 if self.start.readout is None else squares(self.start.readout))
         fields: dict[str, Any] = m._asdict()
-        fields["relative_weight_change"] = _over(m.weight_change, size)
-        fields["relative_weight_change_input"] = _over(m.weight_change_input, size1)
+        fields["relative_weight_change"] = over_root(m.weight_change, size)
+        fields["relative_weight_change_input"] = over_root(m.weight_change_input, size1)
         return Laziness(
             **fields,
             time=float(t),
@@ -304,7 +311,7 @@ class _Balanced:
     def _at_once(self, at: Array) -> Alignments:
         found = stacks.alignments(*self._layers, at[:, None])
         self._doubt.relative = max(self._doubt.relative, float(found.error.max()))
-        share = found.loss / (0.5 * _square(self._layers[2]))
+        share = found.loss / (0.5 * squares(self._layers[2]))
         known = np.maximum(found.error, _ACCURATE) / np.sqrt(np.maximum(share, _ACCURATE**2))
         self._doubt.take_loss(found.loss, 4.0 * known)
         return Alignments(*(getattr(found, name) for name in Alignments._fields))
@@ -394,12 +401,3 @@ def _integrated(flows: list[tuple[int, Reduced]]) -> list[_Group]:
 
 def _flat(x: Array) -> Array:
     return x.reshape(-1, *x.shape[-2:])
-
-
-def _square(x: Array) -> Array:
-    return np.asarray(np.sum(x * x, axis=(-2, -1)))
-
-
-def _over(change: Array, size: Array) -> Array:
-    """Relative to the root of size, NaN where that is 0."""
-    return np.where(size > 0, change / np.sqrt(np.where(size > 0, size, 1.0)), np.nan)
