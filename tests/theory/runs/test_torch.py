@@ -45,6 +45,17 @@ class Aside(nn.Module):
         return self.b(torch.tanh(nn.functional.linear(self.a(x), self.a.weight)) * self.gain)
 
 
+class Offset(nn.Module):
+    """A bias used outside its layer too."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(5, 5), nn.Linear(5, 2)
+
+    def forward(self, x):
+        return self.b(torch.tanh(self.a(x)) * self.a.bias)
+
+
 class Tied(nn.Module):
     """Two layers with one weight."""
 
@@ -103,6 +114,7 @@ MODELS = {
     ),
     "called twice": (Twice, (7, 5)),
     "used aside": (Aside, (7, 5)),
+    "bias used aside": (Offset, (7, 5)),
     "tied": (Tied, (7, 5)),
     "recurrent layer": (Recurrent, (7, 4, 3)),
     "recurrent steps": (Steps, (7, 4, 3)),

@@ -273,6 +273,7 @@ class _Model:
         }
         given = [z for record in plain.values() for z in record.given]
         weights = [modules[name].weight for name in plain]
+        biases = [m.bias for m in (modules[name] for name in plain) if _biased(m)]
         if not given:
             return set()
         gradients: list[list[Any]] = []  # by output, then by call
@@ -280,14 +281,15 @@ class _Model:
         for output in plan.chosen(self.outputs):
             total = answer[:, output].sum()
             each = torch.autograd.grad(
-                total, [*given, *weights], retain_graph=True, allow_unused=True
+                total, [*given, *weights, *biases], retain_graph=True, allow_unused=True
             )
+            wholes, offsets = each[len(given) :], iter(each[len(given) + len(weights) :])
             own = [
                 torch.zeros_like(z) if g is None else g for z, g in zip(given, each, strict=False)
             ]
             gradients.append(own)
             place = 0
-            for (name, record), whole in zip(plain.items(), each[len(given) :], strict=True):
+            for (name, record), whole in zip(plain.items(), wholes, strict=False):
                 some = own[place : place + len(record.given)]
                 place += len(record.given)
                 # a weight used elsewhere too has more gradient than its calls explain
@@ -295,9 +297,10 @@ class _Model:
                     torch.einsum("ro,ri->oi", g.flatten(0, -2), x.flatten(0, -2))
                     for g, x in zip(some, record.seen, strict=True)
                 )
-                whole = torch.zeros_like(summed) if whole is None else whole
-                size = float(whole.abs().max()) + float(summed.abs().max())
-                if float((summed - whole).abs().max()) > _AGREE * size:
+                known = _agree(summed, whole)
+                if _biased(modules[name]):
+                    known &= _agree(sum(g.flatten(0, -2).sum(dim=0) for g in some), next(offsets))
+                if not known:
                     trusted.discard(name)
         names: set[str] = set()
         place = 0
@@ -308,7 +311,7 @@ class _Model:
                 continue
             module, prefix = modules[name], _prefix(name)
             names.add(f"{prefix}weight")
-            bias = module.bias is not None and module.bias.requires_grad
+            bias = _biased(module)
             if bias:
                 names.add(f"{prefix}bias")
             _add_layer(found, record.seen, [g[part] for g in gradients], bias, plan)
@@ -441,6 +444,18 @@ def _add_one(found: Any, inputs: Any, gradients: Any, bias: bool) -> None:
     if bias:
         own = gradients.sum(dim=1).to(found)
         found += own @ own.T
+
+
+def _biased(layer: Any) -> bool:
+    """Whether a linear layer has a bias that trains."""
+    return layer.bias is not None and bool(layer.bias.requires_grad)
+
+
+def _agree(by_calls: Any, whole: Any) -> bool:
+    """Whether the calls of a layer explain the gradient of a parameter (None: there is none)."""
+    whole = torch.zeros_like(by_calls) if whole is None else whole
+    size = float(whole.abs().max()) + float(by_calls.abs().max())
+    return float((by_calls - whole).abs().max()) <= _AGREE * size
 
 
 def _prefix(module: str) -> str:
