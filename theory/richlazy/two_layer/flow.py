@@ -29,18 +29,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
-from richlazy.integration.curvature import LARGEST, EulerSteps
+from richlazy.integration.curvature import EulerSteps
 from richlazy.integration.march import march, sequences, total_norm
 from richlazy.integration.rest import NOISE, ROUNDING, at_rest, reach
 from richlazy.start import precision
 from richlazy.start.covariance import inverse_root
-from richlazy.two_layer.curvature import whole_steps
+from richlazy.two_layer.curvature import curved, whole_steps
 
 __all__ = ["Change", "Problem", "integrate"]
 
 Array = NDArray[np.float64]
 
 _LARGE = 1e4
+_FEW = 260  # directions in which the loss may curve: all of them cost less than what they save
 _HELD_UP = 60  # steps, of which most flows need fewer
 _STRONG = 1e3  # rates over error, from which weights turn before the slow ones have moved
 _STIFFEST = 1e9  # rates over error; at 1e10 rounding keeps the flow from settling
@@ -84,7 +85,9 @@ def _known(problem: Problem) -> _Known:
     task = np.concatenate(problem.cov_yx)
     uneven, units = precision.graded(both), root is not None and precision.graded(root)
     outputs = np.abs(task).max(axis=1, keepdims=True)
-    alike = not (uneven or units or precision.graded(outputs))
+    # a weak layer does not drown in a strong one: it is what moves the other
+    layers = [precision.graded(np.concatenate(x)) for x in (problem.first, problem.readout)]
+    alike = not (any(layers) or units or precision.graded(outputs))
     graded = uneven or precision.graded(task)
     if root is None:
         return _Known(None, None, graded, units, alike)
@@ -195,10 +198,14 @@ class _Frozen:
         return total_norm([_t(readout) @ self.noise, self.noise @ _t(first)])
 
     def step(self, lengths: Array, order: int) -> _Step | EulerSteps:
-        weights = self.w1[0].size + self.w2[0].size
-        if self.held_up and weights <= LARGEST and self.alike and len(self.w1) == 1:
+        if self.held_up and self.alike and len(self.w1) == 1 and self._few:
             return whole_steps(self, lengths, order)
         return _Step(self, lengths, order)
+
+    @property
+    def _few(self) -> bool:
+        m, h = self.w2.shape[1:]
+        return curved(h, self.w1.shape[2], m) <= _FEW
 
     def size(self, missed: Sequence[Array]) -> Array:
         return total_norm(missed)
