@@ -114,7 +114,7 @@ def test_a_slow_network_of_a_stack_is_what_it_is_alone():
 def test_a_task_outside_the_rows_of_a_first_layer_far_above_it_is_refused_at_once(monkeypatch):
     start, task = _far(12, 24, 3, 1e6, 1.0)
     monkeypatch.setattr(flow, "march", None)  # before any step
-    with pytest.raises(AssumptionError, match="outside its rows.*finite time or a smaller norm"):
+    with pytest.raises(AssumptionError, match=r"outside its rows.*finite time or a smaller norm"):
         predict(start, task)
     monkeypatch.undo()
     assert 0.0 < predict(start, task, 1e3).loss < 0.5
