@@ -11,8 +11,8 @@ steps grow without bound on the way to t = infinity. In the same basis the error
 begins with fades as E exp(-rate t), integrated exactly; implicit Euler has only what the weights
 moved since then adds to it, little in the lazy limit. What the Jacobian leaves out is of size E and
 only affects the error that extrapolation removes. It holds steps up where error is never learned,
-and where strong weights turn while weak ones grow: there one network of few weights has the whole
-curvature instead.
+and where strong weights turn while weak ones grow: there one network has the whole curvature
+instead, if the directions in which the loss curves are few (`two_layer.curvature`).
 
 Within a step W1 changes by W2(l)' C(l), thin factors over the substeps l, so a step costs
 products with W1 and one eigendecomposition, never a Jacobian of the whole state.
@@ -29,21 +29,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.errors import AssumptionError
-from richlazy.integration.curvature import LARGEST, EulerSteps
+from richlazy.integration.curvature import EulerSteps
 from richlazy.integration.march import march, sequences, total_norm
 from richlazy.integration.rest import NOISE, ROUNDING, at_rest, reach
 from richlazy.start import precision
 from richlazy.start.covariance import inverse_root
-from richlazy.two_layer.curvature import whole_steps
+from richlazy.two_layer.curvature import curved, whole_steps
 
 __all__ = ["Change", "Problem", "integrate"]
 
 Array = NDArray[np.float64]
 
 _LARGE = 1e4
+_FEW = 260  # directions in which the loss may curve: all of them cost less than what they save
+_ENOUGH = 1_000  # steps of a network that knows its curvature: more crawl along a bend
 _HELD_UP = 60  # steps, of which most flows need fewer
 _STRONG = 1e3  # rates over error, from which weights turn before the slow ones have moved
 _STIFFEST = 1e9  # rates over error; at 1e10 rounding keeps the flow from settling
+_OUTSIDE = 1e-8  # of the task: what counts as lying outside the rows of W1
 _LARGEST = 1e37  # eighth powers
 
 
@@ -84,7 +87,9 @@ def _known(problem: Problem) -> _Known:
     task = np.concatenate(problem.cov_yx)
     uneven, units = precision.graded(both), root is not None and precision.graded(root)
     outputs = np.abs(task).max(axis=1, keepdims=True)
-    alike = not (uneven or units or precision.graded(outputs))
+    # a weak layer does not drown in a strong one: it is what moves the other
+    layers = [precision.graded(np.concatenate(x)) for x in (problem.first, problem.readout)]
+    alike = not (any(layers) or units or precision.graded(outputs))
     graded = uneven or precision.graded(task)
     if root is None:
         return _Known(None, None, graded, units, alike)
@@ -95,9 +100,9 @@ class _Frozen:
     """One point of the flow with everything a step from it needs."""
 
     def __init__(
-        self, problem: Problem, known: _Known, change: Sequence[Array], held_up: bool = False
+        self, problem: Problem, known: _Known, change: Sequence[Array], whole: bool = False
     ) -> None:
-        self.root, self.held_up = problem.root, held_up
+        self.root, self.whole = problem.root, whole
         self.inverse, self.cov, self.graded, self.units, self.alike = known
         self.w1 = problem.first + change[0]
         self.w2 = problem.readout + change[1]
@@ -168,17 +173,18 @@ class _Frozen:
         x = h * self.rates[:, None]
         fading = self._own * np.exp(-substep * x)
         share = np.where(x > 0, -np.expm1(-x) / np.where(x > 0, x, 1.0), 1.0)
-        rest = self._modes(self._whitened(error)) - fading
+        rest = self._modes(self.whitened(error)) - fading
         found = self._back(h * (fading * share + rest / (1.0 + x)))
         return found if self.root is None else found @ self.root
 
-    def _whitened(self, error: Array) -> Array:
-        return error if self.inverse is None else error @ self.inverse
+    def whitened(self, x: Array) -> Array:
+        """x cov_xx^(-1/2)."""
+        return x if self.inverse is None else x @ self.inverse
 
     @cached_property
     def _own(self) -> Array:
         """Modes of this point's error (n, 1, m, d)."""
-        return self._modes(self._whitened(self.error)[:, None])
+        return self._modes(self.whitened(self.error)[:, None])
 
     @property
     def fastest(self) -> float:
@@ -195,8 +201,7 @@ class _Frozen:
         return total_norm([_t(readout) @ self.noise, self.noise @ _t(first)])
 
     def step(self, lengths: Array, order: int) -> _Step | EulerSteps:
-        weights = self.w1[0].size + self.w2[0].size
-        if self.held_up and weights <= LARGEST and self.alike and len(self.w1) == 1:
+        if self.whole:
             return whole_steps(self, lengths, order)
         return _Step(self, lengths, order)
 
@@ -209,7 +214,7 @@ class _Frozen:
         found = reach(modes, self.rates, self.rounding, total_norm([self.w1, self.w2]))
 
         def minimum(_: NDArray[np.bool_]) -> NDArray[np.bool_]:
-            return self._minimum(self._whitened(self.error), rtol)
+            return self._minimum(self.whitened(self.error), rtol)
 
         return at_rest(found, self._still(), size, rtol, minimum)
 
@@ -320,7 +325,9 @@ def _dot(x: Array, w: Array) -> Array:
     return (x.reshape(n, lanes * m, a) @ w).reshape(n, lanes, m, -1)
 
 
-def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int, Change]]:
+def integrate(
+    problem: Problem, times: Array, rtol: float, patience: int | None = None
+) -> Iterator[tuple[int, Change]]:
     """Yield (index into times, change) for ascending times, infinity allowed.
 
     Steps are common to the stack; the local error of every network is kept under `rtol`
@@ -333,7 +340,7 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
     AssumptionError
         If weights or the root of cov_yx are so large that their powers overflow.
     ConvergenceError
-        If the flow does not settle in the steps that `march` allows.
+        If the flow does not settle in the steps that `march` allows, or in `patience` of them.
     """
     weights = max(float(np.abs(w).max(initial=0.0)) for w in (problem.first, problem.readout))
     largest = max(weights, float(np.sqrt(np.abs(problem.cov_yx).max())))
@@ -352,11 +359,39 @@ def integrate(problem: Problem, times: Array, rtol: float) -> Iterator[tuple[int
             f"||W||^2 is {stiffness:.1g} times the task: so deep in the lazy limit rounding hides "
             "when the flow settles; ask for a finite time, a smaller norm or the closed form"
         )
+    if np.isinf(times[-1]):
+        _refuse_hidden(start, problem)
     points = count()
+    (n, hidden, inputs), outputs = problem.first.shape, problem.readout.shape[1]
+    few = n == 1 and known.alike and curved(hidden, inputs, outputs) <= _FEW
 
     def point_at(change: Sequence[Array]) -> _Frozen:
         held_up = next(points) > _HELD_UP or stiffness > _STRONG
-        return _Frozen(problem, known, change, held_up)
+        return _Frozen(problem, known, change, held_up and few)
 
-    for index, change, resting in march(point_at, zero, times, rtol):
+    if patience is None and few:
+        patience = _ENOUGH
+    for index, change, resting in march(point_at, zero, times, rtol, patience=patience):
         yield index, Change(change[0], change[1], resting)
+
+
+def _refuse_hidden(start: _Frozen, problem: Problem) -> None:
+    """AssumptionError if rounding of what a first layer learns at once hides what it learns last.
+
+    Where the first layer is the stronger one, the readout shrinks to learn what lies in its rows,
+    and inputs outside them are learned through what is left of it, at rates of task^2 / ||W1||^2.
+    """
+    w1, w2, task = problem.first, problem.readout, start.whitened(problem.cov_yx)
+    seen, strength = w1 if problem.root is None else w1 @ problem.root, _norm(task)
+    rates, rows = np.linalg.svd(seen, full_matrices=False)[1:]
+    rates = rates**2
+    kept = (rates > strength[:, None])[:, :, None] * rows
+    outside = _norm(task - task @ _t(kept) @ kept) > _OUTSIDE * strength
+    stiff = rates.max(axis=1, initial=0.0) / np.where(strength > 0, strength, np.inf)
+    hidden = outside & (stiff > _STIFFEST) & (_norm(w1) >= _norm(w2))
+    if np.any(hidden):
+        raise AssumptionError(
+            f"||W1||^2 is {np.max(stiff[hidden]):.1g} times the task, part of which lies outside "
+            "its rows: rounding of what is learned at once hides what is learned last; ask for a "
+            "finite time or a smaller norm"
+        )

@@ -160,7 +160,7 @@ def test_a_few_weights_of_a_start_too_small_are_said_to_be_unknown():
 
 
 def test_a_start_too_small_for_its_weights_to_be_known(monkeypatch):
-    monkeypatch.setattr(flow, "LARGEST", 0)  # as of more weights
+    monkeypatch.setattr(flow, "_FEW", 0)  # as of more weights
     turn = np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
     start, task = Network(1e-50 * np.eye(3), 1e-50 * turn), Task(np.diag([3.0, 2.0, 1.0]))
     solution = solve(start, task, "riccati")

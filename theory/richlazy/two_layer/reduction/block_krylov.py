@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from richlazy.start import covariance, matrices
+from richlazy.start import covariance, matrices, precision
 from richlazy.start.covariance import inverse_root
 from richlazy.start.network import Network
 from richlazy.start.task import Task
@@ -190,6 +190,14 @@ class BlockChain:
             )
         return found
 
+    def _seen_by(self, w2: Array, left: Array) -> Array:
+        """W2 U, without the rounding of units that it does not see."""
+        readout: Array = w2 @ left
+        if self.start.graded:  # of weak units it may be all there is
+            return readout
+        rounding = precision.noise(len(left)) * np.linalg.norm(w2)
+        return np.where(np.linalg.norm(readout, axis=0) > rounding, readout, 0.0)
+
     def _coupling(self) -> Array:
         """N of `Reduced`; with white inputs it touches the newest right vectors only."""
         image = self._image if self.task.cov_xx is None else self._seen
@@ -219,7 +227,7 @@ class BlockChain:
         self.left_out = max(self.left_out, lost)
         left, right = self.left[:, :h] @ turn[0], self.right[:, :d]
         w2 = self.start.readout
-        readout = np.zeros((self.task.outputs, h)) if w2 is None else w2 @ left
+        readout = np.zeros((self.task.outputs, h)) if w2 is None else self._seen_by(w2, left)
         cov_yx = np.zeros((self.task.outputs, d))
         count = self.task.modes.strengths.size
         cov_yx[:, :count] = self._cov_yx @ right[:, :count]

@@ -105,6 +105,8 @@ def _directions(start: Network, task: Task) -> tuple[Array, Array, Array | None,
         columns = np.eye(task.inputs)
     if whole:
         first = rows.T @ matrices.forward(start.first, columns)
+        if small_root is None and columns.shape[1] < task.inputs and not start.graded:
+            first[:, thin.values.size :] = 0.0  # orthogonal to all rows: the rest is rounding
     else:
         first = (rows.T @ thin.left * thin.values) @ (thin.right.T @ columns)
     return rows, columns, small_root, first, _readout(start, task) @ rows
