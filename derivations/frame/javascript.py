@@ -109,11 +109,11 @@ def program(function: Function) -> tuple[list[Line], dict[str, str]]:
     lines: dict[str, Line] = {}
 
     def define(id_: str, claim: str) -> str:
-        name = names.get(claim, claim)
+        name = names.get(claim, claim) if id_ == function.shorthand else claim
         if name not in lines:
             formulas = load(id_).formulas
             evaluated = f"{claim}_stable" if f"{claim}_stable" in formulas else claim
-            formula = formulas[evaluated]
+            formula = formulas[evaluated].replace(sp.Sum, lambda *of: sp.Sum(*of).doit())
             for symbol in sorted(formula.free_symbols & set(symbols), key=str):
                 define(function.shorthand, symbols[symbol])
             lines[name] = Line(name, id_, evaluated, formula)
@@ -136,6 +136,6 @@ def _written(function: Function) -> str:
         text += f"    // {line.id} {line.claim}\n    const {line.name} = {formula};\n"
     text += "    return {\n"
     for name, value in outputs.items():
-        bounded = f"Math.min({value}, 1)" if name in function.bounded else value
-        text += f"      {name}: {bounded},\n"
+        value = f"Math.min({value}, 1)" if name in function.bounded else value
+        text += f"      {name},\n" if name == value else f"      {name}: {value},\n"
     return f"{text}    }};\n  }}\n"

@@ -33,8 +33,10 @@ globalThis.richlazyFormulas = (() => {
     const rho = kappa + (1/2)*Math.pow(s, 2);
     // T6 slow_rate
     const delta = Math.pow(g, 2)/rho;
+    // T6 slow_time
+    const x_slow = delta*t;
     // T6 scaled_growth_orthogonal
-    const Etilde = Math.exp(-delta*t);
+    const Etilde = Math.exp(-x_slow);
     // T6 scaled_time
     const X = 2*kappa*t;
     // T6 decay
@@ -45,16 +47,18 @@ globalThis.richlazyFormulas = (() => {
     const Stilde = -1/2*Math.expm1(-X)/kappa;
     // T6 scaled_denominator
     const Dtilde = Math.pow(Etilde, 2)*(1 - c) + c*(Ntilde*Stilde*Math.pow(s, 2) + q);
+    // T6 fast_time
+    const x_fast = rho*t;
     // T6 exponential_rest_fast
-    const phi_fast = -1/6*rho*t*(-1/4*rho*t*(-1/5*rho*t*(-1/6*rho*t*(-1/7*rho*t*(-1/8*rho*t*(-1/9*rho*t*(-1/10*rho*t*(-1/11*rho*t*(-1/12*rho*t*(-1/13*rho*t*(-1/14*rho*t*(-1/15*rho*t*(-1/16*rho*t*(-1/17*rho*t*(-1/18*rho*t + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1/2;
+    const phi_fast = (1/6402373705728000)*Math.pow(x_fast, 16) - 1/355687428096000*Math.pow(x_fast, 15) + (1/20922789888000)*Math.pow(x_fast, 14) - 1/1307674368000*Math.pow(x_fast, 13) + (1/87178291200)*Math.pow(x_fast, 12) - 1/6227020800*Math.pow(x_fast, 11) + (1/479001600)*Math.pow(x_fast, 10) - 1/39916800*Math.pow(x_fast, 9) + (1/3628800)*Math.pow(x_fast, 8) - 1/362880*Math.pow(x_fast, 7) + (1/40320)*Math.pow(x_fast, 6) - 1/5040*Math.pow(x_fast, 5) + (1/720)*Math.pow(x_fast, 4) - 1/120*Math.pow(x_fast, 3) + (1/24)*Math.pow(x_fast, 2) - 1/6*x_fast + 1/2;
     // T6 exponential_rest_slow
-    const phi_slow = (1/6)*delta*t*((1/4)*delta*t*((1/5)*delta*t*((1/6)*delta*t*((1/7)*delta*t*((1/8)*delta*t*((1/9)*delta*t*((1/10)*delta*t*((1/11)*delta*t*((1/12)*delta*t*((1/13)*delta*t*((1/14)*delta*t*((1/15)*delta*t*((1/16)*delta*t*((1/17)*delta*t*((1/18)*delta*t + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1/2;
+    const phi_slow = (1/6402373705728000)*Math.pow(x_slow, 16) + (1/355687428096000)*Math.pow(x_slow, 15) + (1/20922789888000)*Math.pow(x_slow, 14) + (1/1307674368000)*Math.pow(x_slow, 13) + (1/87178291200)*Math.pow(x_slow, 12) + (1/6227020800)*Math.pow(x_slow, 11) + (1/479001600)*Math.pow(x_slow, 10) + (1/39916800)*Math.pow(x_slow, 9) + (1/3628800)*Math.pow(x_slow, 8) + (1/362880)*Math.pow(x_slow, 7) + (1/40320)*Math.pow(x_slow, 6) + (1/5040)*Math.pow(x_slow, 5) + (1/720)*Math.pow(x_slow, 4) + (1/120)*Math.pow(x_slow, 3) + (1/24)*Math.pow(x_slow, 2) + (1/6)*x_slow + 1/2;
     // T6 scaled_growth_gap_early
     const Gtilde_early = (1/2)*Etilde*Math.pow(g, 2)*Math.pow(t, 2)*(delta*phi_slow + phi_fast*rho)/kappa;
     // T6 scaled_growth_gap_late
-    const Gtilde_late = (1/2)*Math.pow(g, 2)*(Etilde*Math.expm1(-rho*t)/rho - Math.expm1(-delta*t)/delta)/kappa;
+    const Gtilde_late = (1/2)*Math.pow(g, 2)*(Etilde*Math.expm1(-x_fast)/rho - Math.expm1(-x_slow)/delta)/kappa;
     // T6 scaled_growth_gap
-    const Gtilde = ((rho*t < 1) ? ( Gtilde_early ) : ( Gtilde_late ));
+    const Gtilde = ((x_fast < 1) ? ( Gtilde_early ) : ( Gtilde_late ));
     // T6 scaled_parallel_gap
     const Ytilde = Gtilde*(1 - c)*(Etilde + Ntilde) + Math.pow(Stilde, 2)*c*Math.pow(g, 2);
     // T6 parallel_change_stable
@@ -66,7 +70,7 @@ globalThis.richlazyFormulas = (() => {
     // T6 rate_ratio
     const theta = (1/2)*Math.pow(s, 2)/kappa;
     // T6 scaled_orthogonal_gap_early
-    const Vtilde_early = (1/6)*Math.pow(X, 3)*q*theta*((1/20)*Math.pow(X, 2)*((1/42)*Math.pow(X, 2)*((1/72)*Math.pow(X, 2)*((1/110)*Math.pow(X, 2)*((1/156)*Math.pow(X, 2)*((1/210)*Math.pow(X, 2)*((1/272)*Math.pow(X, 2)*(-1/342*Math.pow(X, 2)*((1/20)*X*theta + 1)*Math.expm1(18*ell) - ((1/18)*X*theta + 1)*Math.expm1(16*ell)) - ((1/16)*X*theta + 1)*Math.expm1(14*ell)) - ((1/14)*X*theta + 1)*Math.expm1(12*ell)) - ((1/12)*X*theta + 1)*Math.expm1(10*ell)) - ((1/10)*X*theta + 1)*Math.expm1(8*ell)) - ((1/8)*X*theta + 1)*Math.expm1(6*ell)) - ((1/6)*X*theta + 1)*Math.expm1(4*ell)) - ((1/4)*X*theta + 1)*Math.expm1(2*ell));
+    const Vtilde_early = -q*theta*((1/121645100408832000)*Math.pow(X, 19)*((1/20)*X*theta + 1)*Math.expm1(18*ell) + (1/355687428096000)*Math.pow(X, 17)*((1/18)*X*theta + 1)*Math.expm1(16*ell) + (1/1307674368000)*Math.pow(X, 15)*((1/16)*X*theta + 1)*Math.expm1(14*ell) + (1/6227020800)*Math.pow(X, 13)*((1/14)*X*theta + 1)*Math.expm1(12*ell) + (1/39916800)*Math.pow(X, 11)*((1/12)*X*theta + 1)*Math.expm1(10*ell) + (1/362880)*Math.pow(X, 9)*((1/10)*X*theta + 1)*Math.expm1(8*ell) + (1/5040)*Math.pow(X, 7)*((1/8)*X*theta + 1)*Math.expm1(6*ell) + (1/120)*Math.pow(X, 5)*((1/6)*X*theta + 1)*Math.expm1(4*ell) + (1/6)*Math.pow(X, 3)*((1/4)*X*theta + 1)*Math.expm1(2*ell));
     // T6 scaled_orthogonal_gap_high
     const Vtilde_high = -1/2*epsilon*Math.pow(q, 2)*theta + epsilon*q*(2 - epsilon) - 1/2*epsilon*(3 - epsilon) - Math.expm1(-X*epsilon);
     // T6 scaled_orthogonal_gap_low
@@ -100,13 +104,13 @@ globalThis.richlazyFormulas = (() => {
     // T6 loss_stable
     const loss = (1/2)*Math.pow(e_par, 2) + (1/2)*Math.pow(e_perp, 2);
     return {
-      weight_change: weight_change,
+      weight_change,
       weight_change_first: weight_change_1,
       weight_change_readout: a,
       representation_alignment: Math.min(representation_alignment, 1),
       kernel_alignment: Math.min(kernel_alignment, 1),
       target_alignment: Math.min(target_alignment, 1),
-      loss: loss,
+      loss,
     };
   }
 
