@@ -44,14 +44,13 @@ _FLAT = """\
     within("inputs", inputs, 1, 2 ** 53);
     within("rank", rank, 1, inputs);
     within("alignment", alignment, 0, 1);
-    within("norm", norm, 1e-30, 1e30);
-    within("strength", strength, 1e-30, 1e30);
+    within("norm", norm, 1e-6, 1e6);
+    within("strength", strength, 1e-6, 1e6);
     within("time", time, 0, Infinity);
+    notTiny("alignment", alignment, 1e-30);
+    notTiny("time", time, 1e-50);
     if (rank === inputs && alignment < 1) {
       throw new RangeError("alignment must be 1 where rank = inputs: no direction lies outside");
-    }
-    if (alignment > 0 && alignment < 1e-200) {
-      throw new RangeError(`alignment must be 0 or at least 1e-200; it is ${alignment}`);
     }
     const d = inputs, r = rank, c = alignment, sigma = norm, g = strength;
     const t = c > 0 ? time : 0; // without alignment nothing ever moves
@@ -84,6 +83,13 @@ globalThis.richlazyFormulas = (() => {{
   function within(name, value, least, most) {{
     if (typeof value !== "number" || !(value >= least && value <= most)) {{
       throw new RangeError(`${{name}} must be in [${{least}}, ${{most}}]; it is ${{value}}`);
+    }}
+  }}
+
+  // Squares must not leave the range of numbers.
+  function notTiny(name, value, least) {{
+    if (value > 0 && value < least) {{
+      throw new RangeError(`${{name}} must be 0 or at least ${{least}}; it is ${{value}}`);
     }}
   }}
 

@@ -90,9 +90,10 @@ FORMULAS = {
     * theta
     * sp.Sum(
         expm1(2 * k * ell)
-        * (1 + theta * X / (2 * k + 2))
-        * X ** (2 * k + 1)
-        / factorial(2 * k + 1),
+        * (
+            X ** (2 * k + 1) / factorial(2 * k + 1)
+            + theta * X ** (2 * k + 2) / factorial(2 * k + 2)
+        ),
         (k, 1, _PAIRS),
     ),
     "scaled_orthogonal_gap_low": exp(-epsilon * X) * expm1(-theta * X)

@@ -9,19 +9,25 @@ globalThis.richlazyFormulas = (() => {
     }
   }
 
+  // Squares must not leave the range of numbers.
+  function notTiny(name, value, least) {
+    if (value > 0 && value < least) {
+      throw new RangeError(`${name} must be 0 or at least ${least}; it is ${value}`);
+    }
+  }
+
   // Measures of a flat start of one rank that learns one output, at one time; Infinity for the end.
   function flat({ inputs, rank, alignment, norm, strength, time }) {
     within("inputs", inputs, 1, 2 ** 53);
     within("rank", rank, 1, inputs);
     within("alignment", alignment, 0, 1);
-    within("norm", norm, 1e-30, 1e30);
-    within("strength", strength, 1e-30, 1e30);
+    within("norm", norm, 1e-6, 1e6);
+    within("strength", strength, 1e-6, 1e6);
     within("time", time, 0, Infinity);
+    notTiny("alignment", alignment, 1e-30);
+    notTiny("time", time, 1e-50);
     if (rank === inputs && alignment < 1) {
       throw new RangeError("alignment must be 1 where rank = inputs: no direction lies outside");
-    }
-    if (alignment > 0 && alignment < 1e-200) {
-      throw new RangeError(`alignment must be 0 or at least 1e-200; it is ${alignment}`);
     }
     const d = inputs, r = rank, c = alignment, sigma = norm, g = strength;
     const t = c > 0 ? time : 0; // without alignment nothing ever moves
@@ -70,7 +76,7 @@ globalThis.richlazyFormulas = (() => {
     // T6 rate_ratio
     const theta = (1/2)*Math.pow(s, 2)/kappa;
     // T6 scaled_orthogonal_gap_early
-    const Vtilde_early = -q*theta*((1/121645100408832000)*Math.pow(X, 19)*((1/20)*X*theta + 1)*Math.expm1(18*ell) + (1/355687428096000)*Math.pow(X, 17)*((1/18)*X*theta + 1)*Math.expm1(16*ell) + (1/1307674368000)*Math.pow(X, 15)*((1/16)*X*theta + 1)*Math.expm1(14*ell) + (1/6227020800)*Math.pow(X, 13)*((1/14)*X*theta + 1)*Math.expm1(12*ell) + (1/39916800)*Math.pow(X, 11)*((1/12)*X*theta + 1)*Math.expm1(10*ell) + (1/362880)*Math.pow(X, 9)*((1/10)*X*theta + 1)*Math.expm1(8*ell) + (1/5040)*Math.pow(X, 7)*((1/8)*X*theta + 1)*Math.expm1(6*ell) + (1/120)*Math.pow(X, 5)*((1/6)*X*theta + 1)*Math.expm1(4*ell) + (1/6)*Math.pow(X, 3)*((1/4)*X*theta + 1)*Math.expm1(2*ell));
+    const Vtilde_early = -q*theta*(((1/24)*Math.pow(X, 4)*theta + (1/6)*Math.pow(X, 3))*Math.expm1(2*ell) + ((1/720)*Math.pow(X, 6)*theta + (1/120)*Math.pow(X, 5))*Math.expm1(4*ell) + ((1/40320)*Math.pow(X, 8)*theta + (1/5040)*Math.pow(X, 7))*Math.expm1(6*ell) + ((1/3628800)*Math.pow(X, 10)*theta + (1/362880)*Math.pow(X, 9))*Math.expm1(8*ell) + ((1/479001600)*Math.pow(X, 12)*theta + (1/39916800)*Math.pow(X, 11))*Math.expm1(10*ell) + ((1/87178291200)*Math.pow(X, 14)*theta + (1/6227020800)*Math.pow(X, 13))*Math.expm1(12*ell) + ((1/20922789888000)*Math.pow(X, 16)*theta + (1/1307674368000)*Math.pow(X, 15))*Math.expm1(14*ell) + ((1/6402373705728000)*Math.pow(X, 18)*theta + (1/355687428096000)*Math.pow(X, 17))*Math.expm1(16*ell) + ((1/2432902008176640000)*Math.pow(X, 20)*theta + (1/121645100408832000)*Math.pow(X, 19))*Math.expm1(18*ell));
     // T6 scaled_orthogonal_gap_high
     const Vtilde_high = -1/2*epsilon*Math.pow(q, 2)*theta + epsilon*q*(2 - epsilon) - 1/2*epsilon*(3 - epsilon) - Math.expm1(-X*epsilon);
     // T6 scaled_orthogonal_gap_low
