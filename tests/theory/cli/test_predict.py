@@ -299,6 +299,31 @@ def test_a_table_of_few_digits_keeps_its_rank(tmp_path):
     assert answer(str(tmp_path / "w.csv"))["effective_ranks"]["numerical"] == 3
 
 
+@pytest.mark.parametrize("given", [(), ("--task", "task.npy")])
+def test_the_product_of_a_large_list_is_taken_once(tmp_path, monkeypatch, given):
+    """||W'W||_F takes most of the time: averages or a task, and the effective rank, share it."""
+    from richlazy.start import matrices, spectrum
+
+    rng, asked, whole = np.random.default_rng(0), [], matrices.second_moments
+    edges = np.unique(rng.integers(0, 40, (300, 2)), axis=0)
+    lines = [f"n{pre},n{post},{rng.geometric(0.2)}" for pre, post in edges]
+    (tmp_path / "w.csv").write_text("\n".join(["pre,post,count", *lines]) + "\n")
+    np.save(tmp_path / "task.npy", rng.standard_normal(40))
+
+    def counting(matrix, *drawn):
+        asked.append(matrix)
+        return whole(matrix, *drawn)
+
+    monkeypatch.setattr(matrices, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(matrices, "second_moments", counting)
+    monkeypatch.chdir(tmp_path)
+    found = answer("w.csv", "--as", "first-layer", *given)
+    assert len(asked) == 1
+    assert list(found["effective_ranks"]) == ["participation"]
+    ratio = spectrum.participation_ratio(asked[0]).value
+    assert found["effective_ranks"]["participation"] == ratio
+
+
 def test_a_matrix_is_decomposed_once(tmp_path, monkeypatch):
     """Averages and effective ranks share its singular values, which take most of the time."""
     from richlazy.start import matrices

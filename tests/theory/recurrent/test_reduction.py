@@ -120,3 +120,27 @@ def test_leading_directions_leave_the_share_asked_for_and_no_direction_less_woul
     np.testing.assert_allclose(found.T @ found, np.eye(found.shape[1]), atol=1e-10)
     assert rest <= share * np.linalg.norm(outside) * (1.0 + 1e-12)
     assert np.linalg.norm(values[found.shape[1] - 1 :]) > share * np.linalg.norm(values)
+
+
+@pytest.mark.parametrize(("tolerance", "rounds"), [(1e-5, 6), (1e-7, 9)])
+def test_a_start_of_a_few_large_weights_takes_few_rounds(tolerance, rounds, monkeypatch):
+    """Where W brings new directions as fast as they are taken in, each round takes in many."""
+    rng, units = np.random.default_rng(0), 1500
+    places = rng.integers(0, units, (2, 40 * units))
+    w = csr_array((rng.pareto(1.5, 40 * units) + 0.1, tuple(places)), shape=(units, units))
+    w *= 0.625 * np.sqrt(units) / np.sqrt(w.multiply(w).sum())
+    net, task = Network.random(w, rng=rng), Task.random(5, rng=rng)
+    asked, whole = [], reduction._leaks
+
+    def counting(*given):
+        asked.append(given)
+        return whole(*given)
+
+    monkeypatch.setattr(reduction, "_leaks", counting)
+    found = solve(net, task, tolerance=tolerance)
+    measures = found.measures(TIMES)
+    assert found.error < tolerance
+    assert len(asked) <= rounds
+    finer = solve(net, task, tolerance=1e-2 * tolerance).measures(TIMES)
+    for mine, theirs in zip(np.array(measures).T, np.array(finer).T, strict=True):
+        assert cases.gap(Measures(*mine), Measures(*theirs), task) < 3.0 * tolerance

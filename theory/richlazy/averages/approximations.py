@@ -9,7 +9,7 @@ from richlazy.averages.question import Question
 from richlazy.averages.random_tasks import chain_of, typical_chain, typical_directions
 from richlazy.averages.record import Expected, Statistic, record
 from richlazy.formulas import limits
-from richlazy.start import matrices, spectrum
+from richlazy.start import spectrum
 from richlazy.start.matrices import Moments
 from richlazy.two_layer.reduction.krylov import Bidiagonal
 from richlazy.two_layer.routes.certificate import certified, spread_over_orders
@@ -25,10 +25,10 @@ def law(case: Question) -> Expected | str:
         return f"needs one output; it was asked for {case.outputs}"
     g, t = case.strength, case.time
     if case.spectrum is None:
-        assert case.matrix is not None
-        ratio = spectrum.participation_ratio(case.matrix).value
-        moments = matrices.second_moments(case.matrix)
-        return _law(moments, ratio, case.matrix.shape[1], g, t, None)
+        assert case.network is not None
+        moments = case.network.moments
+        ratio = spectrum.participation_ratio(moments).value
+        return _law(moments, ratio, case.network.inputs, g, t, None)
     s = case.spectrum
     return _law(s.moments, s.participation_ratio, s.inputs, g, t, typical_chain(s, g))
 

@@ -42,13 +42,13 @@ _MOST = 10**6  # the mean is then known to a thousandth of the spread
 class Question:
     """Laziness of a start over random tasks of m equal modes at one time.
 
-    `spectrum` is None where a matrix is too large for its singular values: `matrix`, None for a
+    `spectrum` is None where weights are too large for their singular values: `network`, None for a
     given spectrum, then answers with products alone. `given_tasks` is None where the number of
     sampled tasks is left to us.
     """
 
     spectrum: GroupedSpectrum | None
-    matrix: MatrixLike | None
+    network: Network | None
     outputs: int
     strength: float
     alignment: float | None
@@ -67,8 +67,8 @@ class Question:
     @property
     def said(self) -> tuple[str, ...]:
         """What the precision of the weights decides."""
-        s, matrix = self.spectrum, self.matrix
-        cut = s is not None and matrix is not None and s.rank < min(matrix.shape)
+        s, network = self.spectrum, self.network
+        cut = s is not None and network is not None and s.rank < min(network.first.shape)
         return rounding.words(self.precision, s.rank if cut and s is not None else None)
 
     @property
@@ -113,21 +113,21 @@ def asked(
         unit = start.precision
     else:
         unit = rounding.of(start.first if isinstance(start, Network) else start, precision)
-    found, matrix = _understood(start, inputs, norm, unit)
+    found, network = _understood(start, inputs, norm, unit)
     if found is None:
         if m > 1 or alignment is not None or method not in (None, "law", "sample"):
             raise AssumptionError(
                 "this matrix is too large for its singular values: only one output, tasks of any "
                 "alignment and the methods 'law' and 'sample' need products alone"
             )
-        return Question(None, matrix, m, g, alignment, time, count, rng, unit)
+        return Question(None, network, m, g, alignment, time, count, rng, unit)
     largest = found.values[:1]
     low_rank.check_scale(largest * np.sqrt(found.rank), np.array([g]), np.array([found.rank]))
     if m > found.inputs:
         raise ValueError(f"outputs must be at most inputs; they are {m} and {found.inputs}")
     afford(_OUTPUT * m, f"a task of {m:g} outputs", "lower outputs")
     if alignment is None:
-        return Question(found, matrix, m, g, None, time, count, rng, unit)
+        return Question(found, network, m, g, None, time, count, rng, unit)
     c = float(unit_interval(alignment, "alignment", ndim=0))
     if found.rank == found.inputs and 1.0 - c <= _ONE:
         c = 1.0
@@ -138,19 +138,19 @@ def asked(
             "alignment must be 1 where rank = inputs: no direction lies outside. Leave it out for "
             "random tasks, or ask for one task by its vector (--task FILE, rl.predict)"
         )
-    return Question(found, matrix, m, g, c, time, count, rng, unit)
+    return Question(found, network, m, g, c, time, count, rng, unit)
 
 
 def _understood(
     start: MatrixLike, inputs: int | None, norm: float | None, unit: float
-) -> tuple[GroupedSpectrum | None, MatrixLike | None]:
+) -> tuple[GroupedSpectrum | None, Network | None]:
     """The spectrum with multiplicities, or None where a matrix is too large for it."""
-    network = None
+    given = None
     if isinstance(start, Network):
         if not start.silent:
             size = np.linalg.norm(np.asarray(start.readout))
             raise AssumptionError(f"expect needs a silent readout; ||W2(0)|| = {size:g}")
-        network, start = start, start.first
+        given, start = start, start.first
     if spectrum.is_spectrum(start):
         s = spectrum.check(start)
         if inputs is None:
@@ -169,11 +169,13 @@ def _understood(
         matrix = matrices.rescaled(matrix, norm)
     if inputs is not None and integer(inputs, "inputs") != matrix.shape[1]:
         raise ValueError(f"inputs is {inputs}, but the matrix has {matrix.shape[1]} columns")
+    # the network as it was given knows already what others have asked of it
+    known = given is not None and norm is None and unit == given.precision
+    network = given if given is not None and known else Network(matrix, precision=unit)
     large = min(matrix.shape) > matrices.DENSE_LIMIT
     if large and not isinstance(matrix, (np.ndarray, matrices.Thin)):
-        return None, matrix
-    known = network is not None and norm is None and unit == network.precision
-    s = network.kept_values if network is not None and known else matrices.kept_values(matrix, unit)
+        return None, network
+    s = network.kept_values
     if s.size == 0 or s[0] == 0:
         raise ValueError("the matrix is zero: it has no spectrum to predict from")
-    return grouped(s, int(matrix.shape[1]), unit), matrix
+    return grouped(s, network.inputs, unit), network

@@ -10,8 +10,7 @@ import numpy as np
 from richlazy.averages.question import Question
 from richlazy.averages.random_tasks import Drawn, block_chain, direction_chain
 from richlazy.averages.record import UNIFORM, Expected, sampled
-from richlazy.start import matrices
-from richlazy.start.matrices import MatrixLike
+from richlazy.start.network import Network
 from richlazy.two_layer.reduction.krylov import Bidiagonal, Reduced
 from richlazy.two_layer.routes.certificate import certified, spread_over_orders
 
@@ -27,8 +26,8 @@ def sample(case: Question) -> Expected:
     """Statistics of `case.tasks` tasks drawn at random."""
     g, t, rng, count = case.strength, case.time, case.rng, case.tasks
     if case.spectrum is None:
-        assert case.matrix is not None
-        return _by_products(case.matrix, g, t, count, rng, case.precision)
+        assert case.network is not None
+        return _by_products(case.network, g, t, count, rng)
     s, c = case.spectrum, case.alignment
     if c is not None:
         some = _by_chains(lambda n: direction_chain(s, g, n, rng, c), s.values.size, t, count)
@@ -44,16 +43,16 @@ def sample(case: Question) -> Expected:
 
 
 def _by_products(
-    matrix: MatrixLike, g: float, t: float, count: int, rng: np.random.Generator, unit: float
+    network: Network, g: float, t: float, count: int, rng: np.random.Generator
 ) -> Expected:
-    moments = matrices.second_moments(matrix)
+    matrix, moments = network.first, network.moments
     if moments.trace.value == 0:
         raise ValueError("the matrix is zero: it has no spectrum to predict from")
 
     def chain(n: int) -> Drawn:
         direction = rng.standard_normal((n, matrix.shape[1]))
         task = g * direction / np.linalg.norm(direction, axis=1, keepdims=True)
-        return Bidiagonal(matrix, task, moments, unit=unit), None
+        return Bidiagonal(matrix, task, moments, unit=network.precision), None
 
     return _by_chains(chain, max(matrix.shape), t, count)
 

@@ -29,6 +29,7 @@ class Answer:
     task: Task | None
     found: Expected | Laziness
     ranks: dict[str, float]
+    alignment: list[float] | None
     said: Verdict
     notes: tuple[str, ...]
     data: Data | None = None
@@ -47,7 +48,7 @@ class Answer:
                 "outputs": self.task.outputs,
                 "inputs": self.task.inputs,
                 "strength": self.task.strength,
-                "alignment": _alignment(source, self.task),
+                "alignment": self.alignment,
             }
         if self.data is not None:
             about["data"] = self.data.to_dict()
@@ -64,7 +65,7 @@ class Answer:
         ranks = ", ".join(f"{kind} {rank:.4g}" for kind, rank in self.ranks.items())
         print_line(f"effective ranks: {ranks}")
         if task is not None:
-            shares = _alignment(source, task)
+            shares = self.alignment
             words = "unknown" if shares is None else ", ".join(f"{c:.4g}" for c in shares)
             told = "as in its file" if self.data is None else f"of {self.data.name}"
             print_line(
@@ -117,11 +118,12 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
             precision=source.precision if network is None else None,
         )
     else:
-        found = _on_task(source, task, hidden, given["t"])
+        found = _on_task(source, network, task, hidden, given["t"])
         if source.is_spectrum:
             notes = (*notes, "singular vectors drawn at random, seed 0")
     shape = _shape(source, hidden, inputs if task is None else task.inputs)
     ranks = _ranks(source, network)
+    aligned = None if network is None or task is None else _alignment(network, task)
     said = verdict(
         found,
         participation_ratio=ranks["participation"],
@@ -133,7 +135,7 @@ def answer(source: Source, text: str, given: dict[str, Any]) -> Answer:
         strength=task.strength if task is not None else strength or 1.0,
         white=task is None or task.white,
     )
-    return Answer(source, given_norm, task, found, ranks, said, notes, data)
+    return Answer(source, given_norm, task, found, ranks, aligned, said, notes, data)
 
 
 def _shape(source: Source, hidden: int | None, inputs: int | None) -> tuple[int, int]:
@@ -159,19 +161,18 @@ def _ranks(source: Source, network: Network | None) -> dict[str, float]:
     elif min(values.shape) <= matrices.DENSE_LIMIT:
         known = source.singular_values
     else:
-        return {"participation": float(spectrum.participation_ratio(values))}
+        return {"participation": float(spectrum.participation_ratio(network.moments))}
     kinds: tuple[spectrum.Kind, ...] = ("participation", "stable", "entropy", "numerical")
     return {kind: float(spectrum.effective_rank(known, kind)) for kind in kinds}
 
 
-def _alignment(source: Source, task: Task) -> list[float] | None:
+def _alignment(network: Network, task: Task) -> list[float] | None:
     """Share of each squared task mode in the row space of the weights, where it can be had."""
     from richlazy.start import matrices
-    from richlazy.start.network import Network
 
-    if source.is_spectrum or not matrices.has_factors(source.values):
+    if not matrices.has_factors(network.first):
         return None
-    return [float(c) for c in Network(source.values, precision=source.precision).alignment(task)]
+    return [float(c) for c in network.alignment(task)]
 
 
 def _check_sizes(source: Source, inputs: int | None, hidden: int | None) -> None:
@@ -208,14 +209,16 @@ def _task(
     return task
 
 
-def _on_task(source: Source, task: Task, hidden: int | None, t: float) -> Laziness:
+def _on_task(
+    source: Source, network: Network | None, task: Task, hidden: int | None, t: float
+) -> Laziness:
     import numpy as np
 
     from richlazy.start.network import Network
     from richlazy.two_layer.solve import predict as predict_one
 
-    if not source.is_spectrum:
-        return predict_one(Network(source.values, precision=source.precision), task, t)
+    if network is not None:
+        return predict_one(network, task, t)
     size = np.count_nonzero(source.values) if hidden is None else hidden
     rng = np.random.default_rng(0)
     start = Network.from_spectrum(source.values, task=task, hidden=int(size), rng=rng)

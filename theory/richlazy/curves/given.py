@@ -137,7 +137,8 @@ def _understood(start: MatrixLike, inputs: int | None, given: dict[str, Any]) ->
     usual |= dict.fromkeys(("norm", "method", "tasks", "rng", "precision"))
     said: dict[str, Any]
     case = asked(start, inputs, **{**usual, **given})
-    found, matrix = case.spectrum, case.matrix
+    found = case.spectrum
+    matrix = None if case.network is None else case.network.first
     if found is None:
         assert matrix is not None
         norm, d = None, int(matrix.shape[1])

@@ -138,15 +138,15 @@ def enriched(
     The error is by `distance`, of the measures.
     """
     basis = _orthonormal(np.zeros((net.units, 0)), _words(net, tasks[0].steps))
-    image = matrices.forward(net.recurrent, basis)
+    image, image_back = _images(net, basis)
     before: tuple[Problem, float] | None = None
-    amplified = 1.0
+    amplified, aimed = 1.0, False
     for left in reversed(range(_ROUNDS)):
         problem = stacked(
             [_problem(net, task, trained, basis.T @ net.inputs, basis.T @ image,
                       net.readout @ basis) for task in tasks]
         )  # fmt: skip
-        outside, leak, wrong = _leaks(net, problem, basis, end)
+        outside, leak, wrong = _leaks(net, problem, basis, (image, image_back), end)
         done = wrong * amplified <= tolerance or not left
         if done and before is not None:
             moved = _moved_by(before[0], problem, net.leak, end, tolerance, distance)
@@ -155,15 +155,27 @@ def enriched(
         held = basis.shape[1] >= net.units or wrong <= _HELD
         if held or (done and (before is not None or not left)):
             break
-        share = float(np.sqrt(0.3 * tolerance / (wrong * amplified)))  # an error is its square
-        new = _orthonormal(basis, _leading(outside, min(max(share, _LEAST), _MOST)))
+        # an error is its square; once that was aimed at and missed, W brings new directions as fast
+        # as few are taken in, and by few the measures hardly move, whatever is missing
+        needed = float(np.sqrt(0.3 * tolerance / (wrong * amplified)))
+        share = _LEAST if aimed else min(max(needed, _LEAST), _MOST)
+        aimed = aimed or share > _LEAST
+        new = _orthonormal(basis, _leading(outside, share))
         if new.shape[1] == basis.shape[1]:
             break
         before = problem, wrong
         fresh = new[:, basis.shape[1] :]
         basis = new
-        image = np.concatenate([image, matrices.forward(net.recurrent, fresh)], axis=1)
+        image, image_back = (
+            np.concatenate(parts, axis=1)
+            for parts in zip((image, image_back), _images(net, fresh), strict=True)
+        )
     return Reduced(problem, basis, wrong * amplified, leak)
+
+
+def _images(net: Network, x: Array) -> tuple[Array, Array]:
+    """What W and W' make of columns."""
+    return matrices.forward(net.recurrent, x), matrices.adjoint(net.recurrent, x)
 
 
 def _moved_by(
@@ -203,7 +215,9 @@ def _words(net: Network, steps: int) -> Array:
     return np.concatenate([_unit(x) for x in (*forward, *backward)], axis=1)
 
 
-def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Array, float, float]:
+def _leaks(
+    net: Network, problem: Problem, basis: Array, images: tuple[Array, Array], end: float
+) -> tuple[Array, float, float]:
     """What C_i(t) and O_j(t) of the large network have outside the basis, its size, the error.
 
     All relative. They leave by x, and W brings back what of x lies along y, by which W' takes them
@@ -214,17 +228,18 @@ def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Ar
     blocks, leak, comes_back = [np.zeros((net.units, 0))], 0.0, 0.0
     for k in range(len(problem.inputs) if steps > 1 else 0):
         u, w, v = (np.stack([change[part][k] for change in changes]) for part in range(3))
-        ahead = matrices.forward, w
-        back = matrices.adjoint, np.swapaxes(w, 1, 2)
+        ahead = _Side(matrices.forward, images[0], w)
+        back = _Side(matrices.adjoint, images[1], np.swapaxes(w, 1, 2))
         away, other = [], []
         some = np.unique([0, times.size // 2, times.size - 1])
         starts = problem.inputs[k] + u, np.swapaxes(problem.readout[k] + v, 1, 2)
-        for first, (go, on), (turn, off) in zip(starts, (ahead, back), (back, ahead), strict=True):
-            inside, outside = _walk(net, basis, first, go, on, steps - 1)
+        for first, go, turn in zip(starts, (ahead, back), (back, ahead), strict=True):
+            inside, outside = _walk(net, basis, first, go, steps - 1)
             size = np.linalg.norm(inside, axis=(1, 2))
             unit = 1.0 / np.where(size > 0, size, np.inf)
             away.append(outside * unit[:, None])
-            returned = _walk(net, basis, inside[some], turn, off[some], steps - 1)[1]
+            fewer = turn._replace(learned=turn.learned[some])
+            returned = _walk(net, basis, inside[some], fewer, steps - 1)[1]
             other.append(returned * unit[some, None])
         left, right = np.concatenate(away, axis=2), np.concatenate(other, axis=2)
         whole = left.reshape(net.units, -1)
@@ -236,37 +251,36 @@ def _leaks(net: Network, problem: Problem, basis: Array, end: float) -> tuple[Ar
     return np.concatenate(blocks, axis=1), leak, leak * leak + comes_back
 
 
-def _walk(
-    net: Network,
-    basis: Array,
-    first: Array,
-    product: Callable[[Any, Array], Array],
-    turned: Array,
-    steps: int,
-) -> tuple[Array, Array]:
+class _Side(NamedTuple):
+    """W or W': its product, that with the basis (N, p), what it has learned in it (times, p, p)."""
+
+    product: Callable[[Any, Array], Array]
+    image: Array
+    learned: Array
+
+
+def _walk(net: Network, basis: Array, first: Array, side: _Side, steps: int) -> tuple[Array, Array]:
     """What W, as it has moved, makes of `first` in 1, 2, ... steps: inside the basis, outside.
 
-    Of l times at once: `first` (l, p, n) and `turned` (l, p, p) give (l, p, ...) inside, `first`
-    itself among it, and (N, l, ...) outside.
+    Of l times at once: `first` (l, p, n) and what was learned (l, p, p) give (l, p, ...) inside,
+    `first` itself among it, and (N, l, ...) outside.
     """
     leak, (lanes, p, n) = net.leak, first.shape
 
     def wide(x: Array) -> Array:
         return np.moveaxis(x, 0, 1).reshape(p, lanes * n)
 
-    inside, outside = [first], [np.zeros((net.units, lanes * n))]
+    inside, outside = [first], list[Array]()
     for _ in range(steps):
-        # one pass through the basis, which is what takes the time, for what is and what is learned
-        both = basis @ np.concatenate([wide(inside[-1]), wide(turned @ inside[-1])], axis=1)
-        state, learned = both[:, : lanes * n] + outside[-1], both[:, lanes * n :]
-        after = leak * product(net.recurrent, state)
-        if leak != 1.0:
-            after += (1.0 - leak) * state
-        after += learned
+        # passes through the basis are what takes the time: what stays in it does without
+        after = leak * (side.image @ wide(inside[-1]))
+        if outside:
+            after += leak * side.product(net.recurrent, outside[-1]) + (1.0 - leak) * outside[-1]
         kept = basis.T @ after
-        inside.append(np.moveaxis(kept.reshape(p, lanes, n), 1, 0))
+        stays = (1.0 - leak) * inside[-1] + side.learned @ inside[-1]
+        inside.append(np.moveaxis(kept.reshape(p, lanes, n), 1, 0) + stays)
         outside.append(after - basis @ kept)
-    apart = [x.reshape(net.units, lanes, n) for x in outside[1:]]
+    apart = [x.reshape(net.units, lanes, n) for x in outside]
     return np.concatenate(inside, axis=2), np.concatenate(apart, axis=2)
 
 

@@ -170,9 +170,9 @@ def make(source: Source, given_norm: float, advance: Callable[[str], None]) -> F
         hidden, inputs = values.shape
         s = source.singular_values if min(hidden, inputs) <= matrices.DENSE_LIMIT else None
     most, norm = min(hidden, inputs), source.norm
-    entries = [
-        _entry(own_name(source.name, _CONTROLS), 0, values if s is None else s, inputs, None)
-    ]
+    network = None if source.is_spectrum else Network(values)
+    start = network if s is None else s
+    entries = [_entry(own_name(source.name, _CONTROLS), 0, start, inputs, None)]
     advance(source.name)
     entries.append(_entry(_FLAT, 0, spectrum.flat(most, norm), inputs, None))
     advance(_FLAT)
@@ -185,7 +185,7 @@ def make(source: Source, given_norm: float, advance: Callable[[str], None]) -> F
     ratio = float(inputs) if ratio > inputs * (1 - 1e-9) else max(ratio, 1.0)
     by_alignment = curves.alignment(ratio, inputs, norm=norm)
     advance("curves")
-    course = _time_course(source, s, (hidden, inputs))
+    course = _time_course(network, s, (hidden, inputs))
     advance("time course")
     if course.note:
         notes.append(course.note)
@@ -198,11 +198,13 @@ def make(source: Source, given_norm: float, advance: Callable[[str], None]) -> F
 def _entry(name: str, replicate: int, start: Any, inputs: int, tasks: int | None) -> Entry:
     rng = np.random.default_rng([SEED, replicate])
     expected = expect(start, inputs, tasks=tasks, rng=rng)
-    whole = spectrum.is_spectrum(start)
-    ranks = {
-        kind: spectrum.effective_rank(start, kind) if whole or kind in RANKS[:2] else None
-        for kind in RANKS
-    }
+    ranks: dict[spectrum.Kind, float | None]
+    if isinstance(start, Network):
+        ranks = dict.fromkeys(RANKS)
+        ranks["participation"] = spectrum.participation_ratio(start.moments).value
+        ranks["stable"] = spectrum.effective_rank(start.first, "stable")
+    else:
+        ranks = {kind: spectrum.effective_rank(start, kind) for kind in RANKS}
     return Entry(name, replicate, ranks, expected)
 
 
@@ -258,15 +260,15 @@ def _dense(values: Any) -> Array:
     return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=np.float64)
 
 
-def _time_course(source: Source, s: Array | None, shape: tuple[int, int]) -> TimeCourse:
+def _time_course(network: Network | None, s: Array | None, shape: tuple[int, int]) -> TimeCourse:
     """One random task of strength 1 until its loss is down to a thousandth."""
     hidden, inputs = shape
     rng = np.random.default_rng([SEED, 99])
     task = Task.random(inputs, 1, rng=rng)
-    if s is not None and source.is_spectrum:
+    start = network
+    if start is None:
+        assert s is not None
         start = Network.from_spectrum(s, task=task, hidden=hidden, rng=rng)
-    else:
-        start = Network(source.values)
     solution = solve(start, task)
     largest = float(np.sqrt(matrices.second_moments_trace(start.first)) if s is None else s[0])
     scan = np.geomspace(1e-3 / max(1.0, largest**2), 1e5, 241)

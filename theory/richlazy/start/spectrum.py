@@ -29,7 +29,7 @@ from richlazy.errors import (
 )
 from richlazy.start import matrices
 from richlazy.start import precision as rounding
-from richlazy.start.matrices import Estimate, MatrixLike
+from richlazy.start.matrices import Estimate, MatrixLike, Moments
 from richlazy.start.precision import PrecisionLike
 
 __all__ = [
@@ -193,19 +193,23 @@ def of(matrix: MatrixLike) -> Array:
     return matrices.singular_values(matrices.as_matrix(matrix, "matrix"))
 
 
-def participation_ratio(matrix: MatrixLike, rng: Rng | None = None) -> Estimate:
+def participation_ratio(matrix: MatrixLike | Moments, rng: Rng | None = None) -> Estimate:
     """PR = (tr R)^2 / tr R^2, R = W'W, of any matrix from products alone (T8).
 
     Exact for dense, thin and sparse matrices; for a large LinearOperator a stochastic
     estimate, whose standard error comes with it; `rng`, a seed or a numpy.random.Generator,
-    draws its probes (default: a fixed seed).
+    draws its probes (default: a fixed seed). Moments that are known, as `Network.moments` are, take
+    the place of the matrix.
 
     Examples
     --------
     >>> participation_ratio([[1.0, 0.0], [0.0, 1.0]])
     Estimate(value=2.0, standard_error=0.0)
     """
-    moments = matrices.second_moments(matrices.as_matrix(matrix, "matrix"), rng)
+    known = isinstance(matrix, Moments)
+    moments = (
+        matrix if known else matrices.second_moments(matrices.as_matrix(matrix, "matrix"), rng)
+    )
     trace, square = moments.trace, moments.trace_square
     if not square.value > 0:
         raise ValueError(_ZERO)
