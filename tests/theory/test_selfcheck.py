@@ -48,7 +48,7 @@ def larger(right):
 
     def wrong(self, *order):
         found = right(self, *order)
-        problem = replace(found.problem, first=found.problem.first * OFF)
+        problem = found.problem._replace(first=found.problem.first * OFF)
         return replace(found, problem=problem)
 
     return wrong
