@@ -26,7 +26,9 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",
+    "sphinx_click",
     "offline",
+    "links",
 ]
 exclude_patterns = ["_build", "_ext", "map"]
 nitpicky = True
@@ -100,6 +102,22 @@ def plain_formulas(app: Any, what: str, name: str, thing: Any, options: Any, lin
         lines[:0] = ["..", ""]  # or napoleon takes the words before a colon for a type
 
 
+def plain_options(app: Any, context: Any, lines: list[str]) -> None:
+    """Let the help of commands be what it looks like: ||W||_F is no markup."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith(".. "):
+            spans = re.split(r"(`[^`]*`)", line)
+            spans[::2] = (re.sub(r"[|*]|_(?!\w)", r"\\\g<0>", words) for words in spans[::2])
+            lines[number] = "".join(spans)
+
+
+def functions_and_classes(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any):
+    """Leave constants and tables of a module out of the reference."""
+    if what == "module" and not (inspect.isclass(thing) or inspect.isroutine(thing)):
+        return True
+    return None
+
+
 def by_public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
     """Find the class that a docstring calls Task, wherever it stands."""
     name = f"{project}.{node['reftarget']}"
@@ -112,4 +130,7 @@ def setup(app: Any) -> None:
     app.connect("builder-inited", draw_pictures)
     app.connect("builder-inited", map_code)
     app.connect("autodoc-process-docstring", plain_formulas, priority=100)  # before napoleon
+    app.connect("autodoc-skip-member", functions_and_classes)
+    for part in ("description", "options", "arguments", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", plain_options)
     app.connect("missing-reference", by_public_name)
