@@ -1,4 +1,4 @@
-"""Tables that pages of docs/ include: rooms with their files, formulas, and where these are from."""
+"""Tables that pages of docs/ include: rooms and their files, formulas, and where they are from."""
 
 from __future__ import annotations
 

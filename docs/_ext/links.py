@@ -1,4 +1,4 @@
-"""Every link inside the built site leads somewhere: a Sphinx extension that fails the build otherwise.
+"""Links inside the built site lead somewhere: a Sphinx extension that fails the build otherwise.
 
 The file must be there, and in a page the place that the link names after its `#`.
 """
