@@ -41,7 +41,7 @@ function ground(element) {
   }
   return [255, 255, 255, 1];
 }
-let least = [Infinity, ""];
+let least = [21, ""];
 const body = document.querySelector("article") || document.body;
 for (const e of body.querySelectorAll("p, li, td, th, h1, h2, h3, h4, dt, dd")) {
   const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
