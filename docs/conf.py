@@ -57,6 +57,8 @@ for package in (richlazy, richlazy.recurrent):
 
 html_theme = "furo"
 html_title = f"{project} {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 
 def write_derivations(app: Any) -> None:

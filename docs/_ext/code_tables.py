@@ -63,14 +63,15 @@ def formulas(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def papers(derivations: Iterable[Derivation]) -> Iterator[str]:
-    """Yield a row for every derivation: what evaluates it, and its sources by whose they are."""
-    yield from ("| id | what | functions | papers | this project |", "|---|---|---|---|---|")
+    """Yield an entry for every derivation: what evaluates it, and its sources by whose they are."""
     for one in derivations:
         functions = ", ".join(cells(row, "")[0] for row in ROWS if row.id == one.id)
         ours = [text for text in one.sources if "this project" in text.lower()]
         theirs = [text for text in one.sources if text not in ours]
-        told = " | ".join(_cell("; ".join(text.rstrip(".") for text in x)) for x in (theirs, ours))
-        yield f"| [{one.id}](derivations/{one.id}.md) | {_cell(one.title)} | {functions} | {told} |"
+        yield f"- [{one.id}](derivations/{one.id}.md). **{_plain(one.title)}**: {functions}"
+        for whose, texts in (("Papers", theirs), ("This project", ours)):
+            if texts:
+                yield f"  - *{whose}.* {_plain(' '.join(texts))}"
 
 
 def citations(path: Path) -> Iterator[str]:
@@ -83,10 +84,10 @@ def citations(path: Path) -> Iterator[str]:
         where = one.get("journal") or one.get("collection-title") or ""
         found = [one.get("doi"), *(each["value"] for each in one.get("identifiers", ()))]
         parts = [f"{who} ({one['year']})", one["title"], where, *filter(None, found)]
-        yield f"- {_cell('. '.join(filter(None, parts)))}"
+        yield f"- {_plain('. '.join(filter(None, parts)))}"
 
 
-def _cell(text: str) -> str:
+def _plain(text: str) -> str:
     """Words in which no sign is Markdown."""
     return re.sub(r"([\\`*_\[\]<>|$#])", r"\\\1", text)
 

@@ -65,7 +65,23 @@ def test_a_page_loads_alone_and_fits(page, width, driver, visit):
     assert wide <= width, f"{page} scrolls sideways at {width} pixels: {wide}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("_modules/")])
+#: Tables of which columns are out of sight, by how they begin.
+CUT_TABLES = """
+return [...document.querySelectorAll(".table-wrapper")]
+  .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.trim().slice(0, 60));
+"""
+WRITTEN = [page for page in PAGES if not page.startswith("_modules/")]
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_tables_are_whole_and_nothing_is_an_error(page, driver, visit):
+    visit(SITE / page)
+    assert driver.execute_script(CUT_TABLES) == []
+    wrong = "return document.querySelectorAll('.system-message, .problematic, .contents').length"
+    assert driver.execute_script(wrong) == 0
+
+
+@pytest.mark.parametrize("page", WRITTEN)
 def test_words_stand_out_from_their_ground(page, driver, visit):
     visit(SITE / page)
     contrast, words = driver.execute_script(MEASURE_CONTRAST)
