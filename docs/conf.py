@@ -26,7 +26,9 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",
+    "sphinx_click",
     "offline",
+    "links",
 ]
 exclude_patterns = ["_build", "_ext", "map"]
 nitpicky = True
@@ -55,6 +57,8 @@ for package in (richlazy, richlazy.recurrent):
 
 html_theme = "furo"
 html_title = f"{project} {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 
 def write_derivations(app: Any) -> None:
@@ -100,6 +104,30 @@ def plain_formulas(app: Any, what: str, name: str, thing: Any, options: Any, lin
         lines[:0] = ["..", ""]  # or napoleon takes the words before a colon for a type
 
 
+def plain_options(app: Any, context: Any, lines: list[str]) -> None:
+    """Let the help of commands be what it looks like: ||W||_F is no markup."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith(".. "):
+            spans = re.split(r"(`[^`]*`)", line)
+            spans[::2] = (re.sub(r"[|*]|_(?!\w)", r"\\\g<0>", words) for words in spans[::2])
+            lines[number] = "".join(spans)
+
+
+def functions_and_classes(app: Any, what: str, name: str, thing: Any, skip: bool, options: Any):
+    """Leave constants and tables of a module out of the reference."""
+    if what == "module" and not (inspect.isclass(thing) or inspect.isroutine(thing)):
+        return True
+    return None
+
+
+def links_back(app: Any, env: Any) -> None:
+    """Let pages of code link back to names that have an entry under the name of the module."""
+    entries = env.get_domain("py").objects
+    for _, _, used, module in filter(None, env._viewcode_modules.values()):
+        for name in [name for name in used if f"{module}.{name}" not in entries]:
+            del used[name]
+
+
 def by_public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
     """Find the class that a docstring calls Task, wherever it stands."""
     name = f"{project}.{node['reftarget']}"
@@ -112,4 +140,8 @@ def setup(app: Any) -> None:
     app.connect("builder-inited", draw_pictures)
     app.connect("builder-inited", map_code)
     app.connect("autodoc-process-docstring", plain_formulas, priority=100)  # before napoleon
+    app.connect("autodoc-skip-member", functions_and_classes)
+    for part in ("description", "options", "arguments", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", plain_options)
+    app.connect("env-updated", links_back)
     app.connect("missing-reference", by_public_name)

@@ -233,7 +233,7 @@ DERIVATION = Derivation(
     sources=(
         "Saxe, McClelland and Ganguli, arXiv:1312.6120, 2014 (aligned modes of two layers).",
         "Proca, Domine, Shanahan and Mediano, Learning dynamics in linear recurrent neural "
-        "networks, ICML 2025 (aligned recurrent modes).",
+        "networks, ICML 2025, eqs 5-8 (aligned recurrent modes).",
         "Complex pairs, their phases and the geometric sums: this project.",
     ),
 )

@@ -1,8 +1,9 @@
-"""The tables of "A map of the code": the rooms with their files, and every formula."""
+"""Tables that pages of docs/ include: rooms and their files, formulas, and where they are from."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from importlib import import_module
@@ -10,21 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import richlazy
+from derivations import MODULES, load
+from derivations.frame.derivation import Derivation
 from derivations.frame.pages import ROOT, cells, linked
 from derivations.frame.table import ROWS, Row
 
 if TYPE_CHECKING:
     from rooms import House
 
-__all__ = ["formulas", "of_rooms", "source", "write"]
+__all__ = ["citations", "formulas", "of_rooms", "papers", "source", "write"]
 
 _LIBRARY = ROOT / "theory" / "richlazy"
 
 
 def write(house: House, folder: Path) -> None:
-    """Write both tables into a folder, to be included by a page of docs/."""
+    """Write all tables into a folder, to be included by pages of docs/."""
     _write(folder / "rooms.md", of_rooms(house))
     _write(folder / "formulas.md", formulas(ROWS))
+    _write(folder / "papers.md", papers(map(load, MODULES)))
+    _write(folder / "citations.md", citations(ROOT / "CITATION.cff"))
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
@@ -55,6 +60,36 @@ def formulas(rows: Iterable[Row]) -> Iterator[str]:
         file = linked(path, path.relative_to(_LIBRARY).as_posix(), "")
         function, tests, studies = cells(row, "")
         yield f"| [{row.id}](derivations/{row.id}.md) | {function} | {file} | {tests} | {studies} |"
+
+
+def papers(derivations: Iterable[Derivation]) -> Iterator[str]:
+    """Yield an entry for every derivation: what evaluates it, and its sources by whose they are."""
+    for one in derivations:
+        functions = ", ".join(cells(row, "")[0] for row in ROWS if row.id == one.id)
+        ours = [text for text in one.sources if "this project" in text.lower()]
+        theirs = [text for text in one.sources if text not in ours]
+        yield f"- [{one.id}](derivations/{one.id}.md). **{_plain(one.title)}**: {functions}"
+        for whose, texts in (("Papers", theirs), ("This project", ours)):
+            if texts:
+                yield f"  - *{whose}.* {_plain(' '.join(texts))}"
+
+
+def citations(path: Path) -> Iterator[str]:
+    """Yield a line for every reference of a citation file."""
+    import yaml
+
+    for one in yaml.safe_load(path.read_text(encoding="utf-8"))["references"]:
+        names = [author["family-names"] for author in one["authors"]]
+        who = ", ".join(names[:4]) + (" et al." if len(names) > 4 else "")
+        where = one.get("journal") or one.get("collection-title") or ""
+        found = [one.get("doi"), *(each["value"] for each in one.get("identifiers", ()))]
+        parts = [f"{who} ({one['year']})", one["title"], where, *filter(None, found)]
+        yield f"- {_plain('. '.join(filter(None, parts)))}"
+
+
+def _plain(text: str) -> str:
+    """Words in which no sign is Markdown."""
+    return re.sub(r"([\\`*_\[\]<>|$#])", r"\\\1", text)
 
 
 def source(function: str) -> Path:

@@ -10,6 +10,9 @@ import scipy.sparse
 from click.testing import CliRunner
 
 from richlazy.cli import main
+from richlazy.report import first_layer as report
+from richlazy.report import output as report_output
+from richlazy.report import recurrent
 from tests.theory.sources.reading import npy, stored
 
 W = np.random.default_rng(0).standard_normal((4, 6)).round(3)
@@ -73,6 +76,13 @@ def work_in(folder, monkeypatch):
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+def quick_reports(monkeypatch):
+    """One replicate of each control, three draws of recurrent networks, and no picture."""
+    monkeypatch.setattr(report, "REPLICATES", 1)
+    monkeypatch.setattr(recurrent, "DRAWS", 3)
+    monkeypatch.setattr(report_output, "render", lambda *_: b"")
 
 
 def contents(folder):

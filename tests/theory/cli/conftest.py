@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from richlazy.report import first_layer as report
-from richlazy.report import output as report_output
-from richlazy.report import recurrent
-from tests.theory.cli.commands import work_in
+from tests.theory.cli.commands import quick_reports, work_in
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +15,5 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def few(monkeypatch):
-    """One replicate of each control, three draws of recurrent networks, and no picture."""
-    monkeypatch.setattr(report, "REPLICATES", 1)
-    monkeypatch.setattr(recurrent, "DRAWS", 3)
-    monkeypatch.setattr(report_output, "render", lambda *_: b"")
+    """Reports on little, and no picture."""
+    quick_reports(monkeypatch)

@@ -9,6 +9,7 @@ import pytest
 
 import richlazy as rl
 from richlazy.runs import probes
+from tests.docs.blocks import of_module
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
@@ -164,3 +165,12 @@ def test_a_linear_network_follows_the_theory_within_its_steps():
     for measure, coarse in worst[0].items():
         assert worst[1][measure] < 0.01, measure
         assert 1.7 < coarse / worst[1][measure] < 2.3, measure
+
+
+@pytest.mark.parametrize("block", of_module("richlazy.runs.jax"), ids=str)
+def test_the_blocks_of_the_pages_run(block):
+    params, probe = made()
+    given = {"apply": perceptron, "params": params, "probe": probe, "hidden": hidden}
+    names = {**given, "step": 7, "loss": 1.0}
+    exec(block.text, names)  # noqa: S102
+    assert len(names["tracker"].run) == 1

@@ -10,6 +10,7 @@ import pytest
 
 import richlazy as rl
 from richlazy.runs import probes
+from tests.docs.blocks import of_module
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
@@ -462,3 +463,17 @@ def test_recording_costs_less_than_training():
         spent["training"] += time.process_time() - begun
     assert spent["recording"] < spent["training"], spent
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < 2e9
+
+
+@pytest.mark.parametrize("block", of_module("richlazy.runs.torch"), ids=str)
+def test_the_blocks_of_the_pages_run(block, capsys):
+    model = nn.Linear(5, 2)
+    probe, targets = torch.randn(6, 5), torch.randn(6, 2)
+
+    def train(model):
+        with torch.no_grad():
+            model.weight.mul_(1.5)
+
+    given = {"model": model, "probe": probe, "targets": targets, "train": train}
+    exec(block.text, {**given, "loader": range(101), "loss": 1.0})  # noqa: S102
+    assert "KA" in capsys.readouterr().out

@@ -272,5 +272,5 @@ def _print_curve(made: Curve) -> None:
         [number(x), *(number(made.columns[name][index], name) for name in shown)]
         for index, x in enumerate(made.x)
     )
-    print_table((made.axis, *labels), rows, labelled=False)
+    print_table((made.axis, *labels), rows, words=())
     print_line(made.title)

@@ -283,7 +283,7 @@ def _print_map(made: Map, measure: tuple[str, ...]) -> None:
             [number(made.y[j]), *(number(values[j, i], name) for i in across)] for j in down[::-1]
         )
         print_line(f"{name.replace('_', ' ')}, {made.x_axis} across, {made.y_axis} down")
-        print_table(("", *(number(made.x[i]) for i in across)), rows, labelled=False)
+        print_table(("", *(number(made.x[i]) for i in across)), rows, words=())
     if (across.size, down.size) != (made.x.size, made.y.size):
         print_line(f"{across.size} x {down.size} of {made.x.size} x {made.y.size}; --csv has all")
     print_line(made.title)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Protocol
 
 import click
@@ -54,9 +54,9 @@ def print_line(text: str) -> None:
 
 
 def print_table(
-    header: Sequence[str], rows: Iterable[Iterable[str]], *, labelled: bool = True
+    header: Sequence[str], rows: Iterable[Iterable[str]], *, words: Container[int] = (0,)
 ) -> None:
-    """Print a table of numbers, its first column words if `labelled`, as wide as it is.
+    """Print a table as wide as it is, its columns numbers but for those of `words`.
 
     A terminal wraps what it cannot show; nothing is cut.
     """
@@ -65,7 +65,7 @@ def print_table(
 
     table = Table(box=None, pad_edge=False)
     for index, title in enumerate(header):
-        table.add_column(title, justify="left" if labelled and index == 0 else "right")
+        table.add_column(title, justify="left" if index in words else "right")
     for row in rows:
         table.add_row(*map(names.plain, row))
     Console(width=_WIDEST, highlight=False, markup=False, emoji=False).print(table)

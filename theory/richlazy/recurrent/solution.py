@@ -164,7 +164,7 @@ class Solution:
         return self.measures(t).weight_change_readout
 
     def representation_alignment(self, t: ArrayLike = np.inf) -> Array:
-        """RA of the last state's Gram matrix over the inputs; UndefinedError where it is 0/0.
+        """RA of the last state's Gram matrix over the inputs (T17); UndefinedError where it is 0/0.
 
         Over (lag, channel), C_k'C_l at lags k, l, seen as the loss sees it: times sqrt(w_k w_l)
         where lags are weighted, so that one of weight 0 is left out, and with the root of `cov`
@@ -175,7 +175,7 @@ class Solution:
         )
 
     def kernel_alignment(self, t: ArrayLike = np.inf) -> Array:
-        """KA between 0 and t, of the kernel of what is trained; UndefinedError where it is 0/0."""
+        """KA (T17) between 0 and t of the kernel of what is trained; UndefinedError where 0/0."""
         return laziness.defined(self.measures(t).kernel_alignment, "kernel alignment")
 
     def target_alignment(self, t: ArrayLike = np.inf) -> Array:
