@@ -65,7 +65,7 @@ def write_derivations(app: Any) -> None:
     """Write the pages that come from `derivations`, whose steps are checked on the way."""
     from derivations.frame.pages import write
 
-    write(DOCS / "derivations")
+    write(DOCS / "derivations", check=app.config.check_derivations)
 
 
 def draw_pictures(app: Any) -> None:
@@ -136,6 +136,8 @@ def by_public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
 
 
 def setup(app: Any) -> None:
+    # `-D check_derivations=0` where the tests have checked them
+    app.add_config_value("check_derivations", True, "env")
     app.connect("builder-inited", write_derivations)
     app.connect("builder-inited", draw_pictures)
     app.connect("builder-inited", map_code)

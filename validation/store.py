@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 
 import richlazy
-from richlazy.curves.figure import defaults
 from richlazy.errors import FileError
 from richlazy.writing import make_folder, output_folder, write_bytes, write_text
 from validation.study import Arrays, Case, Result, Study
@@ -262,6 +261,8 @@ class Store:
 
     def conclude(self, command: str) -> Result:
         """Compare all cases, as they stand on disk; write table, figure and, last, the verdict."""
+        from richlazy.curves.figure import defaults  # here, as no worker draws
+
         (self.folder / _FOUND[0]).unlink(missing_ok=True)  # of an earlier conclusion
         found = [self.get(index) for index in range(len(self.cases))]
         picture = io.BytesIO()

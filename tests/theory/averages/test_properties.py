@@ -133,7 +133,7 @@ def test_what_the_start_does_not_see_is_never_learned(s, more, t):
     assert blind.kernel_alignment.mean == pytest.approx(1.0, rel=1e-9)
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(ranks, st.integers(0, 5), st.floats(-1, 0.5), st.integers(1, 3), st.integers(0, 100))
 def test_a_turned_matrix_has_the_same_averages(rank, more, x, extra, seed):
     rng = np.random.default_rng(seed)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from richlazy import curves, recurrent_curves, spectrum
+from richlazy.averages import question
 from richlazy.cli.curve import _KINDS
+from richlazy.curves import setting, values
 from tests.theory.cli.commands import W, contents, fail, succeed
 
 RANK = ("--inputs", "12", "--rank", "4")
@@ -26,6 +28,15 @@ MADE = {
     "depth": lambda: curves.depth(0.01, strength=2.0, t=3.0),
     "time": lambda: curves.time(4, 12),
 }
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Few points and draws, of what the command makes as of what it is held against."""
+    monkeypatch.setattr(values, "_FEW", 4)
+    monkeypatch.setattr(values, "gains", lambda _: np.array([0.3, 0.6, 0.9]))
+    monkeypatch.setattr(question, "_TASKS", 10)
+    monkeypatch.setitem(setting.DEFAULTS, "tasks", 5)
 
 
 def test_every_axis_there_is_can_be_asked_for():
@@ -83,7 +94,7 @@ RECURRENT = {
 
 
 @pytest.mark.parametrize("axis", RECURRENT)
-def test_a_curve_of_recurrent_networks(axis, folder):
+def test_a_curve_of_recurrent_networks(axis, folder, small):
     options, make = RECURRENT[axis]
     made = make()
     succeed("curve", axis, *options, "--out", "curve.csv")
@@ -130,7 +141,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize("arguments", GIVEN)
-def test_a_curve_of_given_weights(arguments, folder):
+def test_a_curve_of_given_weights(arguments, folder, small):
     axis, name, *options = arguments.split()
     wanted = GIVEN[arguments]()
     succeed("curve", axis, name, *options, "--out", "curve.csv")
@@ -143,7 +154,7 @@ def test_a_curve_of_given_weights(arguments, folder):
     assert f"start {name.removesuffix('.csv')}" in found.title
 
 
-def test_a_recurrent_curve_of_given_weights(folder):
+def test_a_recurrent_curve_of_given_weights(folder, small):
     """At the gain that predict takes, or as the axis says."""
     square = np.random.default_rng(2).standard_normal((30, 30))
     np.save("square.npy", square)

@@ -8,6 +8,7 @@ import pytest
 import richlazy as rl
 from richlazy import connectomes, low_rank
 from richlazy.laziness import Measures
+from richlazy.recurrent.averages import stack
 from richlazy.two_layer import solve as prediction
 from tests.theory.cli.commands import BETA, W, answer, fail, succeed
 
@@ -108,7 +109,8 @@ def test_a_square_matrix_is_read_both_ways(folder):
     assert "\n\nedges as first layer (3 x 3)\n" in table
 
 
-def test_a_reading_whose_flow_does_not_end_leaves_the_other_its_answer(folder):
+def test_a_reading_whose_flow_does_not_end_leaves_the_other_its_answer(folder, monkeypatch):
+    monkeypatch.setattr(stack, "_PATIENCE", 50)
     (folder / "two.csv").write_text("1.5,2\n3,4.5\n")
     found = answer("two.csv")
     assert "ask for" in found["recurrent"]["refused"]

@@ -88,7 +88,7 @@ def test_a_task_learned_to_the_end_is_not_forgotten_when_it_returns(case):
     assert run.weight_change[1] <= 1e-6 * (1.0 + run.weight_change[0])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(cases(2), times, times)
 def test_lengths_are_between_the_weight_change_and_the_loss_that_was_lost(case, first, then):
     """|dW| <= length, and length^2 <= t (L_0 - L_t): both of T12. Stages obey the triangle."""
