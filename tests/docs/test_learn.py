@@ -34,12 +34,19 @@ def text(path):
     return "\n".join([ast.get_docstring(ast.parse(source)), *blocks])
 
 
-def used(tree):
-    """Every dotted name that starts at `rl` or at something imported from the library."""
-    roots = {"rl": "richlazy"}
+def imports(tree):
+    """What a script imports, by the name it has there."""
+    found = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module.startswith("richlazy"):
-            roots |= {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            before = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            found |= {alias.asname or alias.name: before + alias.name for alias in node.names}
+    return found
+
+
+def used(tree):
+    """Every dotted name that starts at something imported from the library."""
+    roots = {name: full for name, full in imports(tree).items() if full.startswith("richlazy")}
     for node in ast.walk(tree):
         names = []
         while isinstance(node, ast.Attribute):
@@ -69,13 +76,14 @@ def test_there_are_scripts():
 @scripts
 def test_a_script_uses_public_names_and_common_libraries(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported = {
-        (node.module if isinstance(node, ast.ImportFrom) else alias.name).split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for alias in node.names
+    imported = set(imports(tree).values())
+    assert {name.partition(".")[0] for name in imported} <= {
+        "matplotlib",
+        "numpy",
+        "richlazy",
+        "scipy",
     }
-    assert imported <= {"matplotlib", "numpy", "richlazy", "scipy"}
+    assert {name for name in imported if name.startswith("richlazy.")} <= DOCUMENTED
     names = list(used(tree))
     assert names
     assert [name for name in names if not is_public(*name)] == []
