@@ -24,3 +24,5 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_I
 collect_ignore = [
     f"theory/richlazy/runs/{name}.py" for name in ("torch", "jax") if find_spec(name) is None
 ]
+# Scripts that the build of the site runs, and the copies it makes: to import one is to run it.
+collect_ignore_glob = ["docs/tutorial/*", "docs/gallery/*", "docs/learn/*"]

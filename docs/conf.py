@@ -25,12 +25,13 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "sphinx_gallery.gen_gallery",
     "sphinx-mathjax-offline",
     "sphinx_click",
     "offline",
     "links",
 ]
-exclude_patterns = ["_build", "_ext", "map"]
+exclude_patterns = ["_build", "_ext", "map", "tutorial", "gallery"]
 nitpicky = True
 # Documented elsewhere, on the network.
 nitpick_ignore_regex = [("py:class", r"ndarray|(numpy|scipy)\..*")]
@@ -46,6 +47,21 @@ autodoc_typehints = "none"  # shapes and meanings are in the words
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
+
+# Scripts are run by the build, and a page is made of each; the scripts are no pages themselves.
+sphinx_gallery_conf = {
+    "examples_dirs": ["tutorial", "gallery"],
+    "gallery_dirs": ["learn/tutorial", "learn/gallery"],
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": ("gallery.draw",),
+    "reset_modules": ("matplotlib", "gallery.close"),
+    "capture_repr": (),  # what is printed is shown
+    "abort_on_example_error": True,
+    "min_reported_time": 3600,  # the same page at every build
+    "write_computation_times": False,
+    "show_signature": False,
+}
 
 # Modules are documented by the names that users know, wherever the file lives.
 for package in (richlazy, richlazy.recurrent):
