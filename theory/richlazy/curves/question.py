@@ -44,10 +44,6 @@ class Separate:
     source: Callable[[Sequence[Found]], dict[str, Any]]
     turned: bool = False
 
-    def __post_init__(self) -> None:
-        if not self.cases:
-            raise ValueError("an axis has no values: give it one at least")
-
 
 @dataclass(frozen=True)
 class Question:

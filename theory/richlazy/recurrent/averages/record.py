@@ -26,15 +26,10 @@ def recorded(
     `found` has the shape of these times, then the draws; `accuracy` is that of the worst of them.
     """
     count = found.loss.shape[-1]
+    worst = f"standard errors from {count} draws; {accuracy}"
     each = zip(*(np.atleast_2d(v) for v in found), strict=True)
     return [
-        _at(
-            float(t),
-            Measures(*some),
-            method,
-            said,
-            f"standard errors from {count} draws; {accuracy}",
-        )
+        _at(float(t), Measures(*some), method, said, worst)
         for t, some in zip(np.ravel(case.time), each, strict=True)
     ]
 
