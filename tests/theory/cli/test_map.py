@@ -9,19 +9,18 @@ import pytest
 
 from richlazy import curves, spectrum
 from richlazy.cli.map import _AXES
-from richlazy.curves import recurrent_maps
-from tests.theory.cli.commands import contents, fail, run, succeed
+from richlazy.curves import closed_maps, recurrent_maps
+from tests.theory.cli.commands import W, contents, fail, run, succeed
 
 FLAT = ("map", "rank", "scale", "--inputs", "12", "--x", "1,4,12", "--y", "0.1:10:3")
-SMALL = ["--units", "12", "--rank", "12", "--gain", "0.5", "--tasks", "2", "--steps", "2"]
-CELLS = ("map", "strength", "time", "--as", "recurrent", *SMALL, "--x", "0.5,1", "--y", "1,2")
+SMALL = ["--units", "12", "--rank", "12", "--tasks", "2", "--steps", "2"]
+CELLS = ("map", "strength", "gain", *SMALL, "--x", "0.5,1", "--y", "0.4,0.5")
 
 
 def small():
-    start = spectrum.flat(12, 0.5 * 12**0.5)
-    return curves.map(
-        "strength", "time", start=start, units=12, steps=2, tasks=2, strengths=[0.5, 1], ts=[1, 2]
-    )
+    values = {"strengths": [0.5, 1], "gains": [0.4, 0.5]}
+    start = spectrum.flat(12, 0.625 * 12**0.5)
+    return curves.map("strength", "gain", start=start, units=12, steps=2, tasks=2, **values)
 
 
 def flat():
@@ -64,7 +63,7 @@ def test_recurrent_cells_and_processes(folder):
 
 
 def test_an_ended_run_goes_on_from_its_cells(folder, monkeypatch):
-    expect, seen = recurrent_maps.expect, []
+    expect, seen = recurrent_maps.expect_over, []
 
     def ends(*args, **given):
         seen.append(1)
@@ -72,7 +71,7 @@ def test_an_ended_run_goes_on_from_its_cells(folder, monkeypatch):
             raise KeyboardInterrupt
         return expect(*args, **given)
 
-    monkeypatch.setattr(recurrent_maps, "expect", ends)
+    monkeypatch.setattr(recurrent_maps, "expect_over", ends)
     result = run(*CELLS, "--out", "m.csv")
     kept = "finished cells are kept in m.csv.cases, --resume goes on"
     assert (result.exit_code, result.stdout) == (130, "")
@@ -88,6 +87,50 @@ def test_an_ended_run_goes_on_from_its_cells(folder, monkeypatch):
     assert len(seen) == 3 + 2  # two of four were there
     assert (folder / "m.csv").read_text() == small().to_csv()
     assert not (folder / "m.csv.cases").exists()
+
+
+def test_means_at_finite_times_are_kept_and_gone_on_with(folder, monkeypatch):
+    command = ("map", "rank", "time", "--inputs", "12", "--x", "1,4,12", "--y", "0.5,2")
+    starts, seen = closed_maps.flat_starts, []
+
+    def ends(**given):
+        seen.append(1)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return starts(**given)
+
+    monkeypatch.setattr(closed_maps, "flat_starts", ends)
+    result = run(*command, "--out", "m.csv")
+    assert result.exit_code == 130
+    assert "finished cells are kept in m.csv.cases, --resume goes on" in result.stderr
+    assert succeed(*command, "--out", "m.csv", "--resume") == "wrote m.csv\n"
+    assert len(seen) == 2 + 2  # one of three was there
+    made = curves.map("rank", "time", inputs=12, ranks=[1, 4, 12], ts=[0.5, 2])
+    assert (folder / "m.csv").read_text() == made.to_csv()
+
+
+def test_a_map_of_a_given_start(folder):
+    options = ("--x", "0.5,1", "--y", "1,2", "--tasks", "5", "--seed", "3")
+    record = json.loads(succeed("map", "scale", "time", "w.csv", *options, "--json"))
+    made = curves.map("scale", "time", start=W, norms=[0.5, 1], ts=[1, 2], tasks=5, rng=3)
+    for name, values in made.columns.items():
+        np.testing.assert_allclose(record["columns"][name], values, rtol=1e-6, atol=1e-8)
+    assert record["provenance"]["parameters"]["start"] == "w"
+    options = ("--x", "0.1,0.9", "--y", "1,2", "--norm", "keep", "--tasks", "5", "--jobs", "2")
+    assert succeed("map", "alignment", "time", "w.csv", *options, "--out", "m.csv")
+    found = curves.map_from_csv(folder / "m.csv")
+    made = curves.map("alignment", "time", start=W, alignments=[0.1, 0.9], ts=[1, 2], tasks=5)
+    np.testing.assert_allclose(found.columns["loss"], made.columns["loss"], rtol=1e-6)
+    assert not (folder / "m.csv.cases").exists()
+
+
+def test_a_map_of_a_given_recurrent_start(folder):
+    options = ("--units", "6", "--steps", "2", "--tasks", "2", "--x", "0.3,0.6", "--y", "1,2")
+    record = json.loads(succeed("map", "gain", "time", "s.csv", *options, "--json"))
+    given = {"start": [3.0, 2.0, 1.0], "units": 6, "steps": 2, "tasks": 2}
+    made = curves.map("gain", "time", gains=[0.3, 0.6], ts=[1, 2], **given)
+    np.testing.assert_allclose(record["columns"]["loss"], made.columns["loss"], rtol=1e-9)
+    assert record["provenance"]["parameters"]["start"] == "s"
 
 
 def test_force_begins_anew(folder):
@@ -127,6 +170,14 @@ def test_force_begins_anew(folder):
         ("gain steps --inputs 9", "--inputs is for a first layer; leave it out"),
         ("gain steps --as first-layer", "a map along gain or steps is for recurrent networks"),
         ("gain steps --units 9 --rank 9 --resume", "--resume needs --out"),
+        ("rank time w.csv", "a map of a given start goes along alignment, scale, strength, time"),
+        ("rank gain w.csv", "a map of a given start goes along gain, steps, strength, time; it is"),
+        ("scale time w.csv --norm 2", "--norm is an axis of this map; leave it out"),
+        ("scale time w.csv --rank 2", "--rank has no meaning for a given start; leave it out"),
+        ("scale time w.csv --start 2", "--start has no meaning for a given start; leave it out"),
+        ("rank scale --inputs 9 --limit 1", "--limit is for a file; leave it out"),
+        ("rank time --inputs 9 --norm keep", "--norm must be a number where no file is given"),
+        ("steps time s.csv", "--units is needed with a spectrum: the number of neurons N"),
     ],
 )
 def test_options_that_are_refused(arguments, expected, folder):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from richlazy.cli.given import first_layer, name_start, recurrent_network, with_number
 from richlazy.cli.options import with_reading, with_starts
-from richlazy.cli.source import gain_wanted, norm_wanted, reading_options
+from richlazy.cli.source import reading_options
 from richlazy.cli.tables import MEASURES, number, print_line, print_table
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ _WANTED = {
 }
 #: Options of recurrent curves by the names that they have in `recurrent_curves`.
 _OF_RECURRENT = ("units", "rank", "gain", "steps", "channels", "outputs", "strength", "t")
-#: Those of the curves of a first layer of the caller's own.
-_OF_LAYERS = ("inputs", "norm", "strength", "alignment", "outputs", "t")
 _SHOWN = {  # of a curve, as far as it has them
     "mode_strength": "mode strength u",
     "kernel_alignment": MEASURES["kernel_alignment"],
@@ -84,15 +83,10 @@ def curve(
     options = {name: value for name, value in given.items() if value is not None}
     recurrent = reading_as == "recurrent" or (reading_as is None and kind in ("gain", "steps"))
     if source is not None:
-        make = (_recurrent_given if recurrent else _layer_given)(kind, source, reading, options)
+        make = _given(recurrent, kind, source, reading, options)
     else:
-        for name, value in reading.items():
-            if value not in (None, False):
-                raise ValueError(f"--{name} is for a file; leave it out")
-        if "norm" in options:
-            options["norm"] = _number(options["norm"])
         chosen = _recurrent if recurrent else _first_layer
-        make = chosen(context, kind, options)
+        make = chosen(context, kind, with_number(reading, options))
     suffix = "" if out is None else Path(out).suffix.lower()
     if out is not None and suffix not in (".png", ".svg", ".pdf", ".csv", ".json"):
         raise ValueError(f"--out must end in .png, .svg, .pdf, .csv or .json; it is {out!r}")
@@ -178,90 +172,24 @@ def _recurrent(context: click.Context, kind: str, options: dict[str, float]) -> 
     return partial(curves.MAKERS[kind], start, units=units, **given)
 
 
-def _layer_given(
-    kind: str, text: str, reading: dict[str, Any], options: dict[str, Any]
+def _given(
+    recurrent: bool, kind: str, text: str, reading: dict[str, Any], options: dict[str, Any]
 ) -> Callable[[], Curve]:
-    """The curve of a start of the caller's own as first layer."""
-    from richlazy.curves.flat import PARAMETERS
+    """The curve of a start of the caller's own, its options checked."""
+    if recurrent:
+        from richlazy.curves import recurrent as curves
+
+        source, rest = recurrent_network([kind], "curve", text, reading, options)
+        return partial(_named, source, partial(curves.MAKERS[kind], source.values, **rest))
     from richlazy.curves.given import of
-    from richlazy.sources import source as sources
 
-    axes = ("alignment", "scale", "strength", "time")
-    source = _found(kind, text, reading, options, axes, PARAMETERS, _OF_LAYERS)
-    if kind != "scale":
-        source = sources.rescaled(source, norm_wanted(source, text, options.get("norm")))
-    options.pop("norm", None)
-    options["precision"] = source.precision
-    return partial(_named, source, partial(of, source.values, cast("Along", kind), **options))
-
-
-def _recurrent_given(
-    kind: str, text: str, reading: dict[str, Any], options: dict[str, Any]
-) -> Callable[[], Curve]:
-    """The curve of a start of the caller's own as recurrent network."""
-    from richlazy.curves import recurrent as curves
-    from richlazy.curves.setting import KEYWORDS
-    from richlazy.errors import integer
-    from richlazy.report.recurrent import Setting
-    from richlazy.sources import source as sources
-
-    known = ("norm", *_OF_RECURRENT)
-    source = _found(kind, text, reading, options, _RECURRENT[1:], KEYWORDS, known)
-    units = options.pop("units", None)
-    if source.is_spectrum and units is None:
-        raise ValueError("--units is needed with a spectrum: the number of neurons N")
-    n = int(source.values.shape[0] if units is None else integer(units, "--units"))
-    norm, gain = options.pop("norm", None), options.pop("gain", None)
-    if kind != "gain":
-        source = sources.rescaled(source, gain_wanted(source, text, norm, gain, n) * n**0.5)
-    if kind != "steps":
-        options["steps"] = integer(options.get("steps", Setting().steps), "--steps")
-    make = partial(curves.MAKERS[kind], source.values, units=n, **options)
-    return partial(_named, source, make)
-
-
-def _found(
-    kind: str,
-    text: str,
-    reading: dict[str, Any],
-    options: dict[str, Any],
-    axes: tuple[str, ...],
-    parameters: Mapping[str, str],
-    known: tuple[str, ...],
-) -> Source:
-    """The start, once the options that go with it have been checked."""
-    from richlazy.errors import times
-    from richlazy.sources import source as sources
-
-    if kind not in axes:
-        raise ValueError(f"a curve of a given start goes along {', '.join(axes)}; it is {kind}")
-    for name in options:
-        option = "time" if name == "t" else name
-        if name == parameters[kind]:
-            raise ValueError(f"--{option} is the axis of this curve; leave it out")
-        if name not in known:
-            raise ValueError(f"--{option} has no meaning for a given start; leave it out")
-    times(options.get("t", 0.0), "--time", ndim=0)
-    return sources.find(text, **reading)
-
-
-def _number(norm: str) -> float:
-    try:
-        return float(norm)
-    except ValueError:
-        raise ValueError(
-            f"--norm must be a number where no file is given; it is {norm!r}"
-        ) from None
+    source, rest = first_layer([kind], "curve", text, reading, options)
+    return partial(_named, source, partial(of, source.values, cast("Along", kind), **rest))
 
 
 def _named(source: Source, make: Callable[[], Curve]) -> Curve:
-    """The curve, whose provenance names the start."""
-    from richlazy import names
-
     made = make()
-    stated = made.provenance["parameters"]
-    start = {"start": names.plain(source.name)}
-    made.provenance["parameters"] = start | stated | start
+    name_start(source, made.provenance)
     return made
 
 

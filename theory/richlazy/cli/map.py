@@ -6,35 +6,38 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from richlazy.cli.given import first_layer, name_start, recurrent_network, with_number
 from richlazy.cli.options import with_reading, with_starts
+from richlazy.cli.source import reading_options
 from richlazy.cli.tables import number, print_line, print_table
 
 if TYPE_CHECKING:
     from richlazy.curves.cases import Kept
     from richlazy.curves.grid import Map
     from richlazy.curves.question import Question
+    from richlazy.sources.source import Source
 
 __all__ = ["map_"]
 
 _AXES = ("rank", "alignment", "scale", "strength", "depth", "gain", "steps", "time")
 #: Options of recurrent maps alone, and of first layers alone.
-_RECURRENT = ("units", "gain", "steps", "channels", "outputs", "tasks", "seed")
+_RECURRENT = ("units", "gain", "steps", "channels", "outputs", "tasks", "rng")
 _FIRST = ("inputs", "norm", "start", "alignment")
-#: What options are called where they are not called as in the library.
-_NAMES = {"seed": "rng"}
 _SHOWN = (12, 24)  # columns and lines of a printed map
 
 
 @click.command("map")
 @click.argument("x_axis", metavar="AXIS", type=click.Choice(_AXES))
 @click.argument("y_axis", metavar="AXIS", type=click.Choice(_AXES))
+@click.argument("source", metavar="[SPECTRUM-OR-WEIGHTS]", required=False)
 @with_reading
 @click.option("--x", "x_values", metavar="VALUES", help="Values along the first AXIS.")
 @click.option("--y", "y_values", metavar="VALUES", help="Values along the second AXIS.")
 @with_starts
-@click.option("--norm", type=float, help="Frobenius norm of W1(0).  [1.0]")
-@click.option("--tasks", type=int, help="Random tasks of recurrent networks.  [50]")
-@click.option("--seed", type=int, help="Of their draws.  [0]")
+@click.option("--norm", metavar="NUMBER|keep", help="||W1(0)||_F; 'keep' leaves a file's.  [1.0]")
+@reading_options
+@click.option("--tasks", type=int, help="Random tasks, where they are drawn.  [recurrent: 50]")
+@click.option("--seed", "rng", type=int, help="Of their draws.  [0]")
 @click.option("--measure", multiple=True, help="Column to draw or print; may be repeated.")
 @click.option(
     "--point", "points", metavar="NAME=X,Y", multiple=True, help="A start of yours, drawn."
@@ -48,7 +51,9 @@ _SHOWN = (12, 24)  # columns and lines of a printed map
 def map_(
     x_axis: str,
     y_axis: str,
+    source: str | None,
     reading_as: str | None,
+    reading: dict[str, Any],
     x_values: str | None,
     y_values: str | None,
     measure: tuple[str, ...],
@@ -64,8 +69,13 @@ def map_(
     """Theory map over two of rank, alignment, scale, strength, depth and time.
 
     Of a flat start; depth goes with scale, strength or time. Of recurrent networks: two of rank,
-    gain, steps, strength and time, cell by cell. With --out such cells are kept as they finish, in
-    FILE.cases: whatever ends the command, the same one with --resume goes on from them.
+    gain, steps, strength and time.
+
+    Of a start of yours, SPECTRUM-OR-WEIGHTS as `richlazy predict` takes it: two of alignment,
+    scale, strength and time; as recurrent network two of gain, steps, strength and time.
+
+    What is no closed form is found cell by cell or line by line: with --out it is kept as it
+    finishes, in FILE.cases, and whatever ends the command, the same one with --resume goes on.
 
     VALUES are 1,2,5 or LOW:HIGH:COUNT, evenly spaced as the axis is drawn.
     """
@@ -87,7 +97,8 @@ def map_(
     if measure and (as_json or as_csv or suffix in (".csv", ".json")):
         raise ValueError("--measure is for pictures and tables; leave it out")
     places = dict(map(_place, points))
-    question = _asked((x_axis, y_axis), reading_as, (x_values, y_values), options)
+    axes, ends = (x_axis, y_axis), (x_values, y_values)
+    question, start = _asked(axes, source, reading_as, ends, reading, options)
     for name, used in (("--jobs", jobs is not None), ("--resume", resume)):
         if used and not question.cases:
             raise ValueError(f"{name} has no meaning for a closed form, which is one call")
@@ -96,6 +107,8 @@ def map_(
     path = None if out is None else writing.output_file(out, force)
     kept = None if path is None else _kept(question, f"{path}.cases", resume, force)
     made = _made(question, kept, jobs or 1)
+    if start is not None:
+        name_start(start, made.provenance)
     if as_json or as_csv:
         click.echo(made.to_json() if as_json else made.to_csv(), nl=False)
     elif path is None:
@@ -109,11 +122,13 @@ def map_(
 
 def _asked(
     axes: tuple[str, str],
+    text: str | None,
     reading_as: str | None,
     ends: tuple[str | None, str | None],
+    reading: dict[str, Any],
     options: dict[str, Any],
-) -> Question:
-    """The map that is asked for, once the options have been checked."""
+) -> tuple[Question, Source | None]:
+    """The map that is asked for, once the options have been checked, and the start it is of."""
     from richlazy.curves import maps
     from richlazy.curves.axes import VALUES
     from richlazy.errors import times
@@ -123,18 +138,23 @@ def _asked(
     recurrent = reading_as == "recurrent" or bool({"gain", "steps"} & {*axes})
     if recurrent and reading_as == "first-layer":
         raise ValueError("a map along gain or steps is for recurrent networks; leave --as out")
-    foreign = _FIRST if recurrent else _RECURRENT
-    for name in foreign:
-        if name in options:
-            whose = "a first layer" if recurrent else "recurrent networks"
-            raise ValueError(f"--{name} is for {whose}; leave it out")
     values = {
         VALUES[axis]: _values(text, axis, option)
         for axis, text, option in zip(axes, ends, ("--x", "--y"), strict=True)
         if text is not None
     }
+    if text is not None:
+        start = recurrent_network if recurrent else first_layer
+        source, rest = start(axes, "map", text, reading, options)
+        return maps.asked(*axes, {"start": source.values, **rest, **values}, _spelled), source
+    options = with_number(reading, options)
+    foreign = _FIRST if recurrent else _RECURRENT
+    for name in foreign:
+        if name in options:
+            whose = "a first layer" if recurrent else "recurrent networks"
+            raise ValueError(f"{_spelled(name)} is for {whose}; leave it out")
     given = _recurrent(axes, options) if recurrent else options
-    return maps.asked(*axes, {**given, **values}, _spelled)
+    return maps.asked(*axes, {**given, **values}, _spelled), None
 
 
 def _spelled(name: str) -> str:
@@ -154,7 +174,7 @@ def _recurrent(axes: tuple[str, str], options: dict[str, Any]) -> dict[str, Any]
     for name in ("units", *(() if "rank" in axes else ("rank",))):
         if name not in options:
             raise ValueError(f"--{name} is needed for a map of {' and '.join(axes)}")
-    given = {_NAMES.get(name, name): value for name, value in options.items()}
+    given = dict(options)
     units = given["units"] = integer(given["units"], "--units")
     if "steps" not in axes:
         given["steps"] = integer(given.get("steps", Setting().steps), "--steps")
@@ -238,8 +258,9 @@ def _made(question: Question, kept: Kept | None, jobs: int) -> Map:
             processes(jobs) as executor,
             Progress(*columns, console=console, transient=True, disable=quiet) as progress,
         ):
-            bar = progress.add_task("", total=question.cases)
-            return question.make(executor, kept, lambda: progress.advance(bar))
+            bar = progress.add_task("", total=question.cells)
+            step = question.cells // max(question.cases, 1)  # a case is a cell or a line of them
+            return question.make(executor, kept, lambda: progress.advance(bar, step))
     except BrokenProcessPool:
         raise ValueError(f"a process died (killed, or out of memory){told}") from None
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from numbers import Integral
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args
 
@@ -20,30 +20,45 @@ from richlazy.averages.record import Expected
 from richlazy.curves import values as defaults
 from richlazy.curves.curve import Curve, made
 from richlazy.curves.flat import PARAMETERS
-from richlazy.curves.points import columns
+from richlazy.curves.points import columns, distinct_words
 from richlazy.errors import Rng, generator, positive
 from richlazy.laziness import Measures
 from richlazy.start import matrices, spectrum
 from richlazy.start.matrices import MatrixLike
 from richlazy.start.precision import PrecisionLike
 
-__all__ = ["Along", "Setting", "of"]
+__all__ = [
+    "SETTING",
+    "Along",
+    "Begun",
+    "Setting",
+    "along",
+    "formulas",
+    "of",
+    "points",
+    "records",
+    "stated",
+    "understood",
+]
 
 Array = NDArray[np.float64]
 Along = Literal["time", "scale", "strength", "alignment"]
-_SETTING = "given start, silent readout, white inputs"
+#: The setting of curves and maps of a given start.
+SETTING = "given start, silent readout, white inputs"
 
 
-class _Begun(NamedTuple):
+class Begun(NamedTuple):
     """What every point starts from, and what provenance says of it.
 
-    Of a matrix its singular values, found once, and their rank, where they can be had.
+    Of a matrix its singular values, found once, their rank and whether they are one value, where
+    they can be had.
     """
 
     start: MatrixLike
     inputs: int
     rank: int | None
     norm: float | None
+    flat: bool
     said: dict[str, Any]
     precision: float
 
@@ -122,17 +137,30 @@ def of(
     seed = setting.get("rng")
     rng = generator(0 if seed is None else seed)
     given: dict[str, Any] = {name: v for name, v in setting.items() if name != "rng"}
-    begun = _understood(start, inputs, {"norm": 1.0, **given} if own == "norm" else given)
-    given["precision"] = begun.precision
-    x = _along(axis, values, begun, float(positive(given.get("strength", 1.0), "strength", ndim=0)))
+    begun = understood(start, inputs, {"norm": 1.0, **given} if own == "norm" else given)
+    x = along(axis, values, begun, float(positive(given.get("strength", 1.0), "strength", ndim=0)))
+    found = points(begun, [{own: value} for value in x.tolist()], given, rng)
+    told = int(seed or 0) if seed is None or isinstance(seed, Integral) else "a Generator"
+    return _made(axis, x, found, {**begun.said, **stated({own}, given), "rng": told})
+
+
+def points(
+    begun: Begun,
+    places: Sequence[dict[str, float]],
+    given: dict[str, Any],
+    rng: np.random.Generator,
+) -> list[Expected]:
+    """`expect` at every place, with the same random numbers."""
     begin, found = rng.bit_generator.state, []
-    for value in x.tolist():
+    for place in places:
         rng.bit_generator.state = begin
-        found.append(expect(begun.start, begun.inputs, **{**given, own: value, "rng": rng}))
-    return _made(axis, x, found, {**begun.said, **_stated(own, given, seed)})
+        point = {**given, **place, "precision": begun.precision, "rng": rng}
+        found.append(expect(begun.start, begun.inputs, **point))
+    return found
 
 
-def _understood(start: MatrixLike, inputs: int | None, given: dict[str, Any]) -> _Begun:
+def understood(start: MatrixLike, inputs: int | None, given: dict[str, Any]) -> Begun:
+    """The start as every point takes it, checked with what else is given."""
     usual: dict[str, Any] = {"outputs": 1, "strength": 1.0, "alignment": None, "t": np.inf}
     usual |= dict.fromkeys(("norm", "method", "tasks", "rng", "precision"))
     said: dict[str, Any]
@@ -145,17 +173,18 @@ def _understood(start: MatrixLike, inputs: int | None, given: dict[str, Any]) ->
         if matrices.has_entries(matrix):
             norm = float(np.sqrt(matrices.second_moments_trace(matrix)))
         said = {"matrix": f"{matrix.shape[0]} x {d}", "inputs": d}
-        return _Begun(matrix, d, None, norm, said, case.precision)
+        return Begun(matrix, d, None, norm, False, said, case.precision)
     s, d = np.repeat(found.values, found.counts.astype(int)), found.inputs
     if matrix is None:
         said = {"singular_values": spectrum.check(start)}
     else:
         said = {"matrix": f"{matrix.shape[0]} x {d}"}
     norm = float(s[0] * np.linalg.norm(s / s[0]))
-    return _Begun(s, d, found.rank, norm, {**said, "inputs": d}, case.precision)
+    return Begun(s, d, found.rank, norm, found.flat, {**said, "inputs": d}, case.precision)
 
 
-def _along(axis: Along, values: ArrayLike | None, begun: _Begun, strength: float) -> Array:
+def along(axis: Along, values: ArrayLike | None, begun: Begun, strength: float) -> Array:
+    """The values along an axis, by default those that suit the start and the strength."""
     if axis == "time":
         return defaults.few_ts(values, strength)
     if axis == "scale":
@@ -167,25 +196,36 @@ def _along(axis: Along, values: ArrayLike | None, begun: _Begun, strength: float
     return defaults.alignments(values, full=begun.rank == begun.inputs, few=True)
 
 
-def _stated(own: str, given: dict[str, Any], seed: Any) -> dict[str, Any]:
-    """The setting, as provenance says it; methods are said point by point."""
-    stated = {"outputs": 1, "strength": 1.0, "alignment": None, "t": np.inf, **given}
-    stated = {
+def stated(own: Collection[str], given: dict[str, Any]) -> dict[str, Any]:
+    """The setting but what the axes say, as in provenance; methods are said point by point."""
+    every = {"outputs": 1, "strength": 1.0, "alignment": None, "t": np.inf, **given}
+    return {
         name: value
-        for name, value in stated.items()
-        if name not in (own, "method", "precision") and (value is not None or name == "alignment")
+        for name, value in every.items()
+        if name not in (*own, "method", "precision") and (value is not None or name == "alignment")
     }
-    seed = 0 if seed is None else seed
-    return {**stated, "rng": int(seed) if isinstance(seed, Integral) else "a Generator"}
 
 
-def _made(axis: Along, x: Array, found: Sequence[Expected], stated: dict[str, Any]) -> Curve:
-    ids = dict.fromkeys(one for record in found for one in re.findall(r"T\d+", record.method))
-    shown = columns([record.to_dict() for record in found], Measures._fields)
-    curve = made(axis, x, shown, ", ".join(ids), _SETTING, **stated)
-    curve.provenance["method"] = [record.method for record in found]
-    curve.provenance["accuracy"] = [record.accuracy for record in found]
-    every = (words for record in found for words in record.assumptions)
-    own = "alignment" if axis == "alignment" else "\n"  # which every point says of itself
-    curve.provenance["assumptions"] = [words for words in dict.fromkeys(every) if own not in words]
+def formulas(methods: Iterable[str]) -> str:
+    """The statements that some methods name, each once."""
+    return ", ".join(dict.fromkeys(one for words in methods for one in re.findall(r"T\d+", words)))
+
+
+def records(found: Sequence[Expected], axes: Collection[str]) -> list[dict[str, Any]]:
+    """Records in plain values, without what each point of an axis says of itself."""
+    every = [record.to_dict() for record in found]
+    if "alignment" in axes:
+        for record in every:
+            record["assumptions"] = [w for w in record["assumptions"] if "alignment" not in w]
+    return every
+
+
+def _made(axis: Along, x: Array, found: Sequence[Expected], said: dict[str, Any]) -> Curve:
+    every = records(found, [axis])
+    methods = [record["method"] for record in every]
+    shown = columns(every, Measures._fields)
+    curve = made(axis, x, shown, formulas(methods), SETTING, **said)
+    curve.provenance["method"] = methods
+    curve.provenance["accuracy"] = [record["accuracy"] for record in every]
+    curve.provenance["assumptions"] = distinct_words(every)
     return curve

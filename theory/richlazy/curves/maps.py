@@ -1,7 +1,8 @@
 """Theory maps: laziness over any two axes at once, with its provenance.
 
-Flat starts (T6, T7) and one balanced mode of a deep network (T4) are evaluated in one call over
-the whole grid; recurrent starts (T16 to T20) cell by cell, as independent cases.
+Closed forms (flat starts and one balanced mode of a deep network) are one call over the whole grid;
+what has to be averaged numerically (other first layers, recurrent starts, flat ones over random
+tasks at finite times) is found in independent cases, lines or cells.
 """
 
 from __future__ import annotations
@@ -9,27 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from richlazy.curves import values
 from richlazy.curves.axes import AXES, VALUES, Axis
-from richlazy.curves.flat import BALANCED, FLAT, PARAMETERS, balanced_mode, flat_starts
+from richlazy.curves.closed_maps import deep_mode, first_layers
+from richlazy.curves.flat import PARAMETERS
 from richlazy.curves.grid import Map
-from richlazy.curves.question import Answer, Closed, Question
-from richlazy.curves.record import provenance
+from richlazy.curves.question import Question
 from richlazy.curves.setting import DEFAULTS, KEYWORDS
-from richlazy.errors import AssumptionError, afford, integer, positive, times
 
 __all__ = ["Reading", "asked", "map", "reading"]
-
-Array = NDArray[np.float64]
-
-_CELL = 400.0  # bytes that a closed form takes for each
-_SPAN = 70.0  # decades of the strength of a mode, either way (`formulas.depth`)
 
 
 class Reading(NamedTuple):
@@ -45,6 +37,14 @@ _FIRST = Reading(
     ("rank", "alignment", "scale", "strength", "time"),
     ("inputs", "rank", "norm", "strength", "alignment", "t"),
 )
+_GIVEN = Reading(
+    "a given start",
+    ("alignment", "scale", "strength", "time"),
+    (
+        *("start", "inputs", "outputs", "strength", "alignment", "norm", "t"),
+        *("method", "tasks", "rng", "precision"),
+    ),
+)
 _DEPTH = Reading(
     "one balanced mode of a deep network",
     ("depth", "scale", "strength", "time"),
@@ -56,7 +56,7 @@ _RECURRENT = Reading(
     ("start", "units", "gain", *("steps", *DEFAULTS)),
 )
 #: Parameters that say that a start is recurrent, where its axes do not.
-_OWN = ("units", "start", "steps", "gain")
+_OWN = ("units", "steps", "gain")
 
 
 def map(
@@ -69,26 +69,31 @@ def map(
 ) -> Map:
     """Laziness over two axes at once.
 
-    By the statements of the curves along these axes, T4, T6, T7 and T20.
+    By the statements of the curves along these axes: T4, T6, T7 and T20, and `richlazy.expect` of a
+    start of your own.
 
     Parameters
     ----------
     x_axis, y_axis
         Any two of rank, alignment, scale, strength and time: flat first layers, as the curves of
-        `richlazy.curves`. Depth with scale, strength or time: one balanced mode, whose strength at
-        time 0 along scale is that of layers of this norm, norm**L. Any two of rank, gain, steps,
+        `richlazy.curves`; but for rank, with `start`, a first layer of your own, as
+        `richlazy.curves.of`. Depth with scale, strength or time: one balanced mode, whose strength
+        at time 0 along scale is that of layers of this norm, norm**L. Any two of rank, gain, steps,
         strength and time: recurrent starts, as `richlazy.recurrent_curves`; without gain or steps
-        among the axes `units` or `start` says so.
+        among the axes `units` or `steps` says so. Along time one flow answers for a whole line.
     executor
-        Where the cells of recurrent starts are computed; None is this process. The numbers are
-        the same. Closed forms are one call, here.
+        Where cells or lines of them are computed, of recurrent starts, of a start of your own that
+        is not flat, and of flat ones over random tasks at finite times; None is this process. The
+        numbers are the same. Closed forms are one call, here.
     folder
-        Where these cells are kept as they finish: the same call again goes on from them.
+        Where these are kept as they finish: the same call again goes on from them.
     **given
         The values of each axis, by the names that they have in the curves (`ranks`, `alignments`,
         `norms`, `strengths`, `ts`, `layers`, `gains`, `lengths`; defaults as there, where nothing
         else is said), and what is held fixed. First layers: `inputs`, and `rank`, `norm`,
-        `strength`, `alignment` (default: the mean over random tasks) and `t`. Depth: `start`,
+        `strength`, `alignment` (default: the mean over random tasks) and `t`. A first layer of your
+        own: `start`, `inputs` and the settings of `richlazy.curves.of`; a Generator as `rng` gives
+        one seed to every cell. Depth: `start`,
         `strength`, `t`. Recurrent: `start` and `units`, along rank `units` and `gain`; `steps`; and
         the settings of `richlazy.recurrent_curves`, of which a Generator as `rng` gives one seed to
         every cell.
@@ -96,7 +101,8 @@ def map(
     Returns
     -------
     Map
-        Columns of shape (values along y, values along x).
+        Columns of shape (values along y, values along x); of a start of your own that is flat they
+        are those of flat starts.
 
     Raises
     ------
@@ -112,6 +118,9 @@ def map(
     (3, 100)
     >>> round(float(found.columns["kernel_alignment"][1, 4]), 4)
     0.2584
+    >>> own = curves.map("scale", "time", start=[2.0, 1.0], inputs=9, norms=[1, 2], ts=[0.5, 5])
+    >>> own.columns["kernel_alignment"].shape, own.columns["loss_standard_error"].shape
+    ((2, 2), (2, 2))
     """
     question = asked(x_axis, y_axis, given)
     return question.make(executor, None if folder is None else question.keep(folder))
@@ -135,6 +144,8 @@ def reading(x_axis: str, y_axis: str, given: Collection[str]) -> Reading:
     found = _DEPTH if "depth" in axes else _FIRST
     if axes & {"gain", "steps"} or (asked_for and axes <= set(_RECURRENT.axes)):
         found = _RECURRENT
+    if found is _FIRST and "start" in given and axes <= set(_GIVEN.axes):
+        found = _GIVEN
     if not axes <= set(found.axes):
         first, deep, recurrent = (", ".join(r.axes) for r in (_FIRST, _DEPTH, _RECURRENT))
         raise ValueError(
@@ -175,95 +186,23 @@ def asked(
         if name not in own and fixed.get(name) is None:
             raise ValueError(f"{spelled(name)} is needed for a map of {x_axis} and {y_axis}")
     for name, value in fixed.items():
-        if name != "start" and np.ndim(value):
+        if name not in ("start", "precision") and np.ndim(value):
             raise ValueError(f"{spelled(name)} must be one number; its shape is {np.shape(value)}")
     at = {axis: given.get(VALUES[axis]) for axis in axes}
     if what is _RECURRENT:
         from richlazy.curves.recurrent_maps import recurrent  # the solvers of another room
 
         return recurrent(axes, at, fixed)
-    return (_deep_mode if what is _DEPTH else _first_layers)(axes, at, fixed)
+    if what is _GIVEN:
+        from richlazy.curves.given_maps import given_start
+
+        return given_start(axes, at, fixed)
+    return (deep_mode if what is _DEPTH else first_layers)(axes, at, fixed)
 
 
 def _needed(what: Reading, axes: Collection[str], fixed: Mapping[str, Any]) -> tuple[str, ...]:
     if what is _FIRST:
         return ("inputs", "rank")
-    if what is _DEPTH:
+    if what in (_DEPTH, _GIVEN):
         return ("start",)
     return ("units" if "rank" in axes else "start", "steps")
-
-
-def _first_layers(axes: tuple[str, str], at: dict[str, Any], fixed: dict[str, Any]) -> Question:
-    defaults = {"norm": 1.0, "strength": 1.0, "t": np.inf, "alignment": None}
-    own = {PARAMETERS[axis] for axis in axes}
-    given = {"inputs": integer(fixed["inputs"], "inputs"), **defaults, **fixed}
-    given = {name: value for name, value in given.items() if name not in own}
-    # an axis that waits for another one's values is centred on 1
-    norm, strength = (
-        float(positive(given.get(name, 1.0), name, ndim=0)) for name in ("norm", "strength")
-    )
-    c = given.get("alignment")
-    whole = c is None or not c < 1
-    make: dict[str, Callable[[Any], Array]] = {
-        "rank": partial(
-            values.ranks, inputs=given["inputs"], whole=whole and "alignment" not in axes
-        ),
-        "alignment": partial(values.alignments, full=given.get("rank") == given["inputs"]),
-        "scale": partial(values.norms, strength=strength),
-        "strength": partial(values.strengths, norm=norm),
-        "time": partial(values.ts, strength=strength),
-    }
-    x, y = (make[axis](at[axis]) for axis in axes)
-    point = _grid(axes, x, y)
-
-    def closed() -> Answer:
-        formula, found = flat_starts(**given, **point)
-        said = FLAT if formula == "T6" else f"{FLAT}, uniformly random task directions"
-        return found, _exact(provenance(formula, FLAT, given), said)
-
-    return Question(axes, x, y, Closed(closed))
-
-
-def _deep_mode(axes: tuple[str, str], at: dict[str, Any], fixed: dict[str, Any]) -> Question:
-    own = {PARAMETERS[axis] for axis in axes}
-    given = {"start": None, "strength": 1.0, "t": np.inf, **fixed}
-    if "scale" in axes:
-        del given["start"]
-    given = {name: value for name, value in given.items() if name not in own}
-    strength = float(positive(given.get("strength", 1.0), "strength", ndim=0))
-    times(given.get("t", 0.0), ndim=0)
-    make: dict[str, Callable[[Any], Array]] = {
-        "depth": values.layers,
-        "scale": values.layer_norms,
-        "strength": partial(values.strengths, norm=1.0),
-        "time": partial(values.ts, strength=strength),
-    }
-    x, y = (make[axis](at[axis]) for axis in axes)
-    point = _grid(axes, x, y)
-    if "scale" in axes:
-        norm = positive(point.pop("norm"), "norms")
-        decades = np.max(np.abs(point["layers"] * np.log10(norm)))
-        if decades > _SPAN:
-            raise AssumptionError(
-                f"norms**layers must lie in [1e-{_SPAN:g}, 1e{_SPAN:g}], the range in which "
-                f"float64 holds its powers; it is {decades:.0f} decades from 1: give norms nearer "
-                "to 1, or fewer layers"
-            )
-        point["start"] = norm ** point["layers"]
-
-    def closed() -> Answer:
-        source = _exact(provenance("T4", BALANCED, given), BALANCED)
-        return balanced_mode(**given, **point), source
-
-    return Question(axes, x, y, Closed(closed))
-
-
-def _exact(source: dict[str, Any], assumed: str) -> dict[str, Any]:
-    method = f"closed form ({source['formula']})"
-    return {**source, "method": method, "accuracy": "exact", "assumptions": assumed.split(", ")}
-
-
-def _grid(axes: tuple[str, str], x: Array, y: Array) -> dict[str, Array]:
-    """The parameters that the axes say, to broadcast to (y.size, x.size)."""
-    afford(_CELL * x.size * y.size, f"a map of {x.size} x {y.size}", "give fewer values")
-    return {PARAMETERS[axes[0]]: x[None, :], PARAMETERS[axes[1]]: y[:, None]}

@@ -1,21 +1,22 @@
-"""Points of recurrent curves and maps: a start and a setting, as `expect` takes them."""
+"""Points of curves and maps: recurrent starts as `expect` takes them, and its records."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from richlazy.curves.setting import DEFAULTS, KEYWORDS
-from richlazy.errors import integer
+from richlazy.errors import generator, integer
 from richlazy.recurrent.measures import Measures
 from richlazy.start import matrices, spectrum
 from richlazy.start.matrices import MatrixLike
 
-__all__ = ["TYPICAL", "Start", "columns", "kind", "question"]
+__all__ = ["TYPICAL", "Start", "cells", "columns", "distinct_words", "kind", "question", "seed"]
 
 Array = NDArray[np.float64]
 #: The setting of a curve, after how it was averaged.
@@ -45,8 +46,8 @@ class Start:
         matrix = matrices.as_matrix(start, "start")
         return cls(matrix, int(matrix.shape[0]), steps=steps)
 
-    def at(self, place: Mapping[str, float]) -> dict[str, Any]:
-        """What `expect` takes at these values of the axes."""
+    def at(self, place: Mapping[str, Any]) -> dict[str, Any]:
+        """What `expect` takes at these values of the axes, `expect_over` at several times."""
         point: dict[str, Any] = {"units": self.units, "start": self.matrix, "steps": self.steps}
         gain = place.get("gain", self.gain)
         norm = None if gain is None else gain * np.sqrt(self.units)
@@ -99,6 +100,30 @@ def columns(
     return made
 
 
-def kind(found: Sequence[Mapping[str, Any]]) -> str:
-    """How the first was averaged."""
-    return "sampled" if found[0]["method"].startswith("sample") else "typical"
+def kind(method: str) -> str:
+    """How it was averaged."""
+    return "sampled" if method.startswith("sample") else "typical"
+
+
+def cells(
+    found: Sequence[Mapping[str, Any]], measures: Sequence[str] = Measures._fields
+) -> dict[str, Any]:
+    """The same records as the cells of a case of a map, in plain values."""
+    return {
+        "columns": {name: values.tolist() for name, values in columns(found, measures).items()},
+        "said": {name: [record[name] for record in found] for name in ("method", "accuracy")},
+        "assumptions": distinct_words(found),
+    }
+
+
+def distinct_words(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The assumptions of all records, each once."""
+    return list(dict.fromkeys(words for record in found for words in record["assumptions"]))
+
+
+def seed(rng: Any) -> int:
+    """A seed as it is; of a Generator, one for every point, and it moves on."""
+    if rng is None:
+        return 0
+    source = generator(rng)
+    return int(rng) if isinstance(rng, Integral) else int(source.integers(2**63))

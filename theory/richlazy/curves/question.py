@@ -31,12 +31,18 @@ class Closed:
 
 @dataclass(frozen=True)
 class Separate:
-    """Independent cases, x running first: what finds one, and what makes columns of all."""
+    """Independent cases: what finds one, and what says where all of them come from.
+
+    A case is a cell or a line of them, x running first, or y where they are `turned`. What is
+    found of it are lists over its cells, in plain values: `columns`, and of what differs between
+    cells `said` and `assumptions`.
+    """
 
     find: Callable[[Any], Found]
     cases: Sequence[Any]
     about: dict[str, Any]
-    gather: Callable[[Sequence[Found]], Answer]
+    source: Callable[[Sequence[Found]], dict[str, Any]]
+    turned: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,11 @@ class Question:
         """How many there are; none of a closed form."""
         return 0 if isinstance(self.how, Closed) else len(self.how.cases)
 
+    @property
+    def cells(self) -> int:
+        """How many the map has."""
+        return self.x.size * self.y.size
+
     def make(
         self,
         executor: Executor | None = None,
@@ -67,14 +78,24 @@ class Question:
             return Map(*self.axes, self.x, self.y, columns, source)
         how = self.how
         records = run(how.find, how.cases, executor=executor, kept=kept, advance=advance)
-        found, source = how.gather(records)
-        for name in ("method", "accuracy"):
-            said = np.array([record[name] for record in records], dtype=object)
-            source[name] = said.reshape(shape).tolist()
-        every = (words for record in records for words in record["assumptions"])
-        source["assumptions"] = list(dict.fromkeys(every))
-        columns = {name: values.reshape(shape) for name, values in found.items()}
+        source = how.source(records)
+        for name in records[0].get("said", ()):
+            said = [words for record in records for words in record["said"][name]]
+            source[name] = self._table(np.array(said, dtype=object)).tolist()
+        if "assumptions" in records[0]:
+            every = (words for record in records for words in record["assumptions"])
+            source["assumptions"] = list(dict.fromkeys(every))
+        columns = {
+            name: self._table(np.array([v for record in records for v in record["columns"][name]]))
+            for name in records[0]["columns"]
+        }
         return Map(*self.axes, self.x, self.y, columns, source)
+
+    def _table(self, values: NDArray[Any]) -> NDArray[Any]:
+        """What was found of all cells, in the order of the cases, as (y.size, x.size)."""
+        if isinstance(self.how, Separate) and self.how.turned:
+            return np.ascontiguousarray(values.reshape(self.x.size, self.y.size).T)
+        return values.reshape(self.y.size, self.x.size)
 
     def keep(self, folder: str | os.PathLike[str]) -> Kept | None:
         """Where finished cases of this map are kept; None of a closed form."""

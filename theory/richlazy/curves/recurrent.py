@@ -1,9 +1,10 @@
 """Curves of recurrent starts over random tasks, inputs and readouts (T16 to T20).
 
-Every point is `richlazy.recurrent.expect`, with the same random numbers at every point, so that
-what differs between two points is what the axis changes (tasks of another number of steps are
-other tasks). Beside each measure stand `<measure>_sd` over the draws and
-`<measure>_standard_error` of the mean; `provenance` holds the method and accuracy of every point.
+Every point is `richlazy.recurrent.expect`, along time all of them from one flow, with the same
+random numbers at every point, so that what differs between two points is what the axis changes
+(tasks of another number of steps are other tasks). Beside each measure stand `<measure>_sd` over
+the draws and `<measure>_standard_error` of the mean; `provenance` holds the method and accuracy of
+every point.
 
 Every function takes what `expect` takes, by the same names and with its defaults: `channels`,
 `outputs`, `strength`, `input_norm`, `readout_norm`, `t`, `method`, `rng`, and `tasks` (50).
@@ -14,7 +15,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from numbers import Integral
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +26,7 @@ from richlazy.curves.curve import Curve, made
 from richlazy.curves.points import TYPICAL, Start, columns, kind, question
 from richlazy.curves.setting import Setting
 from richlazy.errors import generator, integer, positive
-from richlazy.recurrent.averages.expect import expect
+from richlazy.recurrent.averages.expect import expect_over
 from richlazy.start.matrices import MatrixLike
 
 __all__ = ["MAKERS", "gain", "rank", "steps", "strength", "time"]
@@ -148,13 +149,16 @@ def _along(axis: Axis, x: Array, start: Start, setting: Setting) -> Curve:
     given = question([axis], setting)
     seed = given.pop("rng")
     rng = generator(0 if seed is None else seed)
-    begin, found = copy.deepcopy(rng), []
-    for point in [start.at({axis: value}) for value in x]:
+    begin = copy.deepcopy(rng)
+    found: list[dict[str, Any]] = []
+    # along time one flow answers for every point
+    for point in [start.at({axis: value}) for value in ([x] if axis == "time" else x)]:
         rng.bit_generator.state = begin.bit_generator.state
-        found.append(expect(**{**given, **point, "rng": rng}).to_dict())
+        records = expect_over(**{**given, **point, "rng": rng})
+        found += [record.to_dict() for record in records]
     given.pop("method")  # said point by point
     stated = {**start.said(), **given, "rng": seed if isinstance(seed, Integral) else "a Generator"}
-    curve = made(axis, x, columns(found), "T20", f"{kind(found)} {TYPICAL}", **stated)
+    curve = made(axis, x, columns(found), "T20", f"{kind(found[0]['method'])} {TYPICAL}", **stated)
     curve.provenance["method"] = [record["method"] for record in found]
     curve.provenance["accuracy"] = [record["accuracy"] for record in found]
     return curve

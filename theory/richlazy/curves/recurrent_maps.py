@@ -1,13 +1,13 @@
 """Maps of recurrent starts (T16 to T20): every cell is `richlazy.recurrent.expect`, by itself.
 
-All cells have the same random numbers, as the points of `richlazy.recurrent_curves` do.
+Where an axis is time, a case is a line of it: one flow answers for all of its times. All cells have
+the same random numbers, as the points of `richlazy.recurrent_curves` do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from richlazy.curves import values
 from richlazy.curves.axes import VALUES
 from richlazy.curves.cases import Found
-from richlazy.curves.points import TYPICAL, Start, columns, kind, question
-from richlazy.curves.question import Answer, Question, Separate
+from richlazy.curves.points import TYPICAL, Start, cells, kind, question, seed
+from richlazy.curves.question import Question, Separate
 from richlazy.curves.record import provenance
 from richlazy.curves.setting import DEFAULTS
-from richlazy.errors import generator, integer, positive
-from richlazy.recurrent.averages.expect import expect
+from richlazy.errors import integer, positive
+from richlazy.recurrent.averages.expect import expect_over
 from richlazy.threads import alone
 
-__all__ = ["Cell", "find", "recurrent"]
+__all__ = ["Case", "find", "recurrent"]
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def recurrent(axes: tuple[str, str], at: dict[str, Any], fixed: dict[str, Any]) 
         start = Start.given(fixed["start"], fixed.get("units"), steps)
     setting = {name: v for name, v in fixed.items() if name in DEFAULTS}
     given = question(axes, setting)
-    given["rng"] = _seed(given["rng"])
+    given["rng"] = seed(given["rng"])
     strength = float(positive(given.get("strength", 1.0), "strength", ndim=0))
     make: dict[str, Callable[[Any], Array]] = {
         "rank": partial(values.sampled_ranks, units=start.units),
@@ -61,34 +61,34 @@ def recurrent(axes: tuple[str, str], at: dict[str, Any], fixed: dict[str, Any]) 
         if axis in ("rank", "steps"):
             for value in along:
                 integer(value, VALUES[axis])
-    places = ({axes[0]: float(u), axes[1]: float(v)} for v in y for u in x)
-    cases = tuple(Cell(start, place, given) for place in places)
+    cases = tuple(Case(start, place, given) for place in _places(axes, x, y))
     said = {**start.said(), **{k: v for k, v in given.items() if k != "method"}}
 
-    def gather(records: Sequence[Found]) -> Answer:
-        return columns(records), provenance("T20", f"{kind(records)} {TYPICAL}", said)
+    def source(records: Sequence[Found]) -> dict[str, Any]:
+        return provenance("T20", f"{kind(records[0]['said']['method'][0])} {TYPICAL}", said)
 
     about = provenance("T20", TYPICAL, said)["parameters"]
-    return Question(axes, x, y, Separate(find, cases, about, gather))
+    return Question(axes, x, y, Separate(find, cases, about, source, turned=axes[1] == "time"))
 
 
-class Cell(NamedTuple):
-    """One case: the start, the values of the axes there, and what `expect` takes besides."""
+def _places(axes: tuple[str, str], x: Array, y: Array) -> Iterator[dict[str, Any]]:
+    """The values of the axes, case by case: all times at once."""
+    if "time" in axes:
+        other, along, ts = (axes[1], y, x) if axes[0] == "time" else (axes[0], x, y)
+        return ({other: float(value), "time": ts} for value in along)
+    return ({axes[0]: float(u), axes[1]: float(v)} for v in y for u in x)
+
+
+class Case(NamedTuple):
+    """The start, the values of the axes there, and what `expect` takes besides."""
 
     start: Start
-    place: dict[str, float]
+    place: dict[str, Any]
     given: dict[str, Any]
 
 
-def find(cell: Cell) -> Found:
-    """What `expect` says of a cell, in plain values, on one BLAS thread wherever it runs."""
+def find(case: Case) -> Found:
+    """What `expect` says of a case, in plain values, on one BLAS thread wherever it runs."""
     with alone():
-        return expect(**{**cell.given, **cell.start.at(cell.place)}).to_dict()
-
-
-def _seed(rng: Any) -> int:
-    """A seed as it is; of a Generator, the same one for every cell, and it moves on."""
-    if rng is None:
-        return 0
-    source = generator(rng)
-    return int(rng) if isinstance(rng, Integral) else int(source.integers(2**63))
+        found = expect_over(**{**case.given, **case.start.at(case.place)})
+    return cells([record.to_dict() for record in found])

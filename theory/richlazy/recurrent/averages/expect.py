@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from richlazy.errors import Rng
+from richlazy.errors import Rng, times
 from richlazy.recurrent.averages.question import asked
 from richlazy.recurrent.averages.sampling import sample
 from richlazy.recurrent.averages.trees import TYPICAL_FROM, law, typical_start
@@ -14,7 +15,7 @@ from richlazy.recurrent.record import Expected
 from richlazy.start.matrices import MatrixLike
 from richlazy.threads import alone
 
-__all__ = ["Average", "expect"]
+__all__ = ["Average", "expect", "expect_over"]
 
 Average: TypeAlias = Literal["typical", "law", "sample"]
 
@@ -72,6 +73,32 @@ def expect(
     'typical start (T20) with 20 tasks'
     >>> bool(0.5 < found.kernel_alignment.mean < 0.9)
     True
+    """
+    (found,) = expect_over(
+        start, steps, channels, outputs, units=units, strength=strength, input_norm=input_norm,
+        readout_norm=readout_norm, t=times(t, ndim=0), method=method, tasks=tasks, rng=rng,
+    )  # fmt: skip
+    return found
+
+
+def expect_over(
+    start: MatrixLike,
+    steps: int,
+    channels: int = 1,
+    outputs: int = 1,
+    *,
+    units: int | None = None,
+    strength: float = 1.0,
+    input_norm: float = 1.0,
+    readout_norm: float = 1.0,
+    t: ArrayLike = np.inf,
+    method: Average | None = None,
+    tasks: int | None = None,
+    rng: Rng | None = None,
+) -> list[Expected]:
+    """What `expect` says at each of several times, every flow followed once for all of them.
+
+    The numbers are those of `expect` to the accuracy stated, which is that of the worst time.
     """
     case = asked(
         start, steps, channels, outputs, units, strength, input_norm, readout_norm, t, tasks, rng

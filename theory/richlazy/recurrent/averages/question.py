@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import AssumptionError, Rng, generator, integer, nonnegative, positive, times
 from richlazy.recurrent.task import Task
@@ -19,7 +19,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is asked, checked: singular values with their shares of the units, or a matrix."""
+    """What is asked, checked: singular values with their shares of the units, or a matrix.
+
+    `time` is one time or several, (k,).
+    """
 
     matrix: MatrixLike | None
     values: Array | None
@@ -30,7 +33,7 @@ class Question:
     strength: float
     input_norm: float
     readout_norm: float
-    time: float
+    time: Array
     tasks: int | None
     rng: np.random.Generator
 
@@ -84,7 +87,7 @@ def asked(
     strength: float,
     input_norm: float,
     readout_norm: float,
-    t: float,
+    t: ArrayLike,
     tasks: int | None,
     rng: Rng | None,
 ) -> Question:
@@ -120,7 +123,7 @@ def asked(
         float(positive(strength, "strength", ndim=0)),
         float(nonnegative(input_norm, "input_norm", ndim=0)),
         float(nonnegative(readout_norm, "readout_norm", ndim=0)),
-        float(times(t, ndim=0)),
+        times(t),
         None if tasks is None else integer(tasks, "tasks", least=2),
         generator(0 if rng is None else rng),
     )

@@ -20,9 +20,22 @@ Array = NDArray[np.float64]
 
 def recorded(
     case: Question, found: Measures, method: str, said: tuple[str, ...], accuracy: str
-) -> Expected:
-    """Means, spreads and standard errors over draws."""
-    count = len(found.loss)
+) -> list[Expected]:
+    """Means, spreads and standard errors over draws, one record a time of the question.
+
+    `found` has the shape of these times, then the draws; `accuracy` is that of the worst of them.
+    """
+    count = found.loss.shape[-1]
+    worst = f"standard errors from {count} draws; {accuracy}"
+    each = zip(*(np.atleast_2d(v) for v in found), strict=True)
+    return [
+        _at(float(t), Measures(*some), method, said, worst)
+        for t, some in zip(np.ravel(case.time), each, strict=True)
+    ]
+
+
+def _at(t: float, found: Measures, method: str, said: tuple[str, ...], accuracy: str) -> Expected:
+    count = found.loss.size
 
     def statistic(values: Array) -> Statistic | None:
         if np.any(np.isnan(values)):
@@ -37,7 +50,7 @@ def recorded(
     }
     return Expected(
         **columns,
-        time=case.time,
+        time=t,
         method=method,
         assumptions=(
             "random tasks: independent normal responses at every lag",
@@ -46,6 +59,6 @@ def recorded(
             "read at the last step",
             *said,
         ),
-        accuracy=f"standard errors from {count} draws; {accuracy}",
+        accuracy=accuracy,
         tasks=count,
     )

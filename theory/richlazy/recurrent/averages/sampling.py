@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import afford, generator
 from richlazy.recurrent.averages.question import Question
@@ -29,7 +29,7 @@ _TOLERANCE = 1e-5  # of a reduction, relative: far below the spread over draws
 _SMALL = 400  # units up to which samples are integrated whole, together
 
 
-def sample(case: Question) -> Expected:
+def sample(case: Question) -> list[Expected]:
     """Networks and tasks drawn, and followed one by one or together."""
     tasks = case.draw_tasks(_NETWORKS)
     found, how, error = learned((drawn(case) for _ in tasks), tasks, case.time)
@@ -37,8 +37,13 @@ def sample(case: Question) -> Expected:
     return recorded(case, found, f"sample of {len(tasks)} {what} by {how}", (), error)
 
 
-def learned(nets: Iterable[Network], tasks: Sequence[Task], t: float) -> tuple[Measures, str, str]:
-    """Measures (tasks,) of networks of one size, one a task; how they were found, accuracy."""
+def learned(
+    nets: Iterable[Network], tasks: Sequence[Task], t: ArrayLike
+) -> tuple[Measures, str, str]:
+    """Measures of networks of one size, one a task; how they were found, worst accuracy.
+
+    Of the shape of t, then the tasks: every network is followed once, for all times.
+    """
     rest = iter(nets)
     first = next(rest)
     pairs, held = zip(chain((first,), rest), tasks, strict=True), _directions(first)
@@ -53,7 +58,7 @@ def learned(nets: Iterable[Network], tasks: Sequence[Task], t: float) -> tuple[M
         how = solution.method
         if solution.error is not None and solution.error > worst:
             worst, error = solution.error, f"the worst: {solution.accuracy}"
-    found = Measures(*(np.array(columns) for columns in zip(*each, strict=True)))
+    found = Measures(*(np.stack(columns, axis=-1) for columns in zip(*each, strict=True)))
     return found, how, error
 
 

@@ -82,9 +82,9 @@ def invariant_subspace(start: Network, task: Task) -> Reduced:
 def _full(start: Network) -> Array | None:
     """W1 if it is square and of full rank: then no unit and no input need be turned."""
     w = start.first
-    if not isinstance(w, np.ndarray) or w.shape[0] != w.shape[1] or precision.graded(w):
+    if not isinstance(w, np.ndarray) or w.shape[0] != w.shape[1] or start.graded:
         return None
-    return w if matrices.kept_values(w, start.precision).size == len(w) else None
+    return w if start.kept_values.size == len(w) else None  # found once for every task
 
 
 def _directions(start: Network, task: Task) -> tuple[Array, Array, Array | None, Array, Array]:
