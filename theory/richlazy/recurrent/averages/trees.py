@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from richlazy.errors import AssumptionError
 from richlazy.recurrent.averages import typical
 from richlazy.recurrent.averages.question import Question
 from richlazy.recurrent.averages.record import recorded
-from richlazy.recurrent.averages.stack import SAMPLING, first, flow, followed
+from richlazy.recurrent.averages.stack import SAMPLING, along, at, first, flow
 from richlazy.recurrent.flow import Problem
 from richlazy.recurrent.measures import Measures, gap_difference, loss_scale
 from richlazy.recurrent.network import Network
@@ -20,7 +21,7 @@ from richlazy.recurrent.reduction import Training, enriched, whole
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices
 
-__all__ = ["CHECKED", "TYPICAL_FROM", "domain", "law", "learned", "two_valued", "typical_start"]
+__all__ = ["CHECKED", "TYPICAL_FROM", "domain", "law", "learned", "two_valued", "typical_course", "typical_start"]
 
 Array = NDArray[np.float64]
 
@@ -40,9 +41,16 @@ _DOMAIN = 0.015  # relative, by which law and typical start may differ inside th
 
 def typical_start(case: Question) -> Expected:
     """Random tasks on the one network that every large start of the singular values learns like."""
+    return typical_course(case, [case.time])[0]
+
+
+def typical_course(case: Question, times: ArrayLike) -> list[Expected]:
+    """The same at ascending times, from one flow; its error is judged at the last."""
     values, shares = case.spectrum
     tasks = case.draw_tasks(_TASKS)
-    tree, found, gap = learned(case, values, shares, tasks)
+    ts = np.asarray(times, dtype=np.float64)
+    case = replace(case, time=float(ts[-1]))
+    tree, found, gap = _followed(case, values, shares, tasks, ts)
     ratio = case.participation_ratio
     far = "" if ratio >= TYPICAL_FROM else f", below {TYPICAL_FROM}: draws learn UNLIKE it, sample"
     words = (
@@ -50,7 +58,11 @@ def typical_start(case: Question) -> Expected:
         f"O(1/sqrt(PR)) a draw and O(1/PR) on average, PR = {ratio:.4g}{far}; numerical error "
         f"{gap:.1e}"
     )
-    return recorded(case, found, f"typical start (T20) with {len(tasks)} tasks", (), words)
+    method = f"typical start (T20) with {len(tasks)} tasks"
+    return [
+        recorded(replace(case, time=float(t)), at(found, index), method, (), words)
+        for index, t in enumerate(ts)
+    ]
 
 
 def law(case: Question) -> Expected:
@@ -113,6 +125,14 @@ def learned(
 
     The tree is wrong by less than what its longest words change on the first tasks.
     """
+    tree, found, gap = _followed(case, values, shares, tasks, np.array([case.time]))
+    return tree, at(found, 0), gap
+
+
+def _followed(
+    case: Question, values: Array, shares: Array, tasks: Sequence[Task], times: Array
+) -> tuple[float, Measures, float]:
+    """The same at ascending times, the last that of the case: measures (times, tasks)."""
     roots = case.channels + case.outputs
     most = int(np.log2(_NODES / roots + 1.0)) - 1
     words = max(1, min(case.steps - 1 + _BEYOND, most))
@@ -120,12 +140,13 @@ def learned(
     net, shorter = (_tree(case, values, shares, length) for length in (words, words - 1))
     training = Training(True, True, True)
     reduced = enriched(net, pilot, training, case.time, _LEAK, gap_difference)
-    found, gap = followed(_repeated(reduced.problem, tasks), case.time, _PILOT)
+    found, gap = along(_repeated(reduced.problem, tasks), times, _PILOT)
     cut = 0.0
     if shorter.units < net.units:  # the chains have not come to their end
         less = _small(shorter, pilot, training, case.time)
-        shortened = flow(_repeated(less, pilot), case.time, SAMPLING)
-        cut = gap_difference(first(found, _PILOT), shortened, loss_scale(reduced.problem))
+        shortened = at(flow(_repeated(less, pilot), times[-1:], SAMPLING), 0)
+        last = first(at(found, -1), _PILOT)
+        cut = gap_difference(last, shortened, loss_scale(reduced.problem))
     return max(cut, reduced.error), found, gap
 
 
