@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from derivations.frame.derivation import Derivation
-from derivations.t06_flat_low_rank import measures, trajectory
+from derivations.t06_flat_low_rank import evaluation, measures, trajectory
 from derivations.t06_flat_low_rank.symbols import NOTATION, SHORTHAND
 
 __all__ = ["DERIVATION"]
@@ -19,8 +19,8 @@ DERIVATION = Derivation(
     ),
     notation=NOTATION,
     shorthand=SHORTHAND,
-    formulas=trajectory.FORMULAS | measures.FORMULAS,
-    steps=trajectory.STEPS + measures.STEPS,
+    formulas=trajectory.FORMULAS | measures.FORMULAS | evaluation.FORMULAS,
+    steps=trajectory.STEPS + measures.STEPS + evaluation.STEPS,
     sources=(
         "The reduction and the alignments: this project, from T1 and T5.",
         "The linear lift of a lambda-balanced flow: Fukumizu 1998; Braun et al. 2022; Domine et "

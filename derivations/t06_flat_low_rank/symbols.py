@@ -29,6 +29,15 @@ w_par, w_perp, a, v = sp.symbols("w_par w_perp a v", real=True)
 mu, alpha, gain = sp.symbols("mu alpha gain", positive=True)
 k = sp.Symbol("k", integer=True, positive=True)
 
+# What is evaluated: a tilde for what is scaled by exp(-kappa t), or its square.
+q, epsilon, phi_slow, phi_fast = sp.symbols("q epsilon phi_slow phi_fast", positive=True)
+Ntilde, Stilde, Etilde, Dtilde = sp.symbols("Ntilde Stilde Etilde Dtilde", positive=True)
+Gtilde, Vtilde, Ytilde = sp.symbols("Gtilde Vtilde Ytilde", positive=True)
+gap_early, gap_late = sp.symbols("Gtilde_early Gtilde_late", positive=True)
+v_early, v_low, v_high = sp.symbols("Vtilde_early Vtilde_low Vtilde_high", positive=True)
+ell, e_par, e_perp = sp.symbols("ell e_par e_perp", real=True)
+Delta_par, Delta_perp = sp.symbols("Delta_par Delta_perp", real=True)
+
 ACTIVE_UNIT, OTHER_UNITS = MatrixSymbol("u", h, 1), MatrixSymbol("U", h, r - 1)
 TASK, ACROSS = MatrixSymbol("b", d, 1), MatrixSymbol("n", d, 1)
 OTHER_INPUTS = MatrixSymbol("Q", d, r - 1)
@@ -80,6 +89,27 @@ SHORTHAND = {
     mu: "mu",
     alpha: "alpha",
     gain: "mu_minus_s_stable",
+    Delta_par: "parallel_change",
+    Delta_perp: "orthogonal_change",
+    e_par: "residual_parallel",
+    e_perp: "residual_orthogonal",
+    q: "decay",
+    epsilon: "rate_complement",
+    ell: "log_rate_ratio",
+    Ntilde: "scaled_growth_parallel",
+    Stilde: "scaled_growth_readout",
+    Etilde: "scaled_growth_orthogonal",
+    Dtilde: "scaled_denominator",
+    phi_slow: "exponential_rest_slow",
+    phi_fast: "exponential_rest_fast",
+    gap_early: "scaled_growth_gap_early",
+    gap_late: "scaled_growth_gap_late",
+    Gtilde: "scaled_growth_gap",
+    Ytilde: "scaled_parallel_gap",
+    v_early: "scaled_orthogonal_gap_early",
+    v_low: "scaled_orthogonal_gap_low",
+    v_high: "scaled_orthogonal_gap_high",
+    Vtilde: "scaled_orthogonal_gap",
 }
 
 # With s^2 = g(P - 1/P), F has the eigenvalues +-g(P + 1/P)/2 and g(P - 1/P)/2, so that every
