@@ -15,6 +15,7 @@ import click
 
 from richlazy import names
 from richlazy.cli.curve import curve
+from richlazy.cli.explore import explore
 from richlazy.cli.map import map_
 from richlazy.cli.measure import measure
 from richlazy.cli.predict import predict
@@ -108,7 +109,7 @@ def _drop_output() -> None:
 
 @click.group(
     cls=_Plain,
-    commands=(predict, curve, map_, report, measure),
+    commands=(predict, curve, map_, report, explore, measure),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

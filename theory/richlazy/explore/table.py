@@ -20,7 +20,7 @@ from richlazy.recurrent.averages.trees import typical_course
 from richlazy.recurrent.record import Expected
 from richlazy.start import spectrum
 
-__all__ = ["GAINS", "MEASURES", "RATIOS", "STEPS", "TASKS", "TIMES", "UNITS", "of", "shipped"]
+__all__ = ["CELLS", "GAINS", "MEASURES", "RATIOS", "STEPS", "TASKS", "TIMES", "UNITS", "of", "shipped"]
 
 Array = NDArray[np.float64]
 
@@ -42,6 +42,8 @@ TIMES = (
     *(1000.0, np.inf),
 )
 UNITS = 1000
+#: Cells of one spectrum, of all times each.
+CELLS = len(STEPS) * len(GAINS)
 #: Random tasks of the table that comes along, and of one that is made while somebody waits.
 TASKS = 100
 _WHILE_WAITING = 40
@@ -60,7 +62,7 @@ def of(
     *,
     tasks: int = _WHILE_WAITING,
 ) -> dict[str, Any]:
-    """The table of one spectrum; `advance` is told of each of its len(STEPS) * len(GAINS) cells.
+    """The table of one spectrum; `advance` is told of each of its `CELLS` cells.
 
     Raises
     ------
