@@ -19,6 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--latex", action="store_true", help="print LaTeX instead of text")
     parser.add_argument("--out", help="where javascript goes, - to print it; default: the library")
     options = parser.parse_args(arguments)
+    if options.out is not None and options.id != "javascript":
+        parser.error("--out goes with javascript")
     if options.id is None:
         print(_known())
         return 0

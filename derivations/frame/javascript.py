@@ -44,14 +44,13 @@ _FLAT = """\
     within("inputs", inputs, 1, 2 ** 53);
     within("rank", rank, 1, inputs);
     within("alignment", alignment, 0, 1);
-    within("norm", norm, 1e-30, 1e30);
-    within("strength", strength, 1e-30, 1e30);
+    within("norm", norm, 1e-6, 1e6);
+    within("strength", strength, 1e-6, 1e6);
     within("time", time, 0, Infinity);
+    notTiny("alignment", alignment, 1e-30);
+    notTiny("time", time, 1e-50);
     if (rank === inputs && alignment < 1) {
       throw new RangeError("alignment must be 1 where rank = inputs: no direction lies outside");
-    }
-    if (alignment > 0 && alignment < 1e-200) {
-      throw new RangeError(`alignment must be 0 or at least 1e-200; it is ${alignment}`);
     }
     const d = inputs, r = rank, c = alignment, sigma = norm, g = strength;
     const t = c > 0 ? time : 0; // without alignment nothing ever moves
@@ -87,6 +86,13 @@ globalThis.richlazyFormulas = (() => {{
     }}
   }}
 
+  // Squares must not leave the range of numbers.
+  function notTiny(name, value, least) {{
+    if (value > 0 && value < least) {{
+      throw new RangeError(`${{name}} must be 0 or at least ${{least}}; it is ${{value}}`);
+    }}
+  }}
+
 {functions}
   return Object.freeze({{ {names} }});
 }})();
@@ -109,11 +115,11 @@ def program(function: Function) -> tuple[list[Line], dict[str, str]]:
     lines: dict[str, Line] = {}
 
     def define(id_: str, claim: str) -> str:
-        name = names.get(claim, claim)
+        name = names.get(claim, claim) if id_ == function.shorthand else claim
         if name not in lines:
             formulas = load(id_).formulas
             evaluated = f"{claim}_stable" if f"{claim}_stable" in formulas else claim
-            formula = formulas[evaluated]
+            formula = formulas[evaluated].replace(sp.Sum, lambda *of: sp.Sum(*of).doit())
             for symbol in sorted(formula.free_symbols & set(symbols), key=str):
                 define(function.shorthand, symbols[symbol])
             lines[name] = Line(name, id_, evaluated, formula)
@@ -136,6 +142,6 @@ def _written(function: Function) -> str:
         text += f"    // {line.id} {line.claim}\n    const {line.name} = {formula};\n"
     text += "    return {\n"
     for name, value in outputs.items():
-        bounded = f"Math.min({value}, 1)" if name in function.bounded else value
-        text += f"      {name}: {bounded},\n"
+        value = f"Math.min({value}, 1)" if name in function.bounded else value
+        text += f"      {name},\n" if name == value else f"      {name}: {value},\n"
     return f"{text}    }};\n  }}\n"

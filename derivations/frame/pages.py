@@ -101,6 +101,9 @@ class _Printer(LatexPrinter):
         text = re.sub(r"(?<![\\A-Za-z])[A-Za-z]{2,}", self._word, text)
         return text.replace("*", "^{*}")
 
+    def _print_expm1(self, expression: sp.Expr) -> str:
+        return rf"\operatorname{{expm1}}{{\left({self._print(expression.args[0])} \right)}}"
+
     def _word(self, found: re.Match[str]) -> str:
         return self.signs.get(found[0], rf"\mathrm{{{found[0]}}}")
 

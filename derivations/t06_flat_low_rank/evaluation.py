@@ -18,6 +18,7 @@ from derivations.t06_flat_low_rank.symbols import (
     Gtilde,
     N,
     Ntilde,
+    P,
     S,
     Stilde,
     V,
@@ -50,50 +51,51 @@ from derivations.t06_flat_low_rank.symbols import (
     v_low,
     w_par,
     w_perp,
+    x_fast,
+    x_slow,
 )
 
 __all__ = ["FORMULAS", "STEPS"]
 
-_TERMS = 18  # of the exponential series, from the square on; see the checks for what is cut off
-_PAIRS = 9  # of the series of V: odd and even terms up to X^20
+_TERMS = 17  # of (e^x - 1 - x)/x^2
+_PAIRS = 9  # of V: odd and even terms up to X^20
 
 
-def _exponential_rest(x: sp.Expr) -> sp.Expr:
-    """(e^x - 1 - x)/x^2 without its last digits, from the inside out."""
-    nested = sp.S.One
-    for n in range(_TERMS, 2, -1):
-        nested = 1 + x * nested / n
-    return nested / 2
-
-
-def _gap_series() -> sp.Expr:
-    nested = sp.S.Zero
-    for n in range(_PAIRS, 0, -1):
-        nested = nested * X**2 / ((2 * n + 2) * (2 * n + 3))
-        nested = -expm1(2 * n * ell) * (1 + theta * X / (2 * n + 2)) + nested
-    return theta * X**3 / 6 * nested
+def _exponential_rest(x: sp.Expr) -> sp.Sum:
+    return sp.Sum(x ** (k - 1) / factorial(k + 1), (k, 1, _TERMS))
 
 
 FORMULAS = {
+    "slow_time": delta * t,
+    "fast_time": rho * t,
     "decay": exp(-X),
     "rate_complement": delta / kappa,
     "log_rate_ratio": log1p(-epsilon),
     "scaled_growth_parallel": (rho + delta * q) / (2 * kappa),
     "scaled_growth_readout": -expm1(-X) / (2 * kappa),
-    "scaled_growth_orthogonal": exp(-delta * t),
+    "scaled_growth_orthogonal": exp(-x_slow),
     "scaled_denominator": c * (q + s**2 * Stilde * Ntilde) + (1 - c) * Etilde**2,
-    "exponential_rest_slow": _exponential_rest(delta * t),
-    "exponential_rest_fast": _exponential_rest(-rho * t),
+    "exponential_rest_slow": _exponential_rest(x_slow),
+    "exponential_rest_fast": _exponential_rest(-x_fast),
     "scaled_growth_gap_early": Etilde
     * (g * t) ** 2
     / (2 * kappa)
     * (delta * phi_slow + rho * phi_fast),
     "scaled_growth_gap_late": g**2
     / (2 * kappa)
-    * (-expm1(-delta * t) / delta + Etilde * expm1(-rho * t) / rho),
-    "scaled_growth_gap": Piecewise((gap_early, rho * t < 1), (gap_late, True)),
+    * (-expm1(-x_slow) / delta + Etilde * expm1(-x_fast) / rho),
+    "scaled_growth_gap": Piecewise((gap_early, x_fast < 1), (gap_late, True)),
     "scaled_parallel_gap": (1 - c) * Gtilde * (Ntilde + Etilde) + c * (g * Stilde) ** 2,
-    "scaled_orthogonal_gap_early": q * _gap_series(),
+    "scaled_orthogonal_gap_early": -q
+    * theta
+    * sp.Sum(
+        expm1(2 * k * ell)
+        * (
+            X ** (2 * k + 1) / factorial(2 * k + 1)
+            + theta * X ** (2 * k + 2) / factorial(2 * k + 2)
+        ),
+        (k, 1, _PAIRS),
+    ),
     "scaled_orthogonal_gap_low": exp(-epsilon * X) * expm1(-theta * X)
     - theta**2 * q
     + theta * (1 + theta) / 2
@@ -124,8 +126,10 @@ FORMULAS = {
 _SLOWEST = exp(-kappa * t)
 
 
-def _rates(closed, rate_complement, log_rate_ratio, decay):
+def _rates(closed, slow_time, fast_time, rate_complement, log_rate_ratio, decay):
     return [
+        uniform(closed(fast_time)) - g * P * t,
+        uniform(closed(slow_time)) - g * t / P,
         uniform(closed(rate_complement - (1 - theta))),
         exp(log_rate_ratio.rewrite(sp.log)) - (1 - epsilon),
         log_rate_ratio.subs(epsilon, 0),
@@ -149,18 +153,19 @@ def _denominator(closed, scaled_denominator):
 
 
 def _exponential_rests(exponential_rest_slow, exponential_rest_fast):
-    for rest, rate in ((exponential_rest_slow, delta), (exponential_rest_fast, -rho)):
-        wanted = sum((rate * t) ** n / factorial(n + 2) for n in range(_TERMS - 1))
-        yield sp.expand(rest - wanted)
-    # The terms left out, as a share of the least value, at -1: a geometric series above them.
-    least = 1 / (factorial(_TERMS + 1) * (1 - sp.Rational(1, _TERMS + 2))) * sp.E
-    yield sp.Max(0, least - sp.Float("1e-16"))
+    for rest, x in ((exponential_rest_slow, x_slow), (exponential_rest_fast, -x_fast)):
+        variable = sp.Symbol("x", positive=True)
+        series = sp.series(exp(variable), variable, 0, _TERMS + 2).removeO().subs(variable, x)
+        yield sp.expand(1 + x + x**2 * rest.doit() - series)
+    # The terms left out, below a geometric series; the value is at least 1/e, at x = -1.
+    cut = sp.E / (factorial(_TERMS + 2) * (1 - sp.Rational(1, _TERMS + 3)))
+    yield sp.Max(0, cut - sp.Float("1e-16"))
 
 
 def _growth_gap(closed, scaled_growth_gap_early, scaled_growth_gap_late, scaled_growth_gap):
     exact = {
-        phi_slow: (exp(delta * t) - 1 - delta * t) / (delta * t) ** 2,
-        phi_fast: (exp(-rho * t) - 1 + rho * t) / (rho * t) ** 2,
+        phi_slow: (exp(x_slow) - 1 - x_slow) / x_slow**2,
+        phi_fast: (exp(-x_fast) - 1 + x_fast) / x_fast**2,
     }
     gap = (N - E) * _SLOWEST
     yield uniform(closed(scaled_growth_gap_early.xreplace(exact) - gap))
@@ -188,9 +193,9 @@ def _orthogonal_gap(
         + orthogonal_gap_even.subs(k, n) * X ** (2 * n + 2)
         for n in range(1, _PAIRS + 1)
     )
-    powers = scaled_orthogonal_gap_early.rewrite(exp).xreplace({ell: sp.log(theta)})
+    powers = scaled_orthogonal_gap_early.doit().rewrite(exp).xreplace({ell: sp.log(theta)})
     yield sp.expand(powers - q * series)
-    # Over the first term the n-th is at most n/2 6/n!, at X = 1 and theta to 1.
+    # The n-th term over the first is at most n/2 6/n!, at X = 1 and as theta tends to 1.
     first = 2 * _PAIRS + 3
     cut = 3 / (factorial(first - 1) * (1 - sp.Rational(1, first)))
     yield sp.Max(0, cut - sp.Float("1e-16"))
@@ -253,10 +258,11 @@ def _measures(
 
 STEPS = (
     Step(
-        ("decay", "rate_complement", "log_rate_ratio"),
-        "e^(-2 kappa t), 1 - theta without subtraction, and log theta from it: near theta = 1 it "
-        "keeps its digits, and where 1 - theta rounds to 1 it enters through powers of theta that "
-        "are nothing beside 1. All of them have limits as t grows: t = oo may be put in.",
+        ("slow_time", "fast_time", "decay", "rate_complement", "log_rate_ratio"),
+        "Times in units of the rates, e^(-2 kappa t), 1 - theta without subtraction, and log theta "
+        "from it: near theta = 1 it keeps its digits, and where 1 - theta rounds to 1 it enters "
+        "through powers of theta that are nothing beside 1. What follows from these has limits as "
+        "t grows, and t = oo may be put in.",
         Zero(_rates),
     ),
     Step(
@@ -271,7 +277,7 @@ STEPS = (
     ),
     Step(
         ("exponential_rest_slow", "exponential_rest_fast"),
-        "(e^x - 1 - x)/x^2 at x = delta t and -rho t, for |x| <= 1: its series up to x^16, nested. "
+        "(e^x - 1 - x)/x^2 at x = delta t and -rho t, for |x| <= 1: its series up to x^16. "
         "What is cut off is under 1e-16 of the value.",
         Zero(_exponential_rests),
     ),
@@ -294,7 +300,7 @@ STEPS = (
             "scaled_orthogonal_gap",
         ),
         "V e^(-X). It vanishes like X^3, at theta = 0 and at theta = 1: each has its own form. For "
-        "X < 1 the series of V up to X^20, nested, with theta^(2k) - 1 as expm1 of a logarithm: "
+        "X < 1 the series of V up to X^20, with theta^(2k) - 1 as expm1 of a logarithm: "
         "what is cut off is under 1e-16 of the value. The two others are the closed form.",
         Zero(_orthogonal_gap),
     ),

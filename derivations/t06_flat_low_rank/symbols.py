@@ -30,6 +30,7 @@ mu, alpha, gain = sp.symbols("mu alpha gain", positive=True)
 k = sp.Symbol("k", integer=True, positive=True)
 
 # What is evaluated: a tilde for what is scaled by exp(-kappa t), or its square.
+x_slow, x_fast = sp.symbols("x_slow x_fast", positive=True)
 q, epsilon, phi_slow, phi_fast = sp.symbols("q epsilon phi_slow phi_fast", positive=True)
 Ntilde, Stilde, Etilde, Dtilde = sp.symbols("Ntilde Stilde Etilde Dtilde", positive=True)
 Gtilde, Vtilde, Ytilde = sp.symbols("Gtilde Vtilde Ytilde", positive=True)
@@ -93,6 +94,8 @@ SHORTHAND = {
     Delta_perp: "orthogonal_change",
     e_par: "residual_parallel",
     e_perp: "residual_orthogonal",
+    x_slow: "slow_time",
+    x_fast: "fast_time",
     q: "decay",
     epsilon: "rate_complement",
     ell: "log_rate_ratio",

@@ -9,19 +9,25 @@ globalThis.richlazyFormulas = (() => {
     }
   }
 
+  // Squares must not leave the range of numbers.
+  function notTiny(name, value, least) {
+    if (value > 0 && value < least) {
+      throw new RangeError(`${name} must be 0 or at least ${least}; it is ${value}`);
+    }
+  }
+
   // Measures of a flat start of one rank that learns one output, at one time; Infinity for the end.
   function flat({ inputs, rank, alignment, norm, strength, time }) {
     within("inputs", inputs, 1, 2 ** 53);
     within("rank", rank, 1, inputs);
     within("alignment", alignment, 0, 1);
-    within("norm", norm, 1e-30, 1e30);
-    within("strength", strength, 1e-30, 1e30);
+    within("norm", norm, 1e-6, 1e6);
+    within("strength", strength, 1e-6, 1e6);
     within("time", time, 0, Infinity);
+    notTiny("alignment", alignment, 1e-30);
+    notTiny("time", time, 1e-50);
     if (rank === inputs && alignment < 1) {
       throw new RangeError("alignment must be 1 where rank = inputs: no direction lies outside");
-    }
-    if (alignment > 0 && alignment < 1e-200) {
-      throw new RangeError(`alignment must be 0 or at least 1e-200; it is ${alignment}`);
     }
     const d = inputs, r = rank, c = alignment, sigma = norm, g = strength;
     const t = c > 0 ? time : 0; // without alignment nothing ever moves
@@ -33,8 +39,10 @@ globalThis.richlazyFormulas = (() => {
     const rho = kappa + (1/2)*Math.pow(s, 2);
     // T6 slow_rate
     const delta = Math.pow(g, 2)/rho;
+    // T6 slow_time
+    const x_slow = delta*t;
     // T6 scaled_growth_orthogonal
-    const Etilde = Math.exp(-delta*t);
+    const Etilde = Math.exp(-x_slow);
     // T6 scaled_time
     const X = 2*kappa*t;
     // T6 decay
@@ -45,16 +53,18 @@ globalThis.richlazyFormulas = (() => {
     const Stilde = -1/2*Math.expm1(-X)/kappa;
     // T6 scaled_denominator
     const Dtilde = Math.pow(Etilde, 2)*(1 - c) + c*(Ntilde*Stilde*Math.pow(s, 2) + q);
+    // T6 fast_time
+    const x_fast = rho*t;
     // T6 exponential_rest_fast
-    const phi_fast = -1/6*rho*t*(-1/4*rho*t*(-1/5*rho*t*(-1/6*rho*t*(-1/7*rho*t*(-1/8*rho*t*(-1/9*rho*t*(-1/10*rho*t*(-1/11*rho*t*(-1/12*rho*t*(-1/13*rho*t*(-1/14*rho*t*(-1/15*rho*t*(-1/16*rho*t*(-1/17*rho*t*(-1/18*rho*t + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1/2;
+    const phi_fast = (1/6402373705728000)*Math.pow(x_fast, 16) - 1/355687428096000*Math.pow(x_fast, 15) + (1/20922789888000)*Math.pow(x_fast, 14) - 1/1307674368000*Math.pow(x_fast, 13) + (1/87178291200)*Math.pow(x_fast, 12) - 1/6227020800*Math.pow(x_fast, 11) + (1/479001600)*Math.pow(x_fast, 10) - 1/39916800*Math.pow(x_fast, 9) + (1/3628800)*Math.pow(x_fast, 8) - 1/362880*Math.pow(x_fast, 7) + (1/40320)*Math.pow(x_fast, 6) - 1/5040*Math.pow(x_fast, 5) + (1/720)*Math.pow(x_fast, 4) - 1/120*Math.pow(x_fast, 3) + (1/24)*Math.pow(x_fast, 2) - 1/6*x_fast + 1/2;
     // T6 exponential_rest_slow
-    const phi_slow = (1/6)*delta*t*((1/4)*delta*t*((1/5)*delta*t*((1/6)*delta*t*((1/7)*delta*t*((1/8)*delta*t*((1/9)*delta*t*((1/10)*delta*t*((1/11)*delta*t*((1/12)*delta*t*((1/13)*delta*t*((1/14)*delta*t*((1/15)*delta*t*((1/16)*delta*t*((1/17)*delta*t*((1/18)*delta*t + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1) + 1/2;
+    const phi_slow = (1/6402373705728000)*Math.pow(x_slow, 16) + (1/355687428096000)*Math.pow(x_slow, 15) + (1/20922789888000)*Math.pow(x_slow, 14) + (1/1307674368000)*Math.pow(x_slow, 13) + (1/87178291200)*Math.pow(x_slow, 12) + (1/6227020800)*Math.pow(x_slow, 11) + (1/479001600)*Math.pow(x_slow, 10) + (1/39916800)*Math.pow(x_slow, 9) + (1/3628800)*Math.pow(x_slow, 8) + (1/362880)*Math.pow(x_slow, 7) + (1/40320)*Math.pow(x_slow, 6) + (1/5040)*Math.pow(x_slow, 5) + (1/720)*Math.pow(x_slow, 4) + (1/120)*Math.pow(x_slow, 3) + (1/24)*Math.pow(x_slow, 2) + (1/6)*x_slow + 1/2;
     // T6 scaled_growth_gap_early
     const Gtilde_early = (1/2)*Etilde*Math.pow(g, 2)*Math.pow(t, 2)*(delta*phi_slow + phi_fast*rho)/kappa;
     // T6 scaled_growth_gap_late
-    const Gtilde_late = (1/2)*Math.pow(g, 2)*(Etilde*Math.expm1(-rho*t)/rho - Math.expm1(-delta*t)/delta)/kappa;
+    const Gtilde_late = (1/2)*Math.pow(g, 2)*(Etilde*Math.expm1(-x_fast)/rho - Math.expm1(-x_slow)/delta)/kappa;
     // T6 scaled_growth_gap
-    const Gtilde = ((rho*t < 1) ? ( Gtilde_early ) : ( Gtilde_late ));
+    const Gtilde = ((x_fast < 1) ? ( Gtilde_early ) : ( Gtilde_late ));
     // T6 scaled_parallel_gap
     const Ytilde = Gtilde*(1 - c)*(Etilde + Ntilde) + Math.pow(Stilde, 2)*c*Math.pow(g, 2);
     // T6 parallel_change_stable
@@ -66,7 +76,7 @@ globalThis.richlazyFormulas = (() => {
     // T6 rate_ratio
     const theta = (1/2)*Math.pow(s, 2)/kappa;
     // T6 scaled_orthogonal_gap_early
-    const Vtilde_early = (1/6)*Math.pow(X, 3)*q*theta*((1/20)*Math.pow(X, 2)*((1/42)*Math.pow(X, 2)*((1/72)*Math.pow(X, 2)*((1/110)*Math.pow(X, 2)*((1/156)*Math.pow(X, 2)*((1/210)*Math.pow(X, 2)*((1/272)*Math.pow(X, 2)*(-1/342*Math.pow(X, 2)*((1/20)*X*theta + 1)*Math.expm1(18*ell) - ((1/18)*X*theta + 1)*Math.expm1(16*ell)) - ((1/16)*X*theta + 1)*Math.expm1(14*ell)) - ((1/14)*X*theta + 1)*Math.expm1(12*ell)) - ((1/12)*X*theta + 1)*Math.expm1(10*ell)) - ((1/10)*X*theta + 1)*Math.expm1(8*ell)) - ((1/8)*X*theta + 1)*Math.expm1(6*ell)) - ((1/6)*X*theta + 1)*Math.expm1(4*ell)) - ((1/4)*X*theta + 1)*Math.expm1(2*ell));
+    const Vtilde_early = -q*theta*(((1/24)*Math.pow(X, 4)*theta + (1/6)*Math.pow(X, 3))*Math.expm1(2*ell) + ((1/720)*Math.pow(X, 6)*theta + (1/120)*Math.pow(X, 5))*Math.expm1(4*ell) + ((1/40320)*Math.pow(X, 8)*theta + (1/5040)*Math.pow(X, 7))*Math.expm1(6*ell) + ((1/3628800)*Math.pow(X, 10)*theta + (1/362880)*Math.pow(X, 9))*Math.expm1(8*ell) + ((1/479001600)*Math.pow(X, 12)*theta + (1/39916800)*Math.pow(X, 11))*Math.expm1(10*ell) + ((1/87178291200)*Math.pow(X, 14)*theta + (1/6227020800)*Math.pow(X, 13))*Math.expm1(12*ell) + ((1/20922789888000)*Math.pow(X, 16)*theta + (1/1307674368000)*Math.pow(X, 15))*Math.expm1(14*ell) + ((1/6402373705728000)*Math.pow(X, 18)*theta + (1/355687428096000)*Math.pow(X, 17))*Math.expm1(16*ell) + ((1/2432902008176640000)*Math.pow(X, 20)*theta + (1/121645100408832000)*Math.pow(X, 19))*Math.expm1(18*ell));
     // T6 scaled_orthogonal_gap_high
     const Vtilde_high = -1/2*epsilon*Math.pow(q, 2)*theta + epsilon*q*(2 - epsilon) - 1/2*epsilon*(3 - epsilon) - Math.expm1(-X*epsilon);
     // T6 scaled_orthogonal_gap_low
@@ -100,13 +110,13 @@ globalThis.richlazyFormulas = (() => {
     // T6 loss_stable
     const loss = (1/2)*Math.pow(e_par, 2) + (1/2)*Math.pow(e_perp, 2);
     return {
-      weight_change: weight_change,
+      weight_change,
       weight_change_first: weight_change_1,
       weight_change_readout: a,
       representation_alignment: Math.min(representation_alignment, 1),
       kernel_alignment: Math.min(kernel_alignment, 1),
       target_alignment: Math.min(target_alignment, 1),
-      loss: loss,
+      loss,
     };
   }
 
