@@ -24,7 +24,7 @@ def test_the_commands_of_the_readme_work_as_printed(few, folder):
     np.save("X.npy", circuit[:, :6])
     np.save("Y.npy", circuit[:, 6])
     lines = [line for line in README.splitlines() if line.startswith("richlazy ")]
-    kinds = [*["predict"] * 4, *["curve"] * 5, "map", *["report"] * 2, "measure"]
+    kinds = [*["predict"] * 4, *["curve"] * 5, "map", "explore", *["report"] * 2, "measure"]
     assert [line.split()[1] for line in lines] == kinds
     for line in lines:
         succeed(*shlex.split(line, comments=True)[1:])
@@ -32,4 +32,5 @@ def test_the_commands_of_the_readme_work_as_printed(few, folder):
     assert (folder / "scale.png").exists()
     assert (folder / "depth.png").exists()
     assert (folder / "map.png").exists()
+    assert (folder / "page.html").exists()
     assert (folder / "weights-report/summary.md").exists()

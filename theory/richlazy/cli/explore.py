@@ -44,15 +44,14 @@ def explore(
     if not out.lower().endswith((".html", ".htm")):
         raise ValueError(f"--out must end in .html; it is {out!r}")
     if start is None:
-        for name, value in ({"inputs": inputs, "units": units} | reading).items():
-            if value not in (None, False):
-                raise ValueError(f"--{name} is for an INPUT; leave it out")
+        for name in presets.given({"inputs": inputs, "units": units} | reading):
+            raise ValueError(f"--{name} is for an INPUT; leave it out")
     page.check()
     path = writing.output_file(out, force)
     own = own_table = None
     if start is not None:
         source = source_given(start, "as-is", reading)
-        own = presets.of(source, start, inputs, units)
+        own = presets.of(source, start, inputs, units, reading)
         own_table = _recurrent(source, own)
     writing.write_text(path, page.html(own, own_table))
     print_line(f"wrote {path}")
@@ -77,9 +76,9 @@ def _recurrent(source: Source, own: Preset) -> dict[str, Any] | None:
     quiet = not console.is_terminal  # or an empty line would be left in a log
     with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         bar = progress.add_task(names.plain("recurrent table"), total=table.CELLS)
-        values = source.singular_values
+        values = source.values if source.is_spectrum else source.singular_values
         try:
-            return table.of(values[values > 0], own.units, lambda: progress.advance(bar))
+            return table.of(values, own.units, lambda: progress.advance(bar))
         except AssumptionError as error:
             print_line(f"note: no recurrent table of its own: {error}")
             return None

@@ -5,7 +5,6 @@ globalThis.richlazyExport = (() => {
   const { alignment, axis, data, isOwn, numbers, preset, table, toHash } = richlazyState;
   const python = (value) => (value === Infinity ? "float(\"inf\")" : String(value));
   const shell = (value) => (value === Infinity ? "inf" : String(value));
-  const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
   function pythonLines(state) {
     if (state.reading === "first-layer") {
@@ -19,9 +18,8 @@ globalThis.richlazyExport = (() => {
     const { units, tasks } = table(state);
     const own = isOwn(state);
     const start = own
-      ? ["from richlazy.sources.source import find", "import richlazy as rl",
-        `values = find(${JSON.stringify(preset(state).start)}).singular_values`,
-        `start = rl.spectrum.rescaled(values[values > 0], ${state.gain} * ${units} ** 0.5)`]
+      ? ["import richlazy as rl", `values = ${preset(state).values}`,
+        `start = rl.spectrum.rescaled(values, ${state.gain} * ${units} ** 0.5)`]
       : ["import richlazy as rl",
         `start = rl.spectrum.flat(rank=${Math.round(state.ratio * units)}, norm=${state.gain} * ${units} ** 0.5)`];
     return [...start,
@@ -40,9 +38,8 @@ globalThis.richlazyExport = (() => {
         : `richlazy map rank scale --inputs ${state.inputs} --x ${state.rank} --y ${state.norm} ${c}`;
     }
     const { units, tasks } = table(state);
-    if (isOwn(state)) {
-      return `richlazy explore ${quoted(preset(state).start)} --units ${units} --out page.html`;
-    }
+    // no command asks for one cell of a spectrum; this makes the table that the page shows
+    if (isOwn(state)) return preset(state).command;
     return `richlazy map gain steps --units ${units} --rank ${Math.round(state.ratio * units)} `
       + `--x ${state.gain} --y ${state.steps} --tasks ${tasks} --time ${shell(state.training)} --json`;
   }

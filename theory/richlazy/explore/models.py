@@ -26,7 +26,7 @@ from richlazy.explore.presets import LARGEST
 
 __all__ = ["models"]
 
-# Colours that keep apart for the colour blind, dark enough for lines on white; dashes tell too.
+#: Colours that keep apart for the colour blind, dark enough for lines on white; dashes tell too.
 _BLUE, _RED, _GREEN = "#0072B2", "#C04A00", "#00785A"
 _INK, _FAINT = "#2b2f36", "#e4e6ea"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -69,23 +69,13 @@ _SLIDERS = {
     "training": (0, len(table.TIMES) - 1, 1),
 }
 
-_WIDGETS = """
-:host { color: #2b2f36; font-size: 15px; font-family: %s; }
-label { font-size: 15px; color: #2b2f36; font-variant-numeric: tabular-nums; }
-.noUi-target { background: #d7dbe0; border: none; box-shadow: none; }
-.noUi-handle { border: 2px solid #0072B2; box-shadow: none; cursor: grab; }
-.noUi-handle:focus-visible, .bk-btn:focus-visible, input:focus-visible, select:focus-visible
-  { outline: 3px solid #C04A00; outline-offset: 2px; }
-.bk-input { font-size: 15px; color: #2b2f36; border: 1px solid #767b84; min-height: 38px; }
-.bk-btn { font-size: 15px; color: #2b2f36; background: #fff; border: 1px solid #767b84;
-  min-height: 38px; }
-.bk-btn.bk-active { color: #fff; background: #005a8c; border-color: #005a8c; }
-""" % _FONT  # noqa: UP031
 
+def models(presets: Sequence[tuple[str, str]], style: str) -> list[Model]:
+    """Every root of the page, by its name; `presets` are names and what to call them.
 
-def models(presets: Sequence[tuple[str, str]]) -> list[Model]:
-    """Every root of the page, by its name; `presets` are names and what to call them."""
-    look = InlineStyleSheet(css=_WIDGETS)
+    `style` is the style sheet inside every widget.
+    """
+    look = InlineStyleSheet(css=style)
     shared = {"sizing_mode": "stretch_width", "stylesheets": [look], "margin": 0}
     sliders = [
         Slider(name=name, start=start, end=end, step=step, value=start, title="",
@@ -111,8 +101,8 @@ def _plot(name: str, curves: ColumnDataSource, marks: ColumnDataSource) -> Model
     title, lines = _PLOTS[name]
     top = 1.03 if name == "alignments" else 1.0
     plot = figure(
-        name=name, title=title, height=_HEIGHTS[name], min_width=200, sizing_mode="stretch_width", tools="",
-        toolbar_location=None, x_range=Range1d(0, 1), y_range=Range1d(0, top),
+        name=name, title=title, height=_HEIGHTS[name], min_width=200,
+        sizing_mode="stretch_width", tools="", toolbar_location=None, x_range=Range1d(0, 1), y_range=Range1d(0, top),
         background_fill_color="white", border_fill_color="white", outline_line_color=None,
     )  # fmt: skip
     items = []
@@ -126,7 +116,8 @@ def _plot(name: str, curves: ColumnDataSource, marks: ColumnDataSource) -> Model
                            fill_color="white", line_color=colour, line_width=2.5)  # fmt: skip
         items.append(LegendItem(label=label, renderers=[line, dot], name=f"{name}_{column}_item"))
     legend = Legend(
-        items=items, orientation="horizontal", location="top_left", border_line_color=None, margin=0, padding=0,
+        items=items, orientation="horizontal", location="top_left", border_line_color=None,
+        margin=0, padding=0,
         glyph_width=26, spacing=9, label_text_font=_FONT, label_text_font_size="12px",
         label_text_color=_INK,
     )  # fmt: skip

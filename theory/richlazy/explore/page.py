@@ -32,7 +32,7 @@ def html(own: Preset | None = None, own_table: dict[str, Any] | None = None) -> 
         "own": own_table,
     }
     return file_html(
-        models([(preset.name, preset.label) for preset in presets]),
+        models([(preset.name, preset.label) for preset in presets], _text("widgets.css")),
         INLINE,
         title="Rich or lazy: the explorer of richlazy",
         template=_text("page.html"),

@@ -20,7 +20,18 @@ from richlazy.recurrent.averages.trees import typical_course
 from richlazy.recurrent.record import Expected
 from richlazy.start import spectrum
 
-__all__ = ["CELLS", "GAINS", "MEASURES", "RATIOS", "STEPS", "TASKS", "TIMES", "UNITS", "of", "shipped"]
+__all__ = [
+    "CELLS",
+    "GAINS",
+    "MEASURES",
+    "RATIOS",
+    "STEPS",
+    "TASKS",
+    "TIMES",
+    "UNITS",
+    "of",
+    "shipped",
+]
 
 Array = NDArray[np.float64]
 
@@ -69,7 +80,7 @@ def of(
     ValueError
         For values that are no spectrum of so many units.
     """
-    ratio = float(spectrum.participation_ratio(singular_values)) / units
+    ratio = float(spectrum.effective_rank(singular_values, "participation")) / units
     return _table([singular_values], [ratio], units, tasks, advance)
 
 

@@ -21,7 +21,16 @@ from richlazy.recurrent.reduction import Training, enriched, whole
 from richlazy.recurrent.task import Task
 from richlazy.start import matrices
 
-__all__ = ["CHECKED", "TYPICAL_FROM", "domain", "law", "learned", "two_valued", "typical_course", "typical_start"]
+__all__ = [
+    "CHECKED",
+    "TYPICAL_FROM",
+    "domain",
+    "law",
+    "learned",
+    "two_valued",
+    "typical_course",
+    "typical_start",
+]
 
 Array = NDArray[np.float64]
 
