@@ -102,7 +102,8 @@ def _plot(name: str, curves: ColumnDataSource, marks: ColumnDataSource) -> Model
     top = 1.03 if name == "alignments" else 1.0
     plot = figure(
         name=name, title=title, height=_HEIGHTS[name], min_width=200,
-        sizing_mode="stretch_width", tools="", toolbar_location=None, x_range=Range1d(0, 1), y_range=Range1d(0, top),
+        sizing_mode="stretch_width", tools="", toolbar_location=None,
+        x_range=Range1d(0, 1), y_range=Range1d(0, top),
         background_fill_color="white", border_fill_color="white", outline_line_color=None,
     )  # fmt: skip
     items = []

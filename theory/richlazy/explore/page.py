@@ -31,7 +31,7 @@ def html(own: Preset | None = None, own_table: dict[str, Any] | None = None) -> 
         "recurrent": table.shipped(),
         "own": own_table,
     }
-    return file_html(
+    made: str = file_html(
         models([(preset.name, preset.label) for preset in presets], _text("widgets.css")),
         INLINE,
         title="Rich or lazy: the explorer of richlazy",
@@ -42,6 +42,7 @@ def html(own: Preset | None = None, own_table: dict[str, Any] | None = None) -> 
             "scripts": [_text(name) for name in _SCRIPTS],
         },
     )
+    return made
 
 
 def check() -> None:
