@@ -28,7 +28,7 @@ extensions = [
     "sphinx-mathjax-offline",
     "offline",
 ]
-exclude_patterns = ["_build", "_ext", "extra", "map"]
+exclude_patterns = ["_build", "_ext", "map"]
 nitpicky = True
 # Documented elsewhere, on the network.
 nitpick_ignore_regex = [("py:class", r"ndarray|(numpy|scipy)\..*")]
@@ -54,7 +54,6 @@ for package in (richlazy, richlazy.recurrent):
     }
 
 html_theme = "furo"
-html_extra_path = ["extra"]
 html_title = f"{project} {release}"
 
 
@@ -74,12 +73,12 @@ def draw_pictures(app: Any) -> None:
         module.write(DOCS / "pictures")
 
 
-def write_explorer(app: Any) -> None:
+def write_explorer(app: Any, failure: Exception | None) -> None:
     """Write the page that docs/explore.md links to, beside the pages of the site."""
     from richlazy.explore.page import html
 
-    (DOCS / "extra").mkdir(exist_ok=True)
-    (DOCS / "extra" / "explorer.html").write_text(html(), encoding="utf-8")
+    if failure is None and app.builder.format == "html":
+        (Path(app.outdir) / "explorer.html").write_text(html(), encoding="utf-8")
 
 
 def map_code(app: Any) -> None:
@@ -119,7 +118,7 @@ def by_public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
 def setup(app: Any) -> None:
     app.connect("builder-inited", write_derivations)
     app.connect("builder-inited", draw_pictures)
-    app.connect("builder-inited", write_explorer)
     app.connect("builder-inited", map_code)
+    app.connect("build-finished", write_explorer)  # before it is looked at by `offline`
     app.connect("autodoc-process-docstring", plain_formulas, priority=100)  # before napoleon
     app.connect("missing-reference", by_public_name)

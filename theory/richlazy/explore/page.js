@@ -164,7 +164,9 @@
       const view = model(plot);
       model(`${plot}_here`).location = along.here;
       if (plot === "alignments") continue;
-      const most = Math.max(...view.renderers.filter((r) => r.visible)
+      // a loss is seen against that of a network that gives nothing
+      const least = plot === "losses" ? 0.5 * (state.reading === "recurrent" ? 1 : state.strength) ** 2 : 0;
+      const most = Math.max(least, ...view.renderers.filter((r) => r.visible)
         .flatMap(({ glyph }) => columns[glyph.y.field].filter(Number.isFinite)));
       const end = above(most);
       if (view.y_range.end !== end) view.y_range.setv({ start: -0.02 * end, end });
