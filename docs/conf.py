@@ -93,6 +93,14 @@ def draw_pictures(app: Any) -> None:
         module.write(DOCS / "pictures")
 
 
+def write_explorer(app: Any, failure: Exception | None) -> None:
+    """Write the page that docs/explore.md links to, beside the pages of the site."""
+    from richlazy.explore.page import html
+
+    if failure is None and app.builder.format == "html":
+        (Path(app.outdir) / "explorer.html").write_text(html(), encoding="utf-8")
+
+
 def map_code(app: Any) -> None:
     """Draw the rooms of the library and write the tables of the page "A map of the code"."""
     import code_tables
@@ -157,6 +165,7 @@ def setup(app: Any) -> None:
     app.connect("builder-inited", write_derivations)
     app.connect("builder-inited", draw_pictures)
     app.connect("builder-inited", map_code)
+    app.connect("build-finished", write_explorer)  # before it is looked at by `offline`
     app.connect("autodoc-process-docstring", plain_formulas, priority=100)  # before napoleon
     app.connect("autodoc-skip-member", functions_and_classes)
     for part in ("description", "options", "arguments", "epilog"):

@@ -16,6 +16,7 @@ import click
 from richlazy import names
 from richlazy.cli.curve import curve
 from richlazy.cli.doctor import doctor
+from richlazy.cli.explore import explore
 from richlazy.cli.map import map_
 from richlazy.cli.measure import measure
 from richlazy.cli.predict import predict
@@ -109,7 +110,7 @@ def _drop_output() -> None:
 
 @click.group(
     cls=_Plain,
-    commands=(predict, curve, map_, report, measure, doctor),
+    commands=(predict, curve, map_, report, explore, measure, doctor),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

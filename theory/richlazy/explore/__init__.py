@@ -1,0 +1,1 @@
+"""A page to play with: laziness of first layers and of recurrent networks, in one HTML file."""
