@@ -161,7 +161,7 @@ def parsed(line):
     else:
         from derivations import MODULES
 
-        assert set(words[3:]) <= {*MODULES, "--latex"}, line
+        assert set(words[3:]) <= {*MODULES, "--latex", "javascript"}, line
         return
     if words[0] in ("COMMAND", "--help"):
         return
