@@ -58,6 +58,7 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib", "gallery.close"),
     "capture_repr": (),  # what is printed is shown
     "abort_on_example_error": True,
+    "run_stale_examples": True,  # the library may have changed where the script has not
     "min_reported_time": 3600,  # the same page at every build
     "write_computation_times": False,
     "show_signature": False,
