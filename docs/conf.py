@@ -145,14 +145,6 @@ def functions_and_classes(app: Any, what: str, name: str, thing: Any, skip: bool
     return None
 
 
-def links_back(app: Any, env: Any) -> None:
-    """Let pages of code link back to names that have an entry under the name of the module."""
-    entries = env.get_domain("py").objects
-    for _, _, used, module in filter(None, env._viewcode_modules.values()):
-        for name in [name for name in used if f"{module}.{name}" not in entries]:
-            del used[name]
-
-
 def by_public_name(app: Any, env: Any, node: Any, content: Any) -> Any:
     """Find the class that a docstring calls Task, wherever it stands."""
     name = f"{project}.{node['reftarget']}"
@@ -171,5 +163,4 @@ def setup(app: Any) -> None:
     app.connect("autodoc-skip-member", functions_and_classes)
     for part in ("description", "options", "arguments", "epilog"):
         app.connect(f"sphinx-click-process-{part}", plain_options)
-    app.connect("env-updated", links_back)
     app.connect("missing-reference", by_public_name)
