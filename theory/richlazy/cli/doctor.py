@@ -14,6 +14,7 @@ __all__ = ["EXTRAS", "doctor"]
 EXTRAS = {
     "cluster": "studies on a cluster",
     "derivations": "the derivations, from a clone",
+    "explore": "pages of `richlazy explore`",
     "graphs": ".graphml and .gexf files",
     "jax": "runs of JAX models",
     "rnn": "studies of recurrent networks, from a clone",
@@ -92,23 +93,20 @@ def _blas() -> list[dict[str, Any]]:
 
 
 def _extra(name: str) -> dict[str, Any]:
-    """The packages of an extra with their versions, and how to get what is missing or unfit."""
+    """The packages of an extra with their versions, and how to get what is missing."""
+    import re
     from importlib.metadata import PackageNotFoundError, requires, version
 
-    from packaging.requirements import Requirement
-
     packages: dict[str, str | None] = {}
-    fit = []
-    for wanted in map(Requirement, requires("richlazy") or ()):
-        if wanted.marker is None or not wanted.marker.evaluate({"extra": name}):
-            continue
-        try:
-            found = packages[wanted.name] = version(wanted.name)
-            fit.append(wanted.specifier.contains(found, prereleases=True))
-        except PackageNotFoundError:
-            packages[wanted.name] = None
-            fit.append(False)
-    ready = bool(fit) and all(fit)
+    for line in requires("richlazy") or ():
+        wanted, _, marker = line.partition(";")
+        named = re.match(r"[\w.-]+", wanted)
+        if named and re.search(rf"extra == ['\"]{name}['\"]", marker):
+            try:
+                packages[named[0]] = version(named[0])
+            except PackageNotFoundError:
+                packages[named[0]] = None
+    ready = packages and all(packages.values())
     return {"packages": packages, "install": None if ready else f"pip install 'richlazy[{name}]'"}
 
 
