@@ -50,7 +50,8 @@ def _law(
             float(np.abs(getattr(one, name) - getattr(two, name))[0, 0])
             for name in ("kernel_alignment", "representation_alignment", "weight_change")
         )
-        ka, dw = ka / float(two.kernel_alignment[0, 0]), dw / float(two.weight_change[0, 0])
+        ka /= float(two.kernel_alignment[0, 0])
+        dw /= float(two.weight_change[0, 0]) or 1.0  # at t = 0 both are 0
         inside = "inside" if max(ka, ra, dw) < _LAW_DOMAIN else "OUTSIDE"
         accuracy = (
             f"O(1/PR); orders k = 1 and k = 2 differ by {ka:.1%} in KA, {ra:.3f} in RA and "

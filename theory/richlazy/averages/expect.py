@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from richlazy.averages.approximations import law, typical
 from richlazy.averages.closed import closed_form
 from richlazy.averages.question import Average, Question, asked
 from richlazy.averages.record import Expected
 from richlazy.averages.sampling import sample
-from richlazy.errors import AssumptionError, Rng
+from richlazy.errors import AssumptionError, Rng, times
 from richlazy.start.matrices import MatrixLike
 from richlazy.start.precision import PrecisionLike
 
-__all__ = ["Average", "expect"]
+__all__ = ["Average", "expect", "expect_over"]
 
 
 def expect(
@@ -82,24 +83,57 @@ def expect(
     >>> found.method
     'sample of 200 tasks by krylov (T15), k=6'
     """
+    (found,) = expect_over(
+        start, inputs, outputs=outputs, strength=strength, alignment=alignment, norm=norm,
+        t=times(t, ndim=0), method=method, tasks=tasks, rng=rng, precision=precision,
+    )  # fmt: skip
+    return found
+
+
+def expect_over(
+    start: MatrixLike,
+    inputs: int | None = None,
+    *,
+    outputs: int = 1,
+    strength: float = 1.0,
+    alignment: float | None = None,
+    norm: float | None = None,
+    t: ArrayLike = np.inf,
+    method: Average | None = None,
+    tasks: int | None = None,
+    rng: Rng | None = None,
+    precision: PrecisionLike = None,
+) -> list[Expected]:
+    """What `expect` says at each of several times, sampled tasks followed once for all of them.
+
+    The numbers are those of `expect` to the accuracy stated, which is that of the worst time.
+    """
     if method not in (None, *get_args(Average)):
         raise ValueError(
             f"method must be 'closed form', 'law', 'typical' or 'sample'; it is {method!r}"
         )
+    at = np.ravel(times(t))
     case = asked(
-        start, inputs, outputs, strength, alignment, norm, t, method, tasks, rng, precision
+        start, inputs, outputs, strength, alignment, norm, at[0], method, tasks, rng, precision
     )
-    for attempt in _PREFERRED if method is None else (_ROUTES[method],):
-        answer = attempt(case)
-        if isinstance(answer, Expected):
-            return replace(answer, assumptions=(*answer.assumptions, *case.said))
-    raise AssumptionError(f"method {method!r} {answer}")
+    begin, found = case.rng.bit_generator.state, {}
+    if method != "sample":
+        for k, time in enumerate(at.tolist()):
+            case.rng.bit_generator.state = begin  # every time has the same tasks
+            answer = _ALONE[method or "closed form"](replace(case, time=time))
+            if isinstance(answer, Expected):
+                found[k] = answer
+            elif method is not None:
+                raise AssumptionError(f"method {method!r} {answer}")
+    if rest := [k for k in range(at.size) if k not in found]:
+        case.rng.bit_generator.state = begin
+        found |= dict(zip(rest, sample(case, at[rest]), strict=True))
+    every = (found[k] for k in range(at.size))
+    return [replace(one, assumptions=(*one.assumptions, *case.said)) for one in every]
 
 
-_ROUTES: dict[str, Callable[[Question], Expected | str]] = {
+_ALONE: dict[str, Callable[[Question], Expected | str]] = {
     "closed form": closed_form,
     "law": law,
     "typical": typical,
-    "sample": sample,
 }
-_PREFERRED = (closed_form, sample)

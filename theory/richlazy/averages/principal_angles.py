@@ -56,7 +56,8 @@ def expected(
     if whole:
         columns = [Statistic.exactly(float(v[0])) for v in found]
         return record(columns, np.inf, method, said, "exact")
-    some = sampled([Measures(*(v[None] for v in found))], np.inf, count, method, 0.0, outputs)
+    measures = [Measures(*(v[None] for v in found))]
+    (some,) = sampled(measures, np.array([np.inf]), count, method, 0.0, outputs)
     known: dict[str, Statistic] = {}
     for name, mean, sd in zip(exact.mean._fields, exact.mean, exact.sd, strict=True):
         column: Statistic = getattr(some, name)

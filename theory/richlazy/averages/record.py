@@ -133,9 +133,9 @@ def record(
 
 
 def sampled(
-    parts: list[Measures], t: float, count: int, route: str, worst: float, outputs: int
-) -> Expected:
-    """Statistics of sampled tasks, from measures (1, tasks) of each stack."""
+    parts: list[Measures], times: Array, count: int, route: str, worst: float, outputs: int
+) -> list[Expected]:
+    """Statistics of sampled tasks at every time, from measures (times, tasks) of each stack."""
 
     def statistic(values: Array) -> Statistic:
         sd = float(np.std(values, ddof=1))
@@ -143,15 +143,15 @@ def sampled(
             float(np.mean(values)), sd, sd / float(np.sqrt(count)), partial(np.quantile, values)
         )
 
-    columns = [
-        statistic(np.concatenate([part[k][0] for part in parts]))
-        for k in range(len(Measures._fields))
+    every = Measures(*(np.concatenate(values, axis=1) for values in zip(*parts, strict=True)))
+    return [
+        record(
+            [statistic(values[k]) for values in every],
+            float(t),
+            f"sample of {count} tasks by {route}",
+            (f"{outputs} output{'s of equal strength' if outputs > 1 else ''}",),
+            f"standard errors from {count} tasks; numerical error {worst:.1e}",
+            count,
+        )
+        for k, t in enumerate(times)
     ]
-    return record(
-        columns,
-        t,
-        f"sample of {count} tasks by {route}",
-        (f"{outputs} output{'s of equal strength' if outputs > 1 else ''}",),
-        f"standard errors from {count} tasks; numerical error {worst:.1e}",
-        count,
-    )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
 from numbers import Integral
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from richlazy.averages.expect import Average, expect
+from richlazy.averages.expect import Average, expect_over
 from richlazy.averages.question import asked
 from richlazy.averages.record import Expected
 from richlazy.curves import values as defaults
@@ -150,12 +151,13 @@ def points(
     given: dict[str, Any],
     rng: np.random.Generator,
 ) -> list[Expected]:
-    """`expect` at every place, with the same random numbers."""
+    """`expect` at every place, with the same random numbers; all times of a place at once."""
     begin, found = rng.bit_generator.state, []
-    for place in places:
+    for place, at in groupby(places, lambda place: {k: v for k, v in place.items() if k != "t"}):
         rng.bit_generator.state = begin
         point = {**given, **place, "precision": begun.precision, "rng": rng}
-        found.append(expect(begun.start, begun.inputs, **point))
+        point["t"] = [one.get("t", given.get("t", np.inf)) for one in at]
+        found += expect_over(begun.start, begun.inputs, **point)
     return found
 
 

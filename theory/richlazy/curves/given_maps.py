@@ -49,14 +49,19 @@ def given_start(axes: tuple[Any, Any], at: dict[str, Any], fixed: dict[str, Any]
     x, y = (along(axis, at[axis], begun, strength) for axis in axes)
     chance = seed(fixed.get("rng"))
     said = {**begun.said, **stated(own, given), "rng": chance}
-    lines = tuple(Line(begun, axes, x, float(value), given, chance) for value in y)
+    turned = axes[1] == "time"  # a line of times is one flow
+    ends = ((axes[1], y), (axes[0], x)) if turned else ((axes[0], x), (axes[1], y))
+    (across, line), (up, several) = ((PARAMETERS[axis], along) for axis, along in ends)
+    lines = tuple(
+        Line(begun, across, line, {up: value}, given, chance) for value in several.tolist()
+    )
 
     def source(found: Sequence[Found]) -> dict[str, Any]:
         every = (words for record in found for words in record["said"]["method"])
         return provenance(formulas(every), SETTING, said)
 
     about = provenance("T15", SETTING, said)["parameters"]
-    return Question(axes, x, y, Separate(find, lines, about, source))
+    return Question(axes, x, y, Separate(find, lines, about, source, turned))
 
 
 def _closed(begun: Begun, given: dict[str, Any]) -> bool:
@@ -72,20 +77,20 @@ def _as_flat(begun: Begun, own: set[str], given: dict[str, Any]) -> dict[str, An
 
 
 class Line(NamedTuple):
-    """One case: a start, the values along x, the one of y, and what `expect` takes besides."""
+    """One case: a start, a parameter and its values, the other one's, and what `expect` takes."""
 
     begun: Begun
-    axes: tuple[str, str]
-    x: Array
-    y: float
+    across: str
+    values: Array
+    up: dict[str, float]
     given: dict[str, Any]
     seed: int
 
 
 def find(line: Line) -> Found:
     """What `expect` says along a line, in plain values, on one BLAS thread wherever it runs."""
-    across, up = (PARAMETERS[axis] for axis in line.axes)
-    places = [{across: value, up: line.y} for value in line.x.tolist()]
+    places = [{line.across: value, **line.up} for value in line.values.tolist()]
+    own = {line.across, *line.up}
     with alone():
         found = points(line.begun, places, line.given, generator(line.seed))
-    return cells(records(found, line.axes), Measures._fields)
+    return cells(records(found, own), Measures._fields)
