@@ -134,7 +134,8 @@ def plain_options(app: Any, context: Any, lines: list[str]) -> None:
     for number, line in enumerate(lines):
         if not line.lstrip().startswith(".. "):
             spans = re.split(r"(`[^`]*`)", line)
-            spans[::2] = (re.sub(r"[|*]|_(?!\w)", r"\\\g<0>", words) for words in spans[::2])
+            marks = r"[|*:]|_(?!\w)"  # of which FILE:NAME would be a link
+            spans[::2] = (re.sub(marks, r"\\\g<0>", words) for words in spans[::2])
             lines[number] = "".join(spans)
 
 

@@ -29,7 +29,8 @@ for row, rank in zip(axes, (1, 12), strict=True):
     solution = rl.solve(start, task)
     pictures = [start.first.toarray(), solution.at(np.inf).first()]
     for t in (0.0, np.inf):  # with one output the tangent kernel is R + B, B a number
-        pictures.append(solution.representation(t) + solution.readout(t) * np.eye(12))
+        kernel = solution.representation(t) + solution.readout(t) * np.eye(12)
+        pictures.append(kernel / np.linalg.norm(kernel))  # its direction is what counts
     titles = ("$W_1$ before", "$W_1$ after", "kernel before", "kernel after")
     for ax, picture, title in zip(row, pictures, titles, strict=True):
         ax.imshow(picture, cmap="RdBu_r", vmin=-0.5, vmax=0.5)
@@ -40,7 +41,9 @@ for row, rank in zip(axes, (1, 12), strict=True):
 # %%
 # The *tangent kernel* says how a step of learning on one input changes the answer to another.
 # *Kernel alignment*, KA, is the cosine between the kernel before and after: 1 if its direction is
-# kept (lazy), near 0 if nothing of it is left (rich).
+# kept (lazy), near 0 if nothing of it is left (rich). The kernel may grow, which is a faster
+# clock and no other way of learning, so it is drawn here at norm 1. The weights themselves move in
+# both networks: at this norm they have to.
 #
 # **To remember:** lazy means that the kernel keeps its direction, rich that it turns.
 
@@ -70,7 +73,8 @@ print(
 #
 # Now keep the norm and change the rank. A higher rank spreads the same norm over more directions,
 # so more of a random task lies within what the first layer already passes on, and less has to be
-# rebuilt.
+# rebuilt; what the readout learns adds the same to every direction of the kernel, and so turns a
+# kernel little that is already spread over all of them.
 
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for norm in (0.5, 1.0, 4.0):
@@ -81,7 +85,11 @@ low, full = (rl.expect(rl.spectrum.flat(r), inputs=100).kernel_alignment.mean fo
 print(f"norm 1: KA {low:.2f} at rank 1, {full:.2f} at rank 100")
 
 # %%
-# **To remember:** low rank learns richly, high rank lazily.
+# At the largest norm the line begins lower, since a single direction has to turn to the task, and
+# bends on its way: more rank is not always lazier ("Which regime am I in?" has the window).
+#
+# **To remember:** low rank learns richly, high rank lazily. That is said of the kernel; the
+# representation alone (RA) can turn more at full rank, where every direction starts weak.
 
 # %%
 # Spectra that are not flat

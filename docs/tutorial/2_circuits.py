@@ -7,8 +7,8 @@ layer of a network or as its recurrent weights.
 """
 
 # %%
-# A low rank that fits is lazy
-# ----------------------------
+# A low rank that fits moves little
+# ---------------------------------
 #
 # A start of rank 5 passes on 5 of 100 directions. If the task happens to lie in them, nothing has
 # to be rebuilt. The *alignment* c is the share of the task that does: 0 for none of it, 1 for all
@@ -31,7 +31,8 @@ ax.legend()
 print(f"rank {rank} moves its weights less than full rank does from alignment {boundary:.2f} on")
 
 # %%
-# **To remember:** low rank is rich for a task that it does not know, lazy for one that it does.
+# **To remember:** low rank has to change for a task that it does not know, and hardly for one that
+# it does.
 
 # %%
 # A connectome as first layer

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 
 from richlazy.cli import main
 from tests.theory.cli.commands import run
@@ -72,3 +73,13 @@ def test_every_schema_is_linked_and_every_command_that_prints_json_has_one():
         if any("--json" in parameter.opts for parameter in command.params)
     }
     assert printing <= {name for name, _ in linked}
+
+
+@pytest.mark.parametrize(
+    "command", ["predict", "report", "explore", "curve scale", "map rank scale"]
+)
+def test_the_shell_completes_connectomes_and_files(command):
+    completion = ShellComplete(main, {}, "richlazy", "_RICHLAZY_COMPLETE")
+    found = completion.get_completions(command.split(), "cele")
+    assert "celegans_brain_8" in [one.value for one in found if one.type == "plain"]
+    assert [one.type for one in completion.get_completions(command.split(), "my_")] == ["file"]

@@ -66,7 +66,8 @@ def test_the_own_norm_is_told_by_the_law():
     there = expect(spectrum.flat(5, 10.0), inputs=60).kernel_alignment.mean
     assert found.law_at_own_norm == pytest.approx(there, rel=1e-12)  # of a flat start it is exact
     assert found.sentence.endswith(
-        f"at the norm of the weights as given, 10, the participation-ratio law says KA {there:.3f}"
+        "at the norm of the weights as given, 10, the participation-ratio law guesses "
+        f"KA {there:.3f}"
     )
 
 

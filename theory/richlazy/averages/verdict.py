@@ -90,7 +90,7 @@ class Verdict:
         if self.own_norm is not None and self.law_at_own_norm is not None:
             parts.append(
                 f"at the norm of the weights as given, {self.own_norm:.4g}, the "
-                f"participation-ratio law says KA {_shown(self.law_at_own_norm)}"
+                f"participation-ratio law guesses KA {_shown(self.law_at_own_norm)}"
             )
         return "; ".join(parts)
 

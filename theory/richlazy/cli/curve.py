@@ -10,7 +10,7 @@ import click
 
 from richlazy.cli.given import first_layer, name_start, recurrent_network, with_number
 from richlazy.cli.options import with_reading, with_starts
-from richlazy.cli.source import reading_options
+from richlazy.cli.source import Start, reading_options
 from richlazy.cli.tables import MEASURES, number, print_line, print_table
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _SHOWN = {  # of a curve, as far as it has them
 
 @click.command()
 @click.argument("kind", type=click.Choice((*_KINDS, "gain", "steps", *_BEYOND)))
-@click.argument("source", metavar="[SPECTRUM-OR-WEIGHTS]", required=False)
+@click.argument("source", metavar="[SPECTRUM-OR-WEIGHTS]", type=Start(), required=False)
 @with_reading
 @with_starts
 @click.option("--norm", metavar="NUMBER|keep", help="||W1(0)||_F; 'keep' leaves a file's.  [1.0]")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from richlazy import names
-from richlazy.cli.source import reading_options, source_given
+from richlazy.cli.source import Start, reading_options, source_given
 from richlazy.cli.tables import print_line
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ __all__ = ["explore"]
 
 
 @click.command()
-@click.argument("start", metavar="[INPUT]", required=False)
+@click.argument("start", metavar="[INPUT]", type=Start(), required=False)
 @click.option("--inputs", type=int, help="Number of inputs d (of a spectrum as first layer).")
 @click.option("--units", type=int, help="Neurons N (of a spectrum as recurrent weights).")
 @click.option("--out", default="richlazy-explore.html", show_default=True, help="File to write.")

@@ -8,7 +8,7 @@ import click
 
 from richlazy.cli.given import first_layer, name_start, recurrent_network, with_number
 from richlazy.cli.options import with_reading, with_starts
-from richlazy.cli.source import reading_options
+from richlazy.cli.source import Start, reading_options
 from richlazy.cli.tables import number, print_line, print_table
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _SHOWN = (12, 24)  # columns and lines of a printed map
 @click.command("map")
 @click.argument("x_axis", metavar="AXIS", type=click.Choice(_AXES))
 @click.argument("y_axis", metavar="AXIS", type=click.Choice(_AXES))
-@click.argument("source", metavar="[SPECTRUM-OR-WEIGHTS]", required=False)
+@click.argument("source", metavar="[SPECTRUM-OR-WEIGHTS]", type=Start(), required=False)
 @with_reading
 @click.option("--x", "x_values", metavar="VALUES", help="Values along the first AXIS.")
 @click.option("--y", "y_values", metavar="VALUES", help="Values along the second AXIS.")

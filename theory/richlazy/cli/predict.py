@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from richlazy import names
-from richlazy.cli.source import reading_options, recurrent_options, source_given
+from richlazy.cli.source import Start, reading_options, recurrent_options, source_given
 from richlazy.cli.tables import print_line
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ _RECURRENT = ("units", "steps", "channels", "gain")
 
 
 @click.command()
-@click.argument("start", metavar="SPECTRUM-OR-WEIGHTS")
+@click.argument("start", metavar="SPECTRUM-OR-WEIGHTS", type=Start())
 @recurrent_options
 @click.option("--units", type=int, help="Neurons N of a spectrum read as recurrent weights.")
 @click.option("--inputs", type=int, help="Number of inputs d (needed with a spectrum).")

@@ -8,6 +8,7 @@ import click
 
 from richlazy import names
 from richlazy.cli.source import (
+    Start,
     gain_wanted,
     norm_wanted,
     print_source,
@@ -26,7 +27,7 @@ __all__ = ["report"]
 
 
 @click.command()
-@click.argument("starts", metavar="[INPUT]...", nargs=-1)
+@click.argument("starts", metavar="[INPUT]...", type=Start(), nargs=-1)
 @recurrent_options
 @click.option("--outputs", type=int, help="Outputs of a recurrent network.  [1]")
 @click.option(

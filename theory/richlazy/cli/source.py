@@ -7,6 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from richlazy.cli.tables import print_line
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from richlazy.sources.source import Source
 
 __all__ = [
+    "Start",
     "differs",
     "gain_wanted",
     "norm_wanted",
@@ -22,6 +24,19 @@ __all__ = [
     "recurrent_options",
     "source_given",
 ]
+
+
+class Start(click.types.StringParamType):
+    """A file, a connectome that comes along, or a family; the shell completes the first two."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The connectomes that begin so, and word that the shell looks among files itself."""
+        from richlazy.sources import connectomes
+
+        known = (name for name in connectomes.names() if name.startswith(incomplete))
+        return [*map(CompletionItem, known), CompletionItem(incomplete, type="file")]
 
 
 _READING = (

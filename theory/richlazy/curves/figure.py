@@ -182,9 +182,9 @@ def _line(axes: Axes, curve: Curve, measure: str, **line: Any) -> None:
     axes.plot(curve.x, values, **keywords)
     spread = curve.columns.get(f"{measure}_sd")
     if spread is not None:
-        axes.fill_between(
-            curve.x, values - spread, values + spread, color=keywords["color"], alpha=0.18, lw=0
-        )
+        least, most = (0.0, 1.0) if measure.endswith("alignment") else (0.0, np.inf)
+        band = np.clip([values - spread, values + spread], least, most)
+        axes.fill_between(curve.x, *band, color=keywords["color"], alpha=0.18, lw=0)
 
 
 def _label(measure: str) -> str:
