@@ -41,8 +41,10 @@ def gaussian(weights: ArrayLike, rng: Rng) -> Array:
 
     Parameters
     ----------
-    weights : array_like, shape (hidden, inputs)
-    rng : int or numpy.random.Generator
+    weights
+        (hidden, inputs).
+    rng
+        A seed or a numpy.random.Generator.
 
     Raises
     ------
@@ -68,8 +70,10 @@ def shuffled(weights: ArrayLike, rng: Rng) -> Array:
 
     Parameters
     ----------
-    weights : array_like, shape (hidden, inputs)
-    rng : int or numpy.random.Generator
+    weights
+        (hidden, inputs).
+    rng
+        A seed or a numpy.random.Generator.
 
     Raises
     ------
@@ -103,10 +107,11 @@ def degree_preserving(weights: ArrayLike, rng: Rng, swaps_per_edge: int = 20) ->
 
     Parameters
     ----------
-    weights : array_like, shape (hidden, inputs)
-        W1[post, pre]; an entry that is not zero is an edge.
-    rng : int or numpy.random.Generator
-    swaps_per_edge : int
+    weights
+        W1[post, pre]; an entry that is not zero is an edge. Shape (hidden, inputs).
+    rng
+        A seed or a numpy.random.Generator.
+    swaps_per_edge
         Attempted swaps over number of edges. At 10 the participation ratios of the shipped
         mushroom bodies, most of whose swaps are refused, are still 2 % short of their limit;
         at 20 no difference is seen.
@@ -174,8 +179,10 @@ def same_singular_values(weights: ArrayLike, rng: Rng) -> Array:
 
     Parameters
     ----------
-    weights : array_like, shape (hidden, inputs)
-    rng : int or numpy.random.Generator
+    weights
+        (hidden, inputs).
+    rng
+        A seed or a numpy.random.Generator.
 
     Raises
     ------
@@ -203,8 +210,10 @@ def same_eigenvalues(weights: ArrayLike, rng: Rng) -> Array:
 
     Parameters
     ----------
-    weights : array_like, shape (units, units)
-    rng : int or numpy.random.Generator
+    weights
+        (units, units).
+    rng
+        A seed or a numpy.random.Generator.
 
     Raises
     ------
@@ -250,8 +259,10 @@ def sign_balanced(weights: ArrayLike, rng: Rng) -> Array:
 
     Parameters
     ----------
-    weights : array_like, shape (units, units)
-    rng : int or numpy.random.Generator
+    weights
+        (units, units).
+    rng
+        A seed or a numpy.random.Generator.
 
     Raises
     ------
@@ -274,8 +285,10 @@ def gaussian_of_largest_singular_value(weights: ArrayLike, rng: Rng) -> Array:
 
     Parameters
     ----------
-    weights : array_like, shape (hidden, inputs)
-    rng : int or numpy.random.Generator
+    weights
+        (hidden, inputs).
+    rng
+        A seed or a numpy.random.Generator.
 
     Raises
     ------
@@ -292,8 +305,10 @@ def gaussian_of_spectral_radius(weights: ArrayLike, rng: Rng) -> Array:
 
     Parameters
     ----------
-    weights : array_like, shape (units, units)
-    rng : int or numpy.random.Generator
+    weights
+        (units, units).
+    rng
+        A seed or a numpy.random.Generator.
 
     Raises
     ------
