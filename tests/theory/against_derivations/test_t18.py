@@ -148,7 +148,8 @@ def test_what_leaks(agreement):
     u, w, v = (letters[x].astype(float)[None] for x in "BAG")
     small = Problem(u, w, v, task.seen[None], None, (1.0, 1.0, 1.0))
     # at the start alone: a time of 0
-    found, leak, _ = _leaks(net, small, space, 0.0)
+    images = matrices.forward(net.recurrent, space), matrices.adjoint(net.recurrent, space)
+    found, leak, _ = _leaks(net, small, space, images, 0.0)
     for name, kept, turned in (
         ("leak_driven", "small_driven", False),
         ("leak_read", "small_read", True),

@@ -75,7 +75,7 @@ def test_a_state_is_thin_where_the_network_was_reduced():
 
 def test_weights_are_known_to_what_leaks_where_measures_are_to_its_square():
     wanted = solve(NET, TASK, "flow").at(1.0)
-    for tolerance in (1e-2, 1e-4):
+    for tolerance in (3e-2, 1e-3):
         found = solve(NET, TASK, "reduced", tolerance=tolerance)
         state, leak = found.at(1.0), found._found(np.array([1.0])).reduced.leak
         assert state.left.shape[1] < 40

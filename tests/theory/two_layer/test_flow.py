@@ -341,7 +341,7 @@ def test_the_error_follows_the_tolerance(rtol, random_case, reference_weights):
 
 def test_a_flow_that_does_not_settle_is_an_error_and_says_where(monkeypatch, random_case):
     start, task = random_case(np.random.default_rng(0), 1.0)
-    monkeypatch.setattr(march, "_MAX_STEPS", 5)
+    monkeypatch.setattr(flow, "_ENOUGH", 5)
     with pytest.raises(ConvergenceError, match=r"did not settle in 5 steps \(t = [\d.e-]+\)"):
         by_flow(start, task).loss()
 

@@ -379,15 +379,17 @@ def _refuse_hidden(start: _Frozen, problem: Problem) -> None:
     """AssumptionError if rounding of what a first layer learns at once hides what it learns last.
 
     Where the first layer is the stronger one, the readout shrinks to learn what lies in its rows,
-    and inputs outside them are learned through what is left of it, at rates of task^2 / ||W1||^2.
+    and inputs outside them are learned through what is left of it, at rates of task^2 / ||W1||^2:
+    a row that is slower than this teaches nothing.
     """
     w1, w2, task = problem.first, problem.readout, start.whitened(problem.cov_yx)
     seen, strength = w1 if problem.root is None else w1 @ problem.root, _norm(task)
     rates, rows = np.linalg.svd(seen, full_matrices=False)[1:]
     rates = rates**2
-    kept = (rates > strength[:, None])[:, :, None] * rows
+    fastest = rates.max(axis=1, keepdims=True, initial=0.0)
+    kept = (rates * fastest > strength[:, None] ** 2)[:, :, None] * rows
     outside = _norm(task - task @ _t(kept) @ kept) > _OUTSIDE * strength
-    stiff = rates.max(axis=1, initial=0.0) / np.where(strength > 0, strength, np.inf)
+    stiff = fastest[:, 0] / np.where(strength > 0, strength, np.inf)
     hidden = outside & (stiff > _STIFFEST) & (_norm(w1) >= _norm(w2))
     if np.any(hidden):
         raise AssumptionError(
