@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -33,12 +32,15 @@ def local(tmp_path_factory):
 
 
 @pytest.fixture
-def cluster(runs):
-    """(kind, ...) -> a process of a scheduler or of a worker, which ends with the test."""
+def cluster(runs, tmp_path):
+    """(kind, ...) -> a process of a scheduler or of a worker, which ends with the test.
+
+    `ready` waits until all workers are known to the scheduler, however busy the machine is.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    started = []
+    started, logs = [], []
 
     def start(kind):
         what = {
@@ -46,19 +48,26 @@ def cluster(runs):
             "worker": [f"tcp://127.0.0.1:{port}", "--nthreads", "1", "--no-dashboard"],
         }
         environment = os.environ | {"TINY": str(runs.behaviour)}
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "dask", kind, *what[kind]],
-                cwd=runs.folder.parent,  # not where `validation` is
-                env=environment,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
+        log = tmp_path / f"{kind}{len(started)}.log"
+        with log.open("wb") as told:
+            started.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "dask", kind, *what[kind]],
+                    cwd=runs.folder.parent,  # not where `validation` is
+                    env=environment,
+                    stdout=subprocess.DEVNULL,
+                    stderr=told,
+                    start_new_session=True,
+                )
             )
-        )
+        if kind == "worker":
+            logs.append(log)
         return started[-1]
 
-    start.address = f"tcp://127.0.0.1:{port}"
+    def ready():
+        wait_until(lambda: all("Registered to" in log.read_text() for log in logs), 120.0)
+
+    start.address, start.ready = f"tcp://127.0.0.1:{port}", ready
     yield start
     for process in started:
         os.killpg(process.pid, signal.SIGKILL)
@@ -67,7 +76,7 @@ def cluster(runs):
 
 def test_a_scheduler_gives_the_numbers_of_local_processes(runs, cluster, local):
     cluster("scheduler"), cluster("worker"), cluster("worker")
-    time.sleep(2.0)
+    cluster.ready()
     status, output, errors = runs.run("--scheduler", cluster.address)
     assert (status, errors) == (0, "")
     assert "tiny: passed" in output
@@ -84,7 +93,7 @@ def test_a_cluster_of_this_machine(runs, local):
 def test_a_worker_killed_on_the_way_costs_nothing(runs, cluster, local):
     (runs.behaviour / "7").write_text("kill once")
     cluster("scheduler"), cluster("worker"), cluster("worker")
-    time.sleep(2.0)
+    cluster.ready()
     status, _, errors = runs.run("--scheduler", cluster.address)
     assert status == 0, errors  # dask itself may tell of the worker
     assert runs.files() == local
@@ -94,9 +103,9 @@ def test_a_scheduler_that_goes_is_one_line_and_the_rest_is_run_here(runs, cluste
     (runs.behaviour / "20").write_text("wait")
     scheduler = cluster("scheduler")
     cluster("worker")
-    time.sleep(2.0)
+    cluster.ready()
     process = runs.start("--scheduler", cluster.address)
-    wait_until(lambda: runs.finished() >= 10)
+    wait_until(lambda: runs.finished() >= 10, 120.0)
     scheduler.kill()
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 2, output
@@ -114,7 +123,7 @@ def test_no_scheduler_and_no_workers_are_one_line(runs, cluster):
     assert status == 2
     assert f"no dask scheduler answers at {cluster.address}" in errors.splitlines()[-1]
     cluster("scheduler")
-    time.sleep(2.0)
+    cluster.ready()
     status, _, errors = runs.run("--scheduler", cluster.address, "--resume")
     assert status == 2
     assert errors.splitlines()[-1].startswith("Error: the dask scheduler at")
