@@ -25,15 +25,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-MEASURES = {
-    "weight_change": "weight_change",
-    "weight_change_first": "weight_change_input",
-    "weight_change_readout": "weight_change_readout",
-    "representation_alignment": "representation_alignment",
-    "kernel_alignment": "kernel_alignment",
-    "target_alignment": "target_alignment",
-    "loss": "loss",
-}
+from tests.browser.test_formulas import MEASURES
+
 SLIDERS = ("inputs", "rank", "alignment", "norm", "strength", "time")
 READ = """
 return Object.fromEntries([...document.querySelectorAll("#numbers tbody tr")].map(
